@@ -1,0 +1,3 @@
+from clumpygan.commands.evaluate import main
+
+main()

@@ -1,0 +1,3 @@
+from clumpygan.commands.recover import main
+
+main()

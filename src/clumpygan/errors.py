@@ -1,0 +1,12 @@
+"""What goes wrong with a user's input.
+
+Every program turns `InputError` into one line on standard error and exit code 2.
+"""
+
+
+class InputError(ValueError):
+    """Bad input: the message is one line that names the value, what was expected, what to do."""
+
+
+class InputWarning(UserWarning):
+    """Input that was mended on the way in; the message says what was wrong and what was done."""

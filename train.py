@@ -1,0 +1,3 @@
+from clumpygan.commands.train import main
+
+main()
