@@ -1,0 +1,322 @@
+"""Point spread functions: measured arrays, GalSim objects and analytic transfer functions.
+
+A PSF is effective here: it contains the pixel response of its own instrument, as measured ones
+do. A transfer function is the Fourier transform of a PSF of unit flux, 1 at frequency 0;
+frequencies are in cycles per arcsec.
+"""
+
+import warnings
+from functools import lru_cache
+from math import pi
+
+import galsim
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, kve
+from torch import Tensor
+
+from clumpygan.errors import InputError, InputWarning
+
+BETA_RANGE = (1.6, 8.0)
+"""Moffat exponents that `moffat_transfer` has tabulated."""
+
+_SUM_TOLERANCE = 0.01
+_CENTRE_TOLERANCE = 0.1
+_TABLE_SIZE, _TABLE_BETAS, _TABLE_END = 1024, 48, 6.0
+
+
+def normalise_psf(array: ArrayLike, *, name: str = "PSF") -> NDArray[np.float64]:
+    """Give a PSF image unit sum and put its centroid on the middle of the array.
+
+    The centroid is taken in a Gaussian window that follows it (as SExtractor's XWIN_IMAGE), so
+    that noise in the wings doesn't drag it; the image is moved by a Fourier shift.
+
+    Parameters
+    ----------
+    array : array_like
+        Shape (y, x), any unit.
+    name : str
+        What messages call it, for example its file name.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (y, x), float64, sum 1, centroid at ((y - 1) / 2, (x - 1) / 2).
+
+    Raises
+    ------
+    InputError
+        If the array isn't two-dimensional, has values that aren't finite, or no positive sum.
+
+    Warns
+    -----
+    InputWarning
+        If the sum was off by more than 1 % or the centroid by more than 0.1 pixel.
+    """
+    psf = np.asarray(array, dtype=np.float64)
+    if psf.ndim != 2 or min(psf.shape) < 3:
+        raise InputError(
+            f"{name} has shape {psf.shape}, expected a 2-D image of at least 3x3 pixels: "
+            "give a file or plane with one PSF"
+        )
+    if not np.isfinite(psf).all():
+        raise InputError(f"{name} has values that aren't finite: expected a PSF without NaN")
+    total = float(psf.sum())
+    if total <= 0:
+        raise InputError(f"{name} sums to {total:.3g}, expected a positive sum: is it a PSF?")
+    psf = psf / total
+    dy, dx = _windowed_offset(psf, name)
+    complaints = []
+    if abs(total - 1) > _SUM_TOLERANCE:
+        complaints.append(f"sums to {total:.4g} instead of 1")
+    if np.hypot(dy, dx) > _CENTRE_TOLERANCE:
+        complaints.append(f"is off-centre by ({dx:+.2f}, {dy:+.2f}) pixels in (x, y)")
+    if complaints:
+        warnings.warn(
+            f"{name} {' and '.join(complaints)}: normalised and centred",
+            InputWarning,
+            stacklevel=2,
+        )
+    return psf if np.hypot(dy, dx) < 1e-4 else _shifted(psf, -dy, -dx)
+
+
+def pixel_psf(array: ArrayLike, pixel_scale: float, *, name: str = "PSF") -> galsim.GSObject:
+    """Make a GalSim object of a measured PSF.
+
+    Parameters
+    ----------
+    array : array_like
+        Shape (y, x); normalised and centred by `normalise_psf`.
+    pixel_scale : float
+        arcsec per pixel.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    galsim.InterpolatedImage
+        Of unit flux, interpolated with the quintic kernel (Bernstein & Gruen 2014).
+
+    Raises
+    ------
+    InputError
+        If the array is no PSF or the pixel scale isn't positive.
+    """
+    if not pixel_scale > 0:
+        raise InputError(f"the pixel scale of {name} is {pixel_scale}, expected arcsec > 0")
+    image = galsim.Image(normalise_psf(array, name=name), scale=float(pixel_scale))
+    return galsim.InterpolatedImage(image, x_interpolant="quintic", flux=1.0)
+
+
+def fwhm_of(psf: galsim.GSObject) -> float:
+    """Full width at half maximum of a PSF, azimuthally averaged.
+
+    Parameters
+    ----------
+    psf : galsim.GSObject
+        Drawn as it is: the pixel response is part of it.
+
+    Returns
+    -------
+    float
+        arcsec, to about 0.3 %.
+    """
+    # 25 samples across the FWHM or more: the Nyquist scale of any PSF is below its FWHM.
+    scale, size = psf.nyquist_scale / 16.0, 401
+    for _ in range(8):
+        image = psf.drawImage(nx=size, ny=size, scale=scale, method="no_pixel", dtype=float).array
+        y, x = np.indices(image.shape) - (size - 1) / 2
+        ring = np.rint(np.hypot(y, x)).astype(int).ravel()
+        counts = np.bincount(ring)
+        profile = np.bincount(ring, image.ravel()) / counts
+        radius = np.bincount(ring, np.hypot(y, x).ravel()) / counts
+        below = np.flatnonzero(profile[: size // 2] < profile[0] / 2)
+        if len(below) and below[0] > 6:
+            edge = int(below[0])
+            part = (profile[edge - 1] - profile[0] / 2) / (profile[edge - 1] - profile[edge])
+            return float(2 * scale * (radius[edge - 1] + part * (radius[edge] - radius[edge - 1])))
+        scale = scale * 2.5 if not len(below) else scale / 2.5
+    raise InputError("the PSF has no half maximum around its centre: is it a PSF?")
+
+
+def galsim_transfer(psf: galsim.GSObject, frequencies: tuple[Tensor, Tensor]) -> Tensor:
+    """Transfer function of any GalSim object.
+
+    Parameters
+    ----------
+    psf : galsim.GSObject
+        Centred; its flux is divided out.
+    frequencies : tuple of torch.Tensor
+        (ky, kx) of `ObservationOperator.frequencies`: uniform grids in FFT order.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (Ky, Kx), complex64, on the device of the frequencies.
+    """
+    ky, kx = (k.flatten().cpu().double().numpy() for k in frequencies)
+    step_y, step_x = float(ky[1] - ky[0]), float(kx[1] - kx[0])
+    # drawKImage knows square cells only: a profile stretched along x has its cells stretched back.
+    stretch = step_x / step_y
+    square = psf.transform(stretch, 0, 0, 1) / (stretch * psf.flux)
+    half = len(ky) // 2 + 1
+    bounds = galsim.BoundsI(-len(kx), len(kx), -half, half)
+    grid = galsim.Image(bounds, dtype=complex)
+    values = square.drawKImage(grid, scale=2 * pi * step_y).array
+    rows = np.rint(ky / step_y).astype(int) + half
+    columns = np.rint(kx / step_x).astype(int) + len(kx)
+    transfer = torch.from_numpy(values[np.ix_(rows, columns)].astype(np.complex64))
+    return transfer.to(frequencies[0].device)
+
+
+def moffat_transfer(
+    fwhm: Tensor,
+    beta: Tensor,
+    frequencies: tuple[Tensor, Tensor],
+    g1: Tensor | None = None,
+    g2: Tensor | None = None,
+) -> Tensor:
+    r"""Transfer function of elliptical Moffat PSFs.
+
+    .. math:: T(k) = \frac{2^{1-\nu}}{\Gamma(\nu)} x^\nu K_\nu(x), \quad x = 2 \pi k r_d,
+        \quad \nu = \beta - 1, \quad r_d = \mathrm{FWHM} / (2 \sqrt{2^{1/\beta} - 1})
+
+    (the Fourier transform of Moffat 1969, equation 7; Trujillo et al. 2001, appendix). A shear
+    acts on the frequencies, T(S k), with GalSim's area-preserving S. Interpolated from a table of
+    the Bessel function to 1e-5.
+
+    Parameters
+    ----------
+    fwhm, beta : torch.Tensor
+        Shape (B,): width in arcsec before the shear, and exponent, 1.6 to 8.
+    frequencies : tuple of torch.Tensor
+        (ky, kx) in cycles per arcsec, broadcastable to (Ky, Kx).
+    g1, g2 : torch.Tensor, optional
+        Shape (B,): reduced shear as in GalSim.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (B, Ky, Kx), float32, on the device of `fwhm`.
+
+    Raises
+    ------
+    InputError
+        If an exponent is outside its range or a width isn't positive.
+    """
+    _check_moffat(fwhm, beta)
+    ky, kx = (k.to(device=fwhm.device, dtype=torch.float32) for k in frequencies)
+    zero = torch.zeros_like(fwhm)
+    s1, s2 = (zero if g is None else g for g in (g1, g2))
+    stretch = (1 - s1**2 - s2**2).rsqrt() * fwhm
+    across, along, mixed = ((value * stretch)[:, None, None] for value in (1 + s1, 1 - s1, s2))
+    squared = (across * kx + mixed * ky) ** 2 + (mixed * kx + along * ky) ** 2
+    return _interpolate_rows(_moffat_rows(beta), squared.float() ** 0.25)
+
+
+def _check_moffat(fwhm: Tensor, beta: Tensor) -> None:
+    low, high = float(beta.min()), float(beta.max())
+    if not (low >= BETA_RANGE[0] and high <= BETA_RANGE[1]):
+        raise InputError(
+            f"Moffat beta from {low:g} to {high:g}, expected {BETA_RANGE[0]:g} to "
+            f"{BETA_RANGE[1]:g}: choose a beta inside that range"
+        )
+    if not float(fwhm.min()) > 0:
+        raise InputError(f"Moffat FWHM {float(fwhm.min()):g}, expected arcsec > 0")
+
+
+@lru_cache(maxsize=1)
+def _moffat_table() -> NDArray[np.float64]:
+    """Transfer functions, rows in 1 / beta, columns in the square root of k FWHM.
+
+    The square root resolves the cusp at 0 that low exponents have; as a function of it T is even,
+    which gives the column before the first. One row and two columns extend it at each end for the
+    four-point interpolation.
+    """
+    inverse = _inverse_beta_start() + _inverse_beta_step() * np.arange(-1, _TABLE_BETAS + 1)
+    beta = 1 / inverse[:, None]
+    nu = beta - 1
+    root = _root_step() * np.arange(-1, _TABLE_SIZE + 2)[None, :]
+    x = np.maximum(2 * pi * root**2 / (2 * np.sqrt(2 ** (1 / beta) - 1)), 1e-12)
+    log_value = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(x) + np.log(kve(nu, x)) - x
+    table: NDArray[np.float64] = np.where(x > 1e-11, np.exp(log_value), 1.0)
+    return table
+
+
+def _root_step() -> float:
+    return float(_TABLE_END**0.5 / (_TABLE_SIZE - 1))
+
+
+def _inverse_beta_start() -> float:
+    return 1 / BETA_RANGE[1]
+
+
+def _inverse_beta_step() -> float:
+    return (1 / BETA_RANGE[0] - 1 / BETA_RANGE[1]) / (_TABLE_BETAS - 1)
+
+
+def _cubic_weights(part: Tensor) -> list[Tensor]:
+    """Lagrange weights of the nodes -1, 0, 1, 2 at a position in 0..1."""
+    minus, plus, far = part + 1, 1 - part, 2 - part
+    return [
+        -part * plus * far / 6,
+        minus * plus * far / 2,
+        minus * part * far / 2,
+        -minus * part * plus / 6,
+    ]
+
+
+def _moffat_rows(beta: Tensor) -> Tensor:
+    """Transfer functions of the given exponents, (B, columns of the table), float32."""
+    table = torch.from_numpy(_moffat_table()).to(device=beta.device, dtype=torch.float32)
+    position = (1 / beta.float() - _inverse_beta_start()) / _inverse_beta_step()
+    node = position.floor().clamp(0, _TABLE_BETAS - 2)
+    weights = _cubic_weights(position - node)
+    first = node.long()
+    return sum(
+        (w[:, None] * table[first + i] for i, w in enumerate(weights)), torch.zeros_like(table[:1])
+    )
+
+
+def _interpolate_rows(rows: Tensor, root: Tensor) -> Tensor:
+    """Value of row b at the square roots `root[b]` of k FWHM; 0 beyond the table."""
+    position = (root / _root_step()).clamp(max=_TABLE_SIZE - 1.0)
+    node = position.floor()
+    weights = _cubic_weights(position - node)
+    first = node.long().flatten(1)
+    value = torch.zeros_like(root)
+    for i, weight in enumerate(weights):
+        value = value + weight * rows.gather(1, first + i).view_as(root)
+    return value
+
+
+def _windowed_offset(psf: NDArray[np.float64], name: str) -> tuple[float, float]:
+    """Centroid (y, x) minus the middle of the array, in pixels."""
+    y, x = np.indices(psf.shape, dtype=float)
+    smooth = psf + sum(np.roll(psf, s, a) for s in (-1, 1) for a in (0, 1)) / 2
+    cy, cx = (float(i) for i in np.unravel_index(int(smooth.argmax()), psf.shape))
+    # The window is as wide as the disk that holds the pixels above half maximum.
+    width = max(1.0, 2 * float(np.sqrt((smooth > smooth.max() / 2).sum() / pi)) / 1.18)
+    for _ in range(100):
+        window = psf * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * width**2))
+        total = window.sum()
+        if total <= 0:
+            raise InputError(f"{name} has no peak that could be centred: is it a PSF?")
+        # The factor 2 undoes the pull of the window towards its own centre (Bertin & Arnouts).
+        step_y = 2 * float((window * (y - cy)).sum() / total)
+        step_x = 2 * float((window * (x - cx)).sum() / total)
+        cy, cx = cy + step_y, cx + step_x
+        if np.hypot(step_y, step_x) < 1e-6:
+            break
+    return cy - (psf.shape[0] - 1) / 2, cx - (psf.shape[1] - 1) / 2
+
+
+def _shifted(psf: NDArray[np.float64], dy: float, dx: float) -> NDArray[np.float64]:
+    """Image moved by (dy, dx) pixels by a Fourier shift, in an array padded against wrapping."""
+    shape = tuple(2 * n + 1 for n in psf.shape)
+    ky, kx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :]
+    modes = np.fft.rfft2(psf, shape) * np.exp(-2j * pi * (ky * dy + kx * dx))
+    moved = np.fft.irfft2(modes, shape)[: psf.shape[0], : psf.shape[1]]
+    result: NDArray[np.float64] = moved / moved.sum()
+    return result
