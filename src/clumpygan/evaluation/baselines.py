@@ -1,0 +1,149 @@
+"""Recoveries without a network: bicubic, Wiener and Richardson-Lucy.
+
+All take a batch `observed (B, 1, y, x)` in nJy per HSC pixel and return `(B, 1, Y, X)` in nJy per
+HST pixel, with Y = 14/5 y, on the device and in the dtype of their input.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from clumpygan.constants import HSC_PIXEL_SCALE, PIXEL_AREA_RATIO
+from clumpygan.instruments.observe import ObservationOperator
+
+RICHARDSON_LUCY_ITERATIONS = (10, 20, 40, 70, 120, 200, 300, 400, 500, 650, 800, 1000)
+"""Iterations at which Richardson-Lucy is looked at."""
+
+PEDESTAL = 100.0
+"""What is added to the image before Richardson-Lucy iterates, in sigma."""
+
+_START_FLOOR = 0.0005  # sigma per HST pixel: where an estimate starts at zero it stays zero
+_PRIOR_SCALE = 0.12  # arcsec, scale length of the disk that the Wiener filter expects
+_FAINTEST_SIGNAL = 10.0  # S/N that the Wiener filter takes a galaxy to have at least
+
+
+def bicubic(observed: Tensor, operator: ObservationOperator) -> Tensor:
+    """Return the observed image on the HST grid by bicubic interpolation, flux conserved.
+
+    Parameters
+    ----------
+    observed : Tensor, (B, 1, y, x)
+        HSC images in nJy per HSC pixel.
+    operator : ObservationOperator
+        Knows the HST grid that belongs to (y, x).
+
+    Returns
+    -------
+    Tensor, (B, 1, Y, X)
+        In nJy per HST pixel.
+    """
+    shape = operator.fine_shape(tuple(observed.shape[-2:]))
+    return interpolate(observed, size=shape, mode="bicubic") / PIXEL_AREA_RATIO
+
+
+def wiener(
+    observed: Tensor, sigma: Tensor, transfer: Tensor, operator: ObservationOperator
+) -> Tensor:
+    r"""Return the Wiener deconvolution T* Y / (|T|^2 + N / S).
+
+    N = n sigma^2 is the power of white noise in n pixels. The signal S is that of an exponential
+    disk of the observed flux F and scale length h = 0.12",
+
+    .. math:: S(k) = F^2 (1 + (2 \pi k h)^2)^{-3},
+
+    with F not below 10 times its own noise, so that a galaxy lost in the noise doesn't become a
+    flat image.
+
+    Parameters
+    ----------
+    observed : Tensor, (B, 1, y, x)
+        HSC images in nJy per HSC pixel.
+    sigma : Tensor, (B,)
+        Sky noise in nJy per HSC pixel.
+    transfer : Tensor, (B, Ky, Kx)
+        HSC over HST transfer function on `operator.frequencies`.
+    operator : ObservationOperator
+        From HST to HSC.
+
+    Returns
+    -------
+    Tensor, (B, 1, Y, X)
+        In nJy per HST pixel.
+    """
+    ky, kx = operator.frequencies(tuple(observed.shape[-2:]), device=observed.device)
+    squared = (2 * torch.pi * _PRIOR_SCALE) ** 2 * (ky**2 + kx**2)
+    shape = (1 + squared).to(observed.dtype) ** -3
+    pixels = observed.shape[-2] * observed.shape[-1]
+    flux = torch.maximum(_aperture_flux(observed), _FAINTEST_SIGNAL * sigma)
+    noise_to_signal = pixels * (sigma / flux)[:, None, None] ** 2 / shape
+    return operator.wiener(observed, transfer, noise_to_signal)
+
+
+def richardson_lucy(
+    observed: Tensor,
+    sigma: Tensor,
+    transfer: Tensor,
+    operator: ObservationOperator,
+    *,
+    iterations: Sequence[int] = RICHARDSON_LUCY_ITERATIONS,
+) -> dict[int, Tensor]:
+    r"""Return Richardson-Lucy's estimate after each of the numbers of iterations.
+
+    With the operator A and a pedestal b = 100 sigma,
+
+    .. math:: x \leftarrow \frac{x}{A^T 1} A^T \frac{y + b}{A x + b},
+
+    started from the bicubic image, its negative pixels set to 0.0005 sigma. The pedestal keeps
+    the negative half of the sky noise, which a plain Richardson-Lucy clips at zero; it makes the
+    noise of the counts nearly uniform, as that of the sky is, and costs iterations.
+
+    Parameters
+    ----------
+    observed : Tensor, (B, 1, y, x)
+        HSC images in nJy per HSC pixel.
+    sigma : Tensor, (B,)
+        Sky noise in nJy per HSC pixel.
+    transfer : Tensor, (B, Ky, Kx)
+        HSC over HST transfer function on `operator.frequencies`.
+    operator : ObservationOperator
+        From HST to HSC.
+    iterations : sequence of int
+        Increasing numbers of iterations.
+
+    Returns
+    -------
+    dict of int to Tensor (B, 1, Y, X)
+        In nJy per HST pixel, by number of iterations.
+
+    References
+    ----------
+    Richardson 1972, JOSA 62, 55; Lucy 1974, AJ 79, 745, equation 15; the known background b as in
+    Snyder et al. 1993, JOSA A 10, 1014.
+    """
+    unit = sigma[:, None, None, None]
+    pedestal = PEDESTAL * unit
+    data = (observed + pedestal).clamp_min(0)
+    reach = operator.adjoint(torch.ones_like(observed), transfer).clamp_min(0.1)
+    floor = _START_FLOOR * unit / PIXEL_AREA_RATIO
+    estimate = torch.maximum(bicubic(observed, operator), floor)
+    snapshots: dict[int, Tensor] = {}
+    for iteration in range(1, max(iterations) + 1):
+        model = operator(estimate, transfer) + pedestal
+        correction = operator.adjoint(data / model.clamp_min(unit), transfer) / reach
+        # the ratio of transfer functions has weak negative lobes; a flux stays positive
+        estimate = estimate * correction.clamp_min(0)
+        if iteration in iterations:
+            snapshots[iteration] = estimate
+    return snapshots
+
+
+def _aperture_flux(observed: Tensor, radius: float = 1.5) -> Tensor:
+    """Return the flux (B,) in a circle of `radius` arcsec around the centre of the stamps."""
+    y, x = (
+        torch.arange(length, device=observed.device, dtype=observed.dtype) - (length - 1) / 2
+        for length in observed.shape[-2:]
+    )
+    inside = (y[:, None] ** 2 + x[None, :] ** 2).sqrt() * HSC_PIXEL_SCALE <= radius
+    return (observed[:, 0] * inside).flatten(1).sum(1)

@@ -1,0 +1,299 @@
+"""From numbers per galaxy to the table: per method, column and magnitude bin, with errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from clumpygan.evaluation.measure import RICHARDSON_LUCY_PREFIX, Records
+
+MAGNITUDE_BINS: dict[str, tuple[float, float]] = {
+    "all": (-np.inf, np.inf),
+    "20-22": (20.0, 22.0),
+    "22-24": (22.0, 24.0),
+    "24-25": (24.0, 25.0),
+    "25-26": (25.0, 26.0),
+}
+"""Name -> (lowest, highest) AB magnitude; the lower limit belongs to the bin."""
+
+BOOTSTRAPS = 200
+"""Resampled samples of galaxies from which the standard error of a table entry is taken."""
+
+Numbers = Mapping[str, np.ndarray]
+Table = dict[str, dict[str, dict[str, float | None]]]
+"""Method -> column -> bin -> value (None where the bin has nothing to measure)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table: how many galaxies' numbers become one.
+
+    Attributes
+    ----------
+    needs : str
+        Number that a method's records must have.
+    reduce : callable
+        From the numbers of a method to the value.
+    digits : int
+        Decimals in print.
+    definition : str
+        One line for the JSON file.
+    """
+
+    needs: str
+    reduce: Callable[[Numbers], float]
+    digits: int
+    definition: str
+
+
+def _mean(number: str) -> Callable[[Numbers], float]:
+    return lambda numbers: _finite(np.mean, numbers[number])
+
+
+def _median(number: str) -> Callable[[Numbers], float]:
+    return lambda numbers: _finite(np.median, numbers[number])
+
+
+def _median_size(number: str) -> Callable[[Numbers], float]:
+    return lambda numbers: _finite(np.median, np.abs(numbers[number]))
+
+
+def _finite(reduce: Callable[[np.ndarray], float], values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(reduce(finite)) if finite.size else float("nan")
+
+
+def _share(part: str, whole: str) -> Callable[[Numbers], float]:
+    def share(numbers: Numbers) -> float:
+        total = numbers[whole].sum()
+        return float(numbers[part].sum() / total) if total else float("nan")
+
+    return share
+
+
+def _spectrum_distance(numbers: Numbers) -> float:
+    return float(np.mean(np.abs(np.median(numbers["log_power_ratio"], axis=0))))
+
+
+def _spectrum_bias(numbers: Numbers) -> float:
+    return float(np.mean(np.median(numbers["log_power_ratio"], axis=0)))
+
+
+COLUMNS: dict[str, Column] = {
+    "psnr": Column("psnr", _mean("psnr"), 2, "dB, range = maximum of the truth; mean"),
+    "nrmse": Column("nrmse", _median("nrmse"), 3, "|r - t| / |t|; median"),
+    "ssim": Column("ssim", _mean("ssim"), 3, "of asinh(x / 2 sigma), central 70 x 70; mean"),
+    "abs_dm": Column("dm", _median_size("dm"), 4, "|dm| in mag, r = 1.0 arcsec; median"),
+    "dm": Column("dm", _median("dm"), 4, "dm in mag, positive = too faint; median (bias)"),
+    "half_light_radius_error": Column(
+        "half_light_radius_error",
+        _median("half_light_radius_error"),
+        3,
+        "|R_r / R_t - 1| from growth curves to 1.5 arcsec; median",
+    ),
+    "centroid_shift": Column(
+        "centroid_shift", _median("centroid_shift"), 4, "arcsec, r = 1.0 arcsec; median"
+    ),
+    "clump_completeness": Column(
+        "clumps_true",
+        _share("clumps_matched", "clumps_true"),
+        3,
+        "matched / true off-nucleus clumps of all galaxies",
+    ),
+    "clump_purity": Column(
+        "clumps_found",
+        _share("clumps_matched", "clumps_found"),
+        3,
+        "matched / found off-nucleus clumps of all galaxies",
+    ),
+    "chi2": Column(
+        "chi2", _mean("chi2"), 3, "mean of ((A r - y) / sigma)^2, central 24 x 24; mean"
+    ),
+    "power_spectrum_distance": Column(
+        "log_power_ratio",
+        _spectrum_distance,
+        3,
+        "dex, mean over 0.5-5 cycles/arcsec of |median log10 power ratio to the truth|",
+    ),
+    "power_spectrum_bias": Column(
+        "log_power_ratio",
+        _spectrum_bias,
+        3,
+        "the same with its sign: negative = smoother than the truth",
+    ),
+    "coverage_68": Column(
+        "coverage_68", _mean("coverage_68"), 3, "share of the truth within 1 error; mean"
+    ),
+    "coverage_95": Column(
+        "coverage_95", _mean("coverage_95"), 3, "share of the truth within 1.96 errors; mean"
+    ),
+}
+"""The columns of the table; `clumpygan.evaluation.fidelity` and `clumps` define the numbers."""
+
+
+def in_bin(magnitude: np.ndarray, name: str) -> np.ndarray:
+    """Return which galaxies (N,) bool belong to the magnitude bin `name`."""
+    lowest, highest = MAGNITUDE_BINS[name]
+    return (magnitude >= lowest) & (magnitude < highest)
+
+
+def summarise(
+    records: Records, magnitude: np.ndarray, rng: np.random.Generator
+) -> tuple[Table, Table]:
+    """Reduce the numbers per galaxy to the table and its standard errors.
+
+    Parameters
+    ----------
+    records : dict
+        Method -> number -> array over N galaxies.
+    magnitude : numpy.ndarray, (N,)
+        AB magnitudes.
+    rng : numpy.random.Generator
+        For the bootstrap over galaxies, 200 times.
+
+    Returns
+    -------
+    values, uncertainties : dict
+        Method -> column -> bin -> value and its bootstrapped standard error; None where there is
+        nothing to measure (an empty bin, a bin without clumps).
+    """
+    values: Table = {}
+    uncertainties: Table = {}
+    for method, numbers in records.items():
+        values[method], uncertainties[method] = {}, {}
+        for name, column in COLUMNS.items():
+            if column.needs not in numbers:
+                continue
+            values[method][name], uncertainties[method][name] = {}, {}
+            for bin_name in MAGNITUDE_BINS:
+                members = np.flatnonzero(in_bin(magnitude, bin_name))
+                value, error = _entry(column, numbers, members, rng)
+                values[method][name][bin_name] = value
+                uncertainties[method][name][bin_name] = error
+    return values, uncertainties
+
+
+def _entry(
+    column: Column, numbers: Numbers, members: np.ndarray, rng: np.random.Generator
+) -> tuple[float | None, float | None]:
+    if not members.size:
+        return None, None
+    value = column.reduce(_take(numbers, members))
+    draws = [
+        column.reduce(_take(numbers, rng.choice(members, members.size))) for _ in range(BOOTSTRAPS)
+    ]
+    finite = np.asarray(draws)[np.isfinite(draws)]
+    error = float(np.std(finite)) if finite.size and members.size > 1 else None
+    return (value if np.isfinite(value) else None), error
+
+
+def _take(numbers: Numbers, members: np.ndarray) -> Numbers:
+    return {name: values[members] for name, values in numbers.items()}
+
+
+def choose_richardson_lucy(
+    records: Records, magnitude: np.ndarray
+) -> tuple[Records, dict[str, int], dict[str, dict[str, float]]]:
+    """Replace Richardson-Lucy's snapshots by the best one of each magnitude bin.
+
+    The best number of iterations is that with the lowest median NRMSE against the truth in the
+    bin: an oracle in favour of Richardson-Lucy, which no observer has. Galaxies outside all bins
+    take the best one of the whole sample.
+
+    Parameters
+    ----------
+    records : dict
+        With methods "richardson_lucy@N"; they are left out of the result.
+    magnitude : numpy.ndarray, (N,)
+        AB magnitudes.
+
+    Returns
+    -------
+    records : dict
+        With the one method "richardson_lucy" in their place.
+    iterations : dict
+        Bin -> chosen number of iterations.
+    curves : dict
+        Bin -> number of iterations (as text) -> median NRMSE.
+    """
+    snapshots = {
+        int(name.removeprefix(RICHARDSON_LUCY_PREFIX)): numbers
+        for name, numbers in records.items()
+        if name.startswith(RICHARDSON_LUCY_PREFIX)
+    }
+    iterations: dict[str, int] = {}
+    curves: dict[str, dict[str, float]] = {}
+    chosen = np.zeros(len(magnitude), dtype=int)
+    for bin_name in MAGNITUDE_BINS:  # "all" comes first, the finer bins overrule it
+        members = in_bin(magnitude, bin_name)
+        if not members.any():
+            continue
+        curve = {n: float(np.median(snapshots[n]["nrmse"][members])) for n in snapshots}
+        iterations[bin_name] = min(curve, key=lambda n: curve[n])
+        curves[bin_name] = {str(n): value for n, value in curve.items()}
+        chosen[members] = iterations[bin_name]
+    best = {
+        number: np.stack([snapshots[n][number][i] for i, n in enumerate(chosen)])
+        for number in next(iter(snapshots.values()))
+    }
+    joined: Records = {}
+    for name, numbers in records.items():
+        if name.startswith(RICHARDSON_LUCY_PREFIX):
+            joined["richardson_lucy"] = best
+        else:
+            joined[name] = numbers
+    return joined, iterations, curves
+
+
+def text_table(values: Table, counts: Mapping[str, int]) -> str:
+    """Return the table as text, one block per magnitude bin that has galaxies.
+
+    Parameters
+    ----------
+    values : dict
+        Method -> column -> bin -> value.
+    counts : mapping
+        Bin -> number of galaxies.
+
+    Returns
+    -------
+    str
+    """
+    headings = [_HEADINGS.get(name, name) for name in COLUMNS]
+    lines: list[str] = []
+    for bin_name, number in counts.items():
+        if not number:
+            continue
+        lines += [
+            f"\nmagnitude {bin_name}: {number} galaxies"
+            if lines
+            else f"magnitude {bin_name}: {number} galaxies"
+        ]
+        lines.append(" " * 16 + "".join(f"{heading:>9}" for heading in headings))
+        for method, columns in values.items():
+            cells = [
+                _cell(columns.get(name, {}).get(bin_name), column.digits)
+                for name, column in COLUMNS.items()
+            ]
+            lines.append(f"{method:<16}" + "".join(f"{cell:>9}" for cell in cells))
+    return "\n".join(lines)
+
+
+_HEADINGS = {
+    "psnr": "PSNR",
+    "nrmse": "NRMSE",
+    "ssim": "SSIM",
+    "abs_dm": "|dm|",
+    "half_light_radius_error": "R50 err",
+    "centroid_shift": "shift",
+    "clump_completeness": "complete",
+    "clump_purity": "purity",
+    "power_spectrum_distance": "P(k) dex",
+    "power_spectrum_bias": "P(k) bias",
+    "coverage_68": "cover68",
+    "coverage_95": "cover95",
+}
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
