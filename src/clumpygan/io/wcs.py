@@ -1,0 +1,111 @@
+"""World coordinates: pixel scales, and the same sky on a finer or coarser grid."""
+
+import warnings
+
+import numpy as np
+from astropy.io.fits import Header
+from astropy.wcs import WCS, Sip
+from astropy.wcs.utils import proj_plane_pixel_scales
+
+from clumpygan.errors import InputError
+
+_ARCSEC_PER_DEGREE = 3600.0
+_SQUARE_TOLERANCE = 0.01
+
+
+def read_wcs(header: Header) -> WCS | None:
+    """Return the celestial WCS of an image, of its two sky axes only, or None if it has none.
+
+    Mended headers, old keywords, CD beside CDELT: what astropy can read is read without a word,
+    and what it can't counts as no WCS. Distortion polynomials left over in the header of an image
+    that was drizzled (CTYPE without -SIP) don't apply, and are dropped.
+    """
+    header = header.copy()
+    if not str(header.get("CTYPE1", "")).endswith("-SIP"):
+        for keyword in ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER"):
+            header.remove(keyword, ignore_missing=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            wcs = WCS(header)
+            if not wcs.has_celestial:
+                return None
+            celestial = wcs.celestial
+            corner = np.asarray(celestial.pixel_to_world_values(0.0, 0.0))
+        except Exception:  # wcslib reports a broken header by several unrelated exceptions
+            return None
+    return celestial if np.isfinite(corner).all() else None
+
+
+def pixel_scale_of(wcs: WCS, name: str = "image") -> float:
+    """Return the width of a pixel in arcsec.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial, two axes.
+    name : str
+        What to call the image in an error message.
+
+    Raises
+    ------
+    InputError
+        If the pixels aren't square to 1 %.
+    """
+    x, y = (float(scale) * _ARCSEC_PER_DEGREE for scale in proj_plane_pixel_scales(wcs))
+    if abs(x - y) > _SQUARE_TOLERANCE * max(x, y):
+        raise InputError(f"{name}: pixels are {x:.4f} x {y:.4f} arcsec; expected square ones")
+    return float(np.sqrt(x * y))
+
+
+def north_angle(wcs: WCS) -> float:
+    """Return the direction of north in degrees from +y towards -x: 0 is north up.
+
+    Position angles in the pixel frame become position angles on the sky by subtracting it, in
+    images where east is to the left of north (all but `mirrored` ones).
+    """
+    towards_north = np.linalg.inv(wcs.pixel_scale_matrix) @ (0.0, 1.0)
+    return float(np.degrees(np.arctan2(-towards_north[0], towards_north[1])))
+
+
+def mirrored(wcs: WCS) -> bool:
+    """Whether the image is seen from behind the sky: east is to the right of north."""
+    return bool(np.linalg.det(wcs.pixel_scale_matrix) > 0)
+
+
+def rescaled_wcs(wcs: WCS, ratio: float) -> WCS:
+    """Return the WCS of the same image with other pixels.
+
+    The lower left corner of the first pixel stays where it is on the sky, so an image of whole
+    blocks (14 HST pixels, 5 HSC pixels) keeps its centre too. Pixel coordinates, 0 at the centre
+    of the first pixel, obey x + 1/2 = ratio (x' + 1/2).
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial, two axes; SIP distortions are carried along.
+    ratio : float
+        Width of a new pixel in old pixels: 14/5 from HST's 0.06 arcsec to HSC's 0.168 arcsec.
+    """
+    rescaled = wcs.deepcopy()
+    rescaled.pixel_shape = None
+    rescaled.wcs.crpix = (wcs.wcs.crpix - 0.5) / ratio + 0.5
+    if wcs.wcs.has_cd():
+        rescaled.wcs.cd = wcs.wcs.cd * ratio
+    else:
+        rescaled.wcs.cdelt = wcs.wcs.cdelt * ratio
+    if wcs.sip is not None:
+        rescaled.sip = _rescaled_sip(wcs.sip, ratio, rescaled.wcs.crpix)
+    rescaled.wcs.set()
+    return rescaled
+
+
+def _rescaled_sip(sip: Sip, ratio: float, crpix: np.ndarray) -> Sip:
+    """Return the distortion polynomials for pixels `ratio` times as wide (Shupe et al. 2005)."""
+    coefficients = []
+    for matrix in (sip.a, sip.b, sip.ap, sip.bp):
+        if matrix is not None:
+            powers = np.add.outer(np.arange(len(matrix)), np.arange(len(matrix)))
+            matrix = matrix * ratio ** (powers - 1.0)
+        coefficients.append(matrix)
+    return Sip(*coefficients, crpix)
