@@ -117,7 +117,7 @@ class ObservationOperator(nn.Module):
         modes = _fine_to_modes(_full_precision(image), self._fine_padded(coarse), padded)
         # irfft2 divides by the number of coarse pixels, the inverse on the fine grid would divide
         # by 7.84 times as many: just the ratio of the pixels' areas, so nothing is left to scale.
-        observed = torch.fft.irfft2(modes * response, s=padded)
+        observed: Tensor = torch.fft.irfft2(modes * response, s=padded)
         return observed[..., : coarse[0], : coarse[1]].to(image.dtype)
 
     def adjoint(self, coarse: Tensor, transfer: Tensor) -> Tensor:
@@ -242,8 +242,8 @@ def transfer_ratio(target: Tensor, source: Tensor, *, check: bool = True) -> Ten
                 for t in (target, source)
             )
             raise InputError(
-                f'the HSC PSF (FWHM {wide:.3f}") is sharper than the HST PSF (FWHM {narrow:.3f}"): '
-                "expected the wider one second; check the two PSFs and their pixel scales"
+                f"the HSC PSF (like a Gaussian of FWHM {wide:.3f} arcsec) is sharper than the HST "
+                f"PSF (FWHM {narrow:.3f} arcsec): check the two PSFs, their order and pixel scales"
             )
     return ratio
 
@@ -316,4 +316,5 @@ def _modes_to_fine(modes: Tensor, full: tuple[int, int]) -> Tensor:
     gap = modes.new_zeros(*modes.shape[:-2], full[0] - rows, modes.shape[-1])
     complete = torch.cat([modes[..., :positive, :], gap, modes[..., positive:, :]], dim=-2)
     columns = torch.fft.ifft(complete, dim=-2)
-    return torch.fft.irfft(columns, n=full[1], dim=-1)
+    image: Tensor = torch.fft.irfft(columns, n=full[1], dim=-1)
+    return image

@@ -13,10 +13,11 @@ import galsim
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, kve
+from scipy.special import gammaln, j0, kve
 from torch import Tensor
 
 from clumpygan.errors import InputError, InputWarning
+from clumpygan.instruments.observe import transfer_ratio
 
 BETA_RANGE = (1.6, 8.0)
 """Moffat exponents that `moffat_transfer` has tabulated."""
@@ -112,32 +113,47 @@ def pixel_psf(array: ArrayLike, pixel_scale: float, *, name: str = "PSF") -> gal
 def fwhm_of(psf: galsim.GSObject) -> float:
     """Full width at half maximum of a PSF, azimuthally averaged.
 
+    The profile is the Hankel transform of the transfer function, so that pixels and noise in the
+    wings don't matter.
+
     Parameters
     ----------
     psf : galsim.GSObject
-        Drawn as it is: the pixel response is part of it.
+        Taken as it is: the pixel response is part of it.
 
     Returns
     -------
     float
-        arcsec, to about 0.3 %.
+        arcsec, to about 0.2 %.
+
+    Raises
+    ------
+    InputError
+        If the profile never falls to half of its centre.
     """
-    # 25 samples across the FWHM or more: the Nyquist scale of any PSF is below its FWHM.
-    scale, size = psf.nyquist_scale / 16.0, 401
-    for _ in range(8):
-        image = psf.drawImage(nx=size, ny=size, scale=scale, method="no_pixel", dtype=float).array
-        y, x = np.indices(image.shape) - (size - 1) / 2
-        ring = np.rint(np.hypot(y, x)).astype(int).ravel()
-        counts = np.bincount(ring)
-        profile = np.bincount(ring, image.ravel()) / counts
-        radius = np.bincount(ring, np.hypot(y, x).ravel()) / counts
-        below = np.flatnonzero(profile[: size // 2] < profile[0] / 2)
-        if len(below) and below[0] > 6:
-            edge = int(below[0])
-            part = (profile[edge - 1] - profile[0] / 2) / (profile[edge - 1] - profile[edge])
-            return float(2 * scale * (radius[edge - 1] + part * (radius[edge] - radius[edge - 1])))
-        scale = scale * 2.5 if not len(below) else scale / 2.5
-    raise InputError("the PSF has no half maximum around its centre: is it a PSF?")
+    guess = 0.44 / _half_frequency(psf)
+    # Copies of the PSF, 12 FWHM away, are the price of a finite step in frequency.
+    step, highest = 1 / (12 * guess), psf.maxk / (2 * pi)
+    half = min(int(highest / step) + 1, 400)
+    grid = galsim.Image(galsim.BoundsI(-half, half, -half, half), dtype=complex)
+    values = psf.drawKImage(grid, scale=2 * pi * step).array.real
+    frequency = step * np.hypot(*(np.indices(values.shape) - half))
+    radius = np.linspace(0, 2 * guess, 161)
+    profile = np.array([(values * j0(2 * pi * frequency * r)).sum() for r in radius])
+    below = np.flatnonzero(profile < profile[0] / 2)
+    if not len(below):
+        raise InputError("the PSF has no half maximum around its centre: is it a PSF?")
+    last = int(below[0])
+    part = (profile[last - 1] - profile[0] / 2) / (profile[last - 1] - profile[last])
+    return float(2 * (radius[last - 1] + part * (radius[last] - radius[last - 1])))
+
+
+def _half_frequency(psf: galsim.GSObject) -> float:
+    """Frequency, cycles per arcsec, at which the transfer function first falls to one half."""
+    for k in psf.maxk * np.geomspace(1e-3, 1, 100):
+        if abs(psf.kValue(float(k), 0.0)) < 0.5 * psf.flux:
+            return float(k / (2 * pi))
+    raise InputError("the transfer function of the PSF doesn't fall to one half: is it a PSF?")
 
 
 def galsim_transfer(psf: galsim.GSObject, frequencies: tuple[Tensor, Tensor]) -> Tensor:
@@ -168,6 +184,39 @@ def galsim_transfer(psf: galsim.GSObject, frequencies: tuple[Tensor, Tensor]) ->
     columns = np.rint(kx / step_x).astype(int) + len(kx)
     transfer = torch.from_numpy(values[np.ix_(rows, columns)].astype(np.complex64))
     return transfer.to(frequencies[0].device)
+
+
+def matching_transfer(
+    target: galsim.GSObject, source: galsim.GSObject, frequencies: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Transfer function that turns images seen with `source` into images seen with `target`.
+
+    Parameters
+    ----------
+    target, source : galsim.GSObject
+        Effective PSFs of HSC and of HST.
+    frequencies : tuple of torch.Tensor
+        (ky, kx) of `ObservationOperator.frequencies`.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (Ky, Kx), complex64: what `ObservationOperator` takes.
+
+    Raises
+    ------
+    InputError
+        If the target is sharper than the source; the message gives both FWHM.
+    """
+    wide, narrow = fwhm_of(target), fwhm_of(source)
+    if wide <= narrow:
+        raise InputError(
+            f'the HSC PSF (FWHM {wide:.3f}") is sharper than the HST PSF (FWHM {narrow:.3f}"): '
+            "check the two PSFs, their order and their pixel scales"
+        )
+    return transfer_ratio(
+        galsim_transfer(target, frequencies), galsim_transfer(source, frequencies)
+    )
 
 
 def moffat_transfer(
