@@ -92,3 +92,15 @@ def test_distortions_left_over_from_before_drizzling_do_not_apply(hst_wcs: WCS) 
     assert wcs is not None
     assert wcs.sip is None
     assert "A_ORDER" in header
+
+
+def test_distortions_that_do_apply_are_read(hst_wcs: WCS) -> None:
+    hst_wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    a = np.zeros((3, 3))
+    a[2, 0] = 1e-5
+    hst_wcs.sip = Sip(a, a, None, None, hst_wcs.wcs.crpix)
+    wcs = read_wcs(hst_wcs.to_header(relax=True))
+    assert wcs is not None
+    np.testing.assert_allclose(
+        wcs.all_pix2world(300.0, 40.0, 0), hst_wcs.all_pix2world(300.0, 40.0, 0), rtol=1e-13
+    )

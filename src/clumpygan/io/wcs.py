@@ -1,5 +1,6 @@
 """World coordinates: pixel scales, and the same sky on a finer or coarser grid."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,6 +12,11 @@ from clumpygan.errors import InputError
 
 _ARCSEC_PER_DEGREE = 3600.0
 _SQUARE_TOLERANCE = 0.01
+_WCS_KEYWORD = re.compile(
+    r"WCSAXES|NAXIS\d?|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV|PS)\d+_\d+"
+    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX"
+)
+_SIP_KEYWORD = re.compile(r"[AB]P?_(ORDER|DMAX|\d_\d)")
 
 
 def read_wcs(header: Header) -> WCS | None:
@@ -20,10 +26,11 @@ def read_wcs(header: Header) -> WCS | None:
     and what it can't counts as no WCS. Distortion polynomials left over in the header of an image
     that was drizzled (CTYPE without -SIP) don't apply, and are dropped.
     """
-    header = header.copy()
-    if not str(header.get("CTYPE1", "")).endswith("-SIP"):
-        for keyword in ("A_ORDER", "B_ORDER", "AP_ORDER", "BP_ORDER"):
-            header.remove(keyword, ignore_missing=True)
+    keywords = _WCS_KEYWORD
+    if str(header.get("CTYPE1", "")).endswith("-SIP"):
+        keywords = re.compile(f"{_WCS_KEYWORD.pattern}|{_SIP_KEYWORD.pattern}")
+    # Only these cards: drizzled images have thousands of others, and astropy reads each twice.
+    header = Header([card for card in header.cards if keywords.fullmatch(card.keyword)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
