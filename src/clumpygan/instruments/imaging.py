@@ -9,7 +9,8 @@ from scipy.optimize import brentq
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError
-from clumpygan.instruments.noise import sky_sigma
+from clumpygan.instruments.correlation import cosmos_noise, drizzled_correlation
+from clumpygan.instruments.noise import NoiseModel, noise_at_depth, sky_sigma
 from clumpygan.instruments.psf import fwhm_of
 
 HST_MIRROR_DIAMETER = 2.4
@@ -76,13 +77,38 @@ class ImagingInstrument:
 
     @property
     def sky_sigma(self) -> float:
-        """Noise of one pixel in nJy, had the pixels the same depth and no correlation."""
+        """Noise per pixel in nJy at the survey's depth, were the pixels independent."""
         return sky_sigma(self.depth_magnitude, self.depth_aperture_radius, self.pixel_scale)
 
     @property
     def nanojansky_per_count(self) -> float:
         """Flux of one native count in nJy."""
         return float(10 ** (0.4 * (NANOJANSKY_ZERO_POINT - self.zero_point)))
+
+    def noise(self) -> NoiseModel:
+        """Sky noise at the depth of the survey, with the correlation of its pixels.
+
+        Returns
+        -------
+        NoiseModel
+            In the aperture of the depth its standard deviation is a fifth of the depth; where the
+            noise itself was measured ("cosmos"), as measured: 0.7 of what the depth says.
+
+        Raises
+        ------
+        InputError
+            If the noise is drizzled but the detector's pixel scale is unknown.
+        """
+        if self.noise_correlation == "cosmos":
+            return cosmos_noise(self.nanojansky_per_count, self.pixel_scale)
+        correlation = None
+        if self.noise_correlation == "drizzled":
+            if self.detector_pixel_scale is None:
+                raise InputError(f"{self.name} is drizzled: give its detector_pixel_scale")
+            correlation = drizzled_correlation(self.pixel_scale, self.detector_pixel_scale)
+        return noise_at_depth(
+            self.depth_magnitude, self.depth_aperture_radius, self.pixel_scale, correlation
+        )
 
     def psf(self, fwhm: float | None = None, beta: float | None = None) -> galsim.GSObject:
         """Effective PSF of unit flux.

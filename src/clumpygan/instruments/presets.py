@@ -44,7 +44,7 @@ HST_ACS_F814W_30MAS = ImagingInstrument(
 
 HST_ACS_F814W_60MAS = ImagingInstrument(
     name="hst_acs_f814w_60mas",
-    description="HST ACS/WFC, CANDELS mosaics",
+    description="HST ACS/WFC, 60 mas mosaics, one orbit",
     band="F814W",
     pixel_scale=HST_PIXEL_SCALE,
     zero_point=25.94,

@@ -1,0 +1,149 @@
+"""How the noise of neighbouring pixels is correlated: by drizzling, in COSMOS, in a given image."""
+
+import galsim
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import binary_dilation, gaussian_filter
+
+from clumpygan.errors import InputError
+from clumpygan.instruments.noise import NoiseModel
+
+DRIZZLE_PIXFRAC = 0.8
+"""Drop size of the CANDELS WFC3/IR mosaics, in detector pixels (Koekemoer et al. 2011, sect. 5)."""
+
+_LAGS = 5
+_COSMOS_LAGS = 10
+_FEWEST_PIXELS = 400
+_MAD_TO_SIGMA = 1.4826
+
+
+def drizzled_correlation(
+    pixel_scale: float, detector_pixel_scale: float, pixfrac: float = DRIZZLE_PIXFRAC
+) -> NDArray[np.float64]:
+    """Correlation of the pixels of a drizzled mosaic of many dithers.
+
+    White noise of the detector, spread by square drops and collected in square pixels (Casertano
+    et al. 2000, AJ 120, 2747, appendix A): along each axis the covariance is the autocorrelation
+    of a box of the drop's width convolved with a box of the pixel's width.
+
+    Parameters
+    ----------
+    pixel_scale, detector_pixel_scale : float
+        arcsec per pixel of the mosaic and of the detector.
+    pixfrac : float
+        Side of a drop in detector pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2 n + 1, 2 n + 1), 1 in the middle.
+    """
+    drop = pixfrac * detector_pixel_scale / pixel_scale
+    reach = int(np.ceil(drop + 1))
+    fine = np.linspace(-1, 1, 2001)
+    lags = np.arange(-reach, reach + 1)[:, None]
+    # Triangle of the pixel times triangle of the drop, integrated over the offset in the pixel.
+    overlap = np.maximum(1 - np.abs(lags - fine) / drop, 0) * (1 - np.abs(fine))
+    axis = overlap.sum(axis=1)
+    table: NDArray[np.float64] = np.outer(axis, axis) / axis.max() ** 2
+    return table
+
+
+def cosmos_noise(nanojansky_per_count: float, pixel_scale: float = 0.03) -> NoiseModel:
+    """Noise measured in blank sky of the COSMOS F814W mosaics, as it ships with GalSim.
+
+    Parameters
+    ----------
+    nanojansky_per_count : float
+        Flux of one count per second.
+    pixel_scale : float
+        arcsec per pixel of the drizzled image, 0.03 in COSMOS.
+
+    Returns
+    -------
+    NoiseModel
+        Variance and correlation up to 10 pixels (Leauthaud et al. 2007; Rowe et al. 2015,
+        Astronomy and Computing 10, 121, section 5).
+    """
+    measured = galsim.getCOSMOSNoise(cosmos_scale=pixel_scale)
+    side = 2 * _COSMOS_LAGS + 1
+    image = galsim.ImageD(side, side, scale=pixel_scale)
+    measured.drawImage(image)
+    correlation = image.array / image.array[_COSMOS_LAGS, _COSMOS_LAGS]
+    sigma = float(measured.getVariance()) ** 0.5 * nanojansky_per_count
+    return NoiseModel(sigma, pixel_scale, correlation)
+
+
+def estimate_noise(
+    image: ArrayLike, pixel_scale: float, mask: NDArray[np.bool_] | None = None
+) -> NoiseModel:
+    """Measure the noise of a real image in its source-free pixels.
+
+    Sources are what stands out by 2.5 sigma after smoothing, grown by a few pixels; sigma is from
+    the median absolute deviation, the correlation from pairs of source-free pixels up to 5 apart.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (y, x), nJy per pixel.
+    pixel_scale : float
+        arcsec per pixel.
+    mask : numpy.ndarray, optional
+        Shape (y, x), True for bad pixels.
+
+    Returns
+    -------
+    NoiseModel
+        Sigma and correlation.
+
+    Raises
+    ------
+    InputError
+        If fewer than 400 pixels are free of sources, or they don't vary.
+    """
+    data = np.asarray(image, dtype=np.float64)
+    bad = ~np.isfinite(data) if mask is None else np.asarray(mask, bool) | ~np.isfinite(data)
+    free = _source_free(data, bad)
+    if free.sum() < _FEWEST_PIXELS:
+        raise InputError(
+            f"only {int(free.sum())} pixels are free of sources, expected {_FEWEST_PIXELS} or more "
+            "to measure the noise: give a larger stamp or the noise level itself"
+        )
+    background, sigma = _median_and_sigma(data[free])
+    if not sigma > 0:
+        raise InputError("the source-free pixels are all equal: give the noise level itself")
+    return NoiseModel(sigma, pixel_scale, _correlation_of(data - background, free))
+
+
+def _median_and_sigma(values: NDArray[np.float64]) -> tuple[float, float]:
+    median = float(np.median(values))
+    return median, _MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
+
+
+def _source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Good pixels far from any source: three rounds of clipping the smoothed image."""
+    free = ~bad
+    weight = gaussian_filter((~bad).astype(float), 1.5)
+    for _ in range(3):
+        if free.sum() < _FEWEST_PIXELS:
+            break
+        background, _sigma = _median_and_sigma(data[free])
+        filled = np.where(bad, 0.0, data - background)
+        smooth = gaussian_filter(filled, 1.5) / np.maximum(weight, 1e-3)
+        centre, scatter = _median_and_sigma(smooth[free])
+        free = ~bad & ~binary_dilation((smooth - centre > 2.5 * scatter) & ~bad, iterations=3)
+    return free
+
+
+def _correlation_of(residual: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Correlation coefficients up to `_LAGS` pixels from the pairs of free pixels."""
+    shape = [n + _LAGS + 1 for n in residual.shape]
+    values = np.where(free, residual, 0.0)
+    products, pairs = (
+        np.fft.irfft2(np.abs(np.fft.rfft2(a, shape)) ** 2, shape)
+        for a in (values - values.sum() / free.sum() * free, free.astype(float))
+    )
+    lag = np.arange(-_LAGS, _LAGS + 1)
+    covariance = products[np.ix_(lag, lag)] / np.maximum(pairs[np.ix_(lag, lag)], 1.0)
+    table: NDArray[np.float64] = covariance / covariance[_LAGS, _LAGS]
+    return table
