@@ -2,7 +2,8 @@
 
 from clumpygan.galaxies.clumps import MAXIMUM_CLUMPS, Clumps, draw_clumps
 from clumpygan.galaxies.disk import sheared_disk_image
-from clumpygan.galaxies.image import StampRenderer, galsim_galaxy
+from clumpygan.galaxies.galsim_model import galsim_galaxy
+from clumpygan.galaxies.image import StampRenderer
 from clumpygan.galaxies.population import COLUMNS, draw_galaxy, draw_population
 
 __all__ = [

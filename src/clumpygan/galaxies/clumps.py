@@ -50,8 +50,8 @@ def draw_clumps(
     """Draw the clumps of one clumpy galaxy as seen in F160W.
 
     - Number: 1 + Poisson(1.6); "very clumpy" galaxies (clump clusters and chains,
-      Elmegreen et al. 2007) have 4 to 8; 8 at most. Above 8 % of the UV light hosts have 2 on average
-      (Soto et al. 2017); fainter ones are drawn here too.
+      Elmegreen et al. 2007) have 4 to 8; 8 at most. Hosts have
+      2 on average above 8 % of the UV light (Soto et al. 2017); fainter ones are drawn here too.
     - Light: clumps give 19 % of the far-UV on average (Soto et al. 2017), drawn log-normal with
       0.25 dex scatter; 45 to 70 % in very clumpy galaxies. F160W is rest-frame optical, where
       clumps stand out less: times 0.55 at z = 0.5 rising to 0.75 at z = 2.

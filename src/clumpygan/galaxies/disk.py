@@ -52,4 +52,5 @@ def sheared_disk_image(
     scene = galsim.Convolve(disk.shear(g1=g1, g2=g2), psf)
     image = scene.drawImage(nx=size, ny=size, scale=pixel_scale).array
     counts = generator.poisson(np.maximum(image, 0.0) + sky_level)
-    return (counts - sky_level).astype(np.float32)
+    photons: NDArray[np.float32] = (counts - sky_level).astype(np.float32)
+    return photons

@@ -53,7 +53,8 @@ def shear_matrix(g1: float, g2: float) -> Matrix:
     squared = g1**2 + g2**2
     if not squared < 1.0:
         raise InputError(f"shear is ({g1}, {g2}); expected g1^2 + g2^2 below 1")
-    return np.array([[1.0 + g1, g2], [g2, 1.0 - g1]]) / np.sqrt(1.0 - squared)
+    matrix: Matrix = np.array([[1.0 + g1, g2], [g2, 1.0 - g1]]) / np.sqrt(1.0 - squared)
+    return matrix
 
 
 def apparent_axis_ratio(inclination: float, thickness: float) -> float:

@@ -1,4 +1,4 @@
-"""Images of galaxies: a fast Fourier-space renderer, and the same model in GalSim objects."""
+"""Images of galaxies, drawn in Fourier space."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import galsim
 import numpy as np
 import scipy.fft
-from astropy.table import Row, Table
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
@@ -17,25 +17,13 @@ from clumpygan.galaxies.profiles import (
     sersic_surface_brightness,
     sersic_transform,
 )
-
-Galaxy = Mapping[str, Any] | Row
+from clumpygan.galaxies.scene import Galaxy, SersicBody, as_mapping, sersic_bodies
 
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
-_PADDINGS = (1.5, 2.0, 3.0, 4.0)
+_PADDINGS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 _WRAPPED_LIGHT = 1e-5
 _CORE_RADIUS = 0.1
-
-
-class SersicBody(NamedTuple):
-    """One elliptical Sersic body on the sky: nJy, index, and arcsec after shear."""
-
-    flux: float
-    sersic_index: float
-    half_light_radius: float
-    matrix: Matrix
-    x: float
-    y: float
 
 
 class _Grid(NamedTuple):
@@ -93,14 +81,13 @@ class StampRenderer:
         -------
         ndarray of shape (size, size), float32, nJy per pixel, axes (y, x)
         """
-        galaxy = _as_mapping(galaxy)
+        galaxy = as_mapping(galaxy)
         shear = shear_matrix(galaxy["g1"], galaxy["g2"])
         bodies = sersic_bodies(galaxy, shear)
         grid = self._grid(self._padding(bodies))
         spectrum = _lumps(grid, galaxy, shear)
         for body in bodies:
-            moved = _sersic(grid, body) * _phase(grid, body.x, body.y)
-            spectrum = moved if spectrum is None else np.add(spectrum, moved, out=spectrum)
+            spectrum += _sersic(grid, body) * _phase(grid, body.x, body.y)
         spectrum *= grid.transfer
         return self._to_pixels(grid, spectrum)
 
@@ -163,49 +150,9 @@ class StampRenderer:
         columns[-(kept - 1) :] = spectrum[kept:]
         step = self._oversampling
         rows = scipy.fft.ifft(columns, axis=0, overwrite_x=True)[: self.size * step : step]
-        image = scipy.fft.irfft(rows, n=grid.size, axis=1)[:, : self.size * step : step]
-        return image.astype(np.float32)
-
-
-def sersic_bodies(galaxy: Galaxy, shear: Matrix) -> list[SersicBody]:
-    """Main body, bulge and companion as they lie on the sky; those without light are left out."""
-    rest = 1.0 - galaxy["bulge_fraction"] - galaxy["clump_fraction"] - galaxy["arm_fraction"]
-    if rest < -1e-9:
-        raise InputError(
-            "bulge_fraction + arm_fraction + clump_fraction is "
-            f"{1.0 - rest:.3f}; expected at most 1"
-        )
-    x, y = galaxy["offset_x"], galaxy["offset_y"]
-    companion = shear @ np.array([galaxy["companion_x"], galaxy["companion_y"]])
-    parts = [
-        ("", rest * galaxy["flux"], galaxy["position_angle"], x, y),
-        ("bulge_", galaxy["bulge_fraction"] * galaxy["flux"], galaxy["position_angle"], x, y),
-        (
-            "companion_",
-            galaxy["companion_flux"],
-            galaxy["companion_position_angle"],
-            x + companion[0],
-            y + companion[1],
-        ),
-    ]
-    return [
-        SersicBody(
-            flux,
-            galaxy[f"{name}sersic_index"],
-            galaxy[f"{name}half_light_radius"],
-            shear @ disk_to_sky(angle, galaxy[f"{name}axis_ratio"]),
-            px,
-            py,
-        )
-        for name, flux, angle, px, py in parts
-        if flux > 0.0
-    ]
-
-
-def _as_mapping(galaxy: Galaxy) -> Mapping[str, Any]:
-    if isinstance(galaxy, Row):
-        return dict(zip(galaxy.colnames, galaxy, strict=True))
-    return galaxy
+        fine = scipy.fft.irfft(rows, n=grid.size, axis=1)
+        image: NDArray[np.float32] = fine[:, : self.size * step : step].astype(np.float32)
+        return image
 
 
 def _core_brightness(body: SersicBody) -> float:
@@ -240,13 +187,15 @@ def _psf_transfer(psf: galsim.GSObject, highest: int, step: float) -> NDArray[np
 
 
 def _phase(grid: _Grid, x: float, y: float) -> NDArray[np.complex128]:
-    return np.exp(-1j * y * grid.ky)[:, None] * np.exp(-1j * x * grid.kx)
+    """Transform of a shift by (x, y) arcsec."""
+    phase: NDArray[np.complex128] = np.exp(-1j * y * grid.ky)[:, None] * np.exp(-1j * x * grid.kx)
+    return phase
 
 
 def _quadratic(grid: _Grid, matrix: Matrix, scale: float) -> NDArray[np.float64]:
     """|scale matrix^T k|^2 on the grid: the wave number in the frame before `matrix` acted."""
     form = scale**2 * (matrix @ matrix.T)
-    result = np.multiply.outer(2.0 * form[0, 1] * grid.ky, grid.kx)
+    result: NDArray[np.float64] = np.multiply.outer(2.0 * form[0, 1] * grid.ky, grid.kx)
     result += (form[1, 1] * grid.ky**2)[:, None]
     result += form[0, 0] * grid.kx**2
     return result
@@ -263,95 +212,34 @@ def _gaussian(grid: _Grid, matrix: Matrix, sigma: float) -> NDArray[np.float64]:
     return np.exp(exponent, out=exponent)
 
 
-def _lumps(grid: _Grid, galaxy: Mapping[str, Any], shear: Matrix) -> Any:
-    """Transform of arms and clumps, or None where there are none.
-
-    Arms share one Gaussian, so their points are one matrix product.
-    """
+def _lumps(grid: _Grid, galaxy: Mapping[str, Any], shear: Matrix) -> NDArray[np.complex128]:
+    """Transform of the arms and clumps; zero where there are none."""
     to_sky = shear @ disk_to_sky(galaxy["position_angle"], galaxy["axis_ratio"])
-    radius, flux = galaxy["half_light_radius"], galaxy["flux"]
+    to_sky *= galaxy["half_light_radius"]
     centre = np.array([[galaxy["offset_x"]], [galaxy["offset_y"]]])
-    total = None
+    total = np.zeros((grid.ky.size, grid.kx.size), dtype=np.complex128)
     if galaxy["arm_count"]:
-        share, *plane = arm_points(
-            int(galaxy["arm_count"]), galaxy["arm_pitch_angle"], galaxy["arm_phase"]
-        )
-        x, y = centre + radius * (to_sky @ np.array(plane))
-        rows = np.exp(-1j * np.multiply.outer(grid.ky, y)) * (flux * galaxy["arm_fraction"] * share)
-        total = rows @ np.exp(-1j * np.multiply.outer(x, grid.kx))
-        total *= _gaussian(grid, to_sky, ARM_WIDTH * radius)
+        total += _arms(grid, galaxy, to_sky, centre)
     count = int(galaxy["clump_count"])
-    plane = [galaxy["clump_x"][:count], galaxy["clump_y"][:count]]
-    x, y = centre + radius * (to_sky @ np.array(plane))
+    x, y = centre + to_sky @ np.array([galaxy["clump_x"][:count], galaxy["clump_y"][:count]])
     for i in range(count):
         clump = _phase(grid, x[i], y[i])
         clump *= _gaussian(grid, shear, galaxy["clump_size"][i] / FWHM_PER_SIGMA)
-        clump *= flux * galaxy["clump_flux"][i]
-        total = clump if total is None else np.add(total, clump, out=total)
+        clump *= galaxy["flux"] * galaxy["clump_flux"][i]
+        total += clump
     return total
 
 
-def galsim_galaxy(galaxy: Galaxy) -> galsim.GSObject:
-    """Build the same model from GalSim objects; the judge of `StampRenderer`.
-
-    Draw it convolved with the PSF by `drawImage(..., method="no_pixel")`.
-
-    Parameters
-    ----------
-    galaxy : mapping or table row
-
-    Returns
-    -------
-    galsim.GSObject
-        Flux in nJy, positions in arcsec from the centre of the stamp.
-    """
-    row = _as_mapping(galaxy)
-    flux, radius = row["flux"], row["half_light_radius"]
-    beta = (90.0 + row["position_angle"]) * galsim.degrees
-    smooth = 1.0 - row["bulge_fraction"] - row["arm_fraction"] - row["clump_fraction"]
-    parts = [
-        _galsim_sersic(row, "", smooth * flux, beta),
-        _galsim_sersic(row, "bulge_", row["bulge_fraction"] * flux, beta),
-    ]
-    if row["arm_count"]:
-        points = arm_points(int(row["arm_count"]), row["arm_pitch_angle"], row["arm_phase"])
-        blob = galsim.Gaussian(sigma=ARM_WIDTH * radius)
-        arms = galsim.Sum(
-            [
-                blob.withFlux(f).shift(radius * x, radius * y)
-                for f, x, y in zip(*points, strict=True)
-            ]
-        )
-        parts.append(
-            arms.transform(1.0, 0.0, 0.0, row["axis_ratio"])
-            .rotate(beta)
-            .withFlux(row["arm_fraction"] * flux)
-        )
-    angle = beta.rad
-    for i in range(int(row["clump_count"])):
-        major = radius * row["clump_x"][i]
-        minor = radius * row["axis_ratio"] * row["clump_y"][i]
-        clump = galsim.Gaussian(fwhm=row["clump_size"][i], flux=row["clump_flux"][i] * flux)
-        parts.append(
-            clump.shift(
-                major * np.cos(angle) - minor * np.sin(angle),
-                major * np.sin(angle) + minor * np.cos(angle),
-            )
-        )
-    if row["companion_flux"] > 0.0:
-        companion_beta = (90.0 + row["companion_position_angle"]) * galsim.degrees
-        companion = _galsim_sersic(row, "companion_", row["companion_flux"], companion_beta)
-        parts.append(companion.shift(row["companion_x"], row["companion_y"]))
-    scene = galsim.Sum([part for part in parts if part.flux > 0.0])
-    return scene.shear(g1=row["g1"], g2=row["g2"]).shift(row["offset_x"], row["offset_y"])
-
-
-def _galsim_sersic(
-    row: Mapping[str, Any], name: str, flux: float, beta: galsim.Angle
-) -> galsim.GSObject:
-    """A Sersic body whose half-light radius is kept along its major axis."""
-    circular = galsim.Sersic(
-        n=row[f"{name}sersic_index"], half_light_radius=row[f"{name}half_light_radius"]
+def _arms(
+    grid: _Grid, galaxy: Mapping[str, Any], to_sky: Matrix, centre: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """Transform of the arms: their points share one Gaussian, so they are one matrix product."""
+    share, *plane = arm_points(
+        int(galaxy["arm_count"]), galaxy["arm_pitch_angle"], galaxy["arm_phase"]
     )
-    flattened = circular.transform(1.0, 0.0, 0.0, row[f"{name}axis_ratio"]).rotate(beta)
-    return flattened.withFlux(flux)
+    x, y = centre + to_sky @ np.array(plane)
+    rows = np.exp(-1j * np.multiply.outer(grid.ky, y))
+    rows *= galaxy["flux"] * galaxy["arm_fraction"] * share
+    arms: NDArray[np.complex128] = rows @ np.exp(-1j * np.multiply.outer(x, grid.kx))
+    arms *= _gaussian(grid, to_sky, ARM_WIDTH)
+    return arms
