@@ -1,0 +1,1 @@
+"""Training: the adversarial core, one Lightning module per member of the family, checkpoints."""

@@ -1,0 +1,266 @@
+"""The one adversarial training core of the family.
+
+It knows a generator, a discriminator and tensors; what is conditional, three-dimensional or
+astronomical is supplied by the subclasses. Progress, schedules and logs count images seen, never
+Lightning's `global_step`, which counts both optimisers (edm2 counts images too: Karras et al.
+2024).
+"""
+
+import copy
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from clumpygan.networks.losses import adversarial_loss, zero_centred_penalty
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Game:
+    """The adversarial part of the training.
+
+    Attributes
+    ----------
+    loss : str
+        "relativistic", "non_saturating" or "hinge".
+    weight : float
+        Weight of the generator's adversarial loss beside its fidelity losses.
+    r1, r2 : float
+        Weights (gamma / 2) of the zero-centred gradient penalties on real and generated images.
+    start : int
+        Images after which the discriminator joins; before, the generator trains without noise.
+    ramp : int
+        Images over which the generator's adversarial loss grows to its weight, so that an
+        untrained discriminator doesn't spoil a trained generator.
+    """
+
+    loss: str = "relativistic"
+    weight: float = 1.0
+    r1: float = 1.0
+    r2: float = 1.0
+    start: int = 0
+    ramp: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rates as functions of the images seen.
+
+    Half a cosine falls from `peak` to `final` over the images before the discriminator joins
+    (or over all of them when it is there from the start), after a linear warm-up; then another
+    one falls from `adversarial_peak` to `final` until the end.
+
+    Attributes
+    ----------
+    peak, final, adversarial_peak : float
+        Learning rates of the generator.
+    discriminator : float
+        Learning rate of the discriminator, constant.
+    warm_up : int
+        Images of the linear rise at the beginning.
+    """
+
+    peak: float = 5e-4
+    final: float = 1e-5
+    adversarial_peak: float = 1e-4
+    discriminator: float = 2e-4
+    warm_up: int = 2000
+
+    def generator(self, images: int, start: int, total: int) -> float:
+        """Return the generator's learning rate after that many of `total` images."""
+        if start > 0 and images < start:
+            peak, progress = self.peak, images / start
+        elif start > 0:
+            peak, progress = self.adversarial_peak, (images - start) / max(total - start, 1)
+        else:
+            peak, progress = self.peak, images / max(total, 1)
+        rise = min(1.0, (images + 1) / max(self.warm_up, 1))
+        fall = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        return rise * (self.final + (peak - self.final) * fall)
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Keep gradients from reaching the parameters of a module inside the block."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+class AdversarialModule(pl.LightningModule):
+    """Train a generator against a discriminator, beside fidelity losses of the subclass.
+
+    Parameters
+    ----------
+    generator, discriminator : nn.Module
+    total_images : int
+        Length of the whole training; the schedules depend on it.
+    seed : int
+        Random inputs depend on (seed, rank, images seen) alone, so that resuming is exact.
+    game : Game
+    schedule : Schedule
+    ema_half_life : int
+        Images after which an old state counts half in the averaged generator.
+    gradient_clip : float
+        Largest norm of the generator's gradient.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        total_images: int,
+        seed: int,
+        game: Game,
+        schedule: Schedule,
+        ema_half_life: int = 5000,
+        gradient_clip: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = generator
+        self.discriminator = discriminator
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.game = game
+        self.adversarial = adversarial_loss(game.loss)
+        self.schedule = schedule
+        self.total_images = total_images
+        self.seed = seed
+        self.ema_half_life = ema_half_life
+        self.gradient_clip = gradient_clip
+        self.register_buffer("images_seen", torch.zeros((), dtype=torch.long))
+        self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))
+
+    @property
+    def playing(self) -> bool:
+        """Whether the discriminator takes part by now."""
+        return int(self.images_seen) >= self.game.start
+
+    @abstractmethod
+    def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
+        """Return generated images of the batch, one tensor for each independent sample."""
+
+    @abstractmethod
+    def truth(self, batch: Batch) -> Tensor:
+        """Return the real images that the generated ones are compared with."""
+
+    @abstractmethod
+    def judged(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return the images as the discriminator sees them."""
+
+    @abstractmethod
+    def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return what the discriminator is told beside the images."""
+
+    @abstractmethod
+    def fidelity(self, samples: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
+        """Return the weighted non-adversarial losses of the generator, by name."""
+
+    def random_input(self) -> torch.Generator:
+        """Return the generator of this step's random numbers, on the module's device."""
+        state = hash((self.seed, self.global_rank, int(self.images_seen))) % 2**63
+        return torch.Generator(self.device).manual_seed(state)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return Adam for both; R3GAN's second-moment decay suits small batches too."""
+        betas = (0.9, 0.99)
+        return [
+            torch.optim.Adam(self.generator.parameters(), lr=self.schedule.peak, betas=betas),
+            torch.optim.Adam(
+                self.discriminator.parameters(), lr=self.schedule.discriminator, betas=(0.0, 0.99)
+            ),
+        ]
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """Take one step of the discriminator, if it plays, and one of the generator."""
+        generator_optimiser, discriminator_optimiser = self.optimizers()
+        samples = self.sample(batch, self.random_input())
+        logs: dict[str, Tensor | float] = {}
+        if self.playing:
+            logs |= self._discriminator_step(samples[0].detach(), batch, discriminator_optimiser)
+        logs |= self._generator_step(samples, batch, generator_optimiser)
+        count = self.truth(batch).shape[0] * self.trainer.world_size
+        self.images_seen += count
+        self._update_average(count)
+        logs["images"] = float(self.images_seen)
+        self.log_dict({f"train/{name}": value for name, value in logs.items()})
+
+    def _discriminator_step(
+        self, fake: Tensor, batch: Batch, optimiser: Any
+    ) -> dict[str, Tensor | float]:
+        real = self.judged(self.truth(batch), batch).detach().requires_grad_(self.game.r1 > 0)
+        fake = self.judged(fake, batch).detach().requires_grad_(self.game.r2 > 0)
+        conditions = self.conditions(batch)
+        real_scores = self.discriminator(real, *conditions)
+        fake_scores = self.discriminator(fake, *conditions)
+        loss = self.adversarial.discriminator(real_scores, fake_scores).mean()
+        logs: dict[str, Tensor | float] = {"discriminator": loss.detach()}
+        for name, weight, scores, images in (
+            ("r1", self.game.r1, real_scores, real),
+            ("r2", self.game.r2, fake_scores, fake),
+        ):
+            if weight > 0:
+                penalty = zero_centred_penalty(scores, images).mean()
+                loss = loss + weight * penalty
+                logs[name] = penalty.detach()
+        logs["score_gap"] = (real_scores.mean() - fake_scores.mean()).detach()
+        self._step(loss, optimiser, self.discriminator)
+        return logs
+
+    def _generator_step(
+        self, samples: tuple[Tensor, ...], batch: Batch, optimiser: Any
+    ) -> dict[str, Tensor | float]:
+        losses = self.fidelity(samples, batch)
+        logs: dict[str, Tensor | float] = {k: v.detach() for k, v in losses.items()}
+        total = torch.stack(list(losses.values())).sum() if losses else samples[0].new_zeros(())
+        if self.playing:
+            with frozen(self.discriminator):
+                conditions = self.conditions(batch)
+                real = self.discriminator(self.judged(self.truth(batch), batch), *conditions)
+                fake = self.discriminator(self.judged(samples[0], batch), *conditions)
+            loss = self.adversarial.generator(real, fake).mean()
+            logs["adversarial"] = loss.detach()
+            total = total + self._adversarial_weight() * loss
+        images = int(self.images_seen)
+        rate = self.schedule.generator(images, self.game.start, self.total_images)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        logs["gradient_norm"] = self._step(total, optimiser, self.generator)
+        logs["learning_rate"] = rate
+        return logs
+
+    def _adversarial_weight(self) -> float:
+        since = int(self.images_seen) - self.game.start
+        return self.game.weight * min(1.0, (since + 1) / max(self.game.ramp, 1))
+
+    def _step(self, loss: Tensor, optimiser: Any, network: nn.Module) -> Tensor:
+        optimiser.zero_grad()
+        self.manual_backward(loss)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), self.gradient_clip)
+        if torch.isfinite(norm):
+            optimiser.step()
+        return norm.detach()
+
+    @torch.no_grad()
+    def _update_average(self, count: int) -> None:
+        # The half-life grows with the training at first: an average over the random start would
+        # lag far behind (Karras et al. 2024, edm2).
+        half_life = min(self.ema_half_life, 0.1 * int(self.images_seen))
+        keep = 0.5 ** (count / max(half_life, 1e-8))
+        for averaged, current in zip(
+            self.average.parameters(), self.generator.parameters(), strict=True
+        ):
+            averaged.lerp_(current, 1 - keep)
+        for averaged, current in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            averaged.copy_(current)

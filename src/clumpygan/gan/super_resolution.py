@@ -1,0 +1,215 @@
+"""Training of the super-resolution networks: what is special to recovering a known scene."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, PIXEL_AREA_RATIO
+from clumpygan.evaluation.fidelity import (
+    half_light_radius_error,
+    magnitude_difference,
+    nrmse,
+    nucleus_of,
+    psnr,
+)
+from clumpygan.gan.adversarial import AdversarialModule, Batch
+from clumpygan.networks.blocks import stretch
+from clumpygan.networks.losses import energy_score, misfit_excess, relative_error
+from clumpygan.networks.super_resolution import Crop
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the fidelity losses.
+
+    Attributes
+    ----------
+    pixel : float
+        Energy score in stretched pixels (the absolute error while there is one sample).
+    relative : float
+        Relative root-mean-square error of the mean image, in flux.
+    misfit : float
+        |log chi^2| of the recovered image, observed again, against the data.
+    """
+
+    pixel: float = 1.0
+    relative: float = 0.5
+    misfit: float = 0.05
+
+
+class SuperResolutionModule(AdversarialModule):
+    """Train a generator to sample the HST images behind HSC images.
+
+    Batches are dicts: `hst` (B, 1, Y, X) and `observed` (B, 1, y, x) in nJy per pixel, `sigma`
+    (B,) in nJy per HSC pixel, `transfer` (B, Ky, Kx).
+
+    Parameters
+    ----------
+    weights : Weights
+    crop_blocks : int
+        Size, in blocks of 5 HSC or 14 HST pixels, of the window in which the convolutions run
+        while training; 0 for whole stamps.
+    validation_samples : int
+        Samples whose mean is the best estimate while validating; even.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        weights: Weights,
+        crop_blocks: int = 4,
+        validation_samples: int = 4,
+        **core: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **core)
+        self.weights = weights
+        self.crop_blocks = crop_blocks
+        self.validation_samples = validation_samples
+        self.curve: list[dict[str, float]] = []
+        self._measured: list[dict[str, float]] = []
+        self._crop: Crop | None = None
+
+    def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
+        """Return one deterministic estimate, or two independent samples once the game is on."""
+        observed = batch["observed"]
+        self._crop = self._draw_crop(observed, noise)
+        noises: tuple[Any, ...] = (None,)
+        if self.playing:
+            window = self._crop
+            shape = (
+                (window.height * COARSE_BLOCK, window.width * COARSE_BLOCK)
+                if window
+                else tuple(observed.shape[-2:])
+            )
+            noises = tuple(
+                self.generator.draw_noise(observed.shape[0], shape, noise) for _ in range(2)
+            )
+        return self.generator(observed, batch["sigma"], batch["transfer"], noises, self._crop)
+
+    def truth(self, batch: Batch) -> Tensor:
+        """Return the HST image in the present crop."""
+        return self._crop.of(batch["hst"], FINE_BLOCK) if self._crop else batch["hst"]
+
+    def judged(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return HST images in units of the HSC noise, stretched."""
+        return stretch(images * (PIXEL_AREA_RATIO / batch["sigma"][:, None, None, None]))
+
+    def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return the observed image in units of its noise, stretched."""
+        observed = batch["observed"] / batch["sigma"][:, None, None, None]
+        return (stretch(self._crop.of(observed, COARSE_BLOCK) if self._crop else observed),)
+
+    def fidelity(self, samples: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
+        """Return the pixel, flux and data-consistency losses."""
+        truth = self.truth(batch)
+        unit = (PIXEL_AREA_RATIO / batch["sigma"])[:, None, None, None]
+        pair = (samples[0], samples[-1])
+        stretched = (stretch(pair[0] * unit), stretch(pair[1] * unit))
+        losses = {
+            "pixel": self.weights.pixel * energy_score(stretched, stretch(truth * unit)).mean(),
+            "relative": self.weights.relative
+            * relative_error((pair[0] * unit, pair[1] * unit), truth * unit, floor=3.0).mean(),
+        }
+        if self.weights.misfit:
+            mean = (pair[0] + pair[1]) / 2
+            losses["misfit"] = self.weights.misfit * self._misfit(mean, batch).mean()
+        return losses
+
+    def _misfit(self, image: Tensor, batch: Batch) -> Tensor:
+        whole = image
+        if self._crop is not None:
+            # Outside the crop the truth stands in: what is judged there isn't the network's.
+            window = self._crop
+            rows = slice(window.top * FINE_BLOCK, (window.top + window.height) * FINE_BLOCK)
+            columns = slice(window.left * FINE_BLOCK, (window.left + window.width) * FINE_BLOCK)
+            whole = batch["hst"].clone()
+            whole[..., rows, columns] = image
+        again = self.generator.observation(whole, batch["transfer"])
+        residual = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
+        if self._crop is not None:
+            residual = self._crop.of(residual, COARSE_BLOCK)
+        return misfit_excess(residual, tolerance=0.05)
+
+    def _draw_crop(self, observed: Tensor, noise: torch.Generator) -> Crop | None:
+        """Draw a window that holds the centre of the stamp."""
+        if not self.crop_blocks:
+            return None
+        blocks = observed.shape[-1] // COARSE_BLOCK
+        spare = blocks - self.crop_blocks
+        if spare <= 0:
+            return None
+        reach = min(1, spare // 2)
+        shift = torch.randint(-reach, reach + 1, (2,), generator=noise, device=noise.device)
+        top, left = (spare // 2 + int(value) for value in shift)
+        return Crop(top, left, self.crop_blocks, self.crop_blocks)
+
+    @torch.no_grad()
+    def one_sample(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        """Return one sample (B, 1, Y, X) of the averaged generator."""
+        observed = batch["observed"]
+        arguments = (observed, batch["sigma"], batch["transfer"])
+        drawn = self.average.draw_noise(len(observed), tuple(observed.shape[-2:]), noise)
+        return self.average(*arguments, (drawn if self.playing else None,))[0]
+
+    @torch.no_grad()
+    def best_estimate(self, batch: Batch, samples: int, noise: torch.Generator) -> Tensor:
+        """Return the mean of antithetic samples (B, 1, Y, X) of the averaged generator."""
+        observed = batch["observed"]
+        arguments = (observed, batch["sigma"], batch["transfer"])
+        if not self.playing:
+            return self.average(*arguments)[0]
+        noises: list[Any] = []
+        for _ in range(samples // 2):
+            drawn = self.average.draw_noise(len(observed), tuple(observed.shape[-2:]), noise)
+            noises += [drawn, drawn.opposite() if drawn is not None else None]
+        return torch.stack(self.average(*arguments, tuple(noises))).mean(0)
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Measure the averaged generator's best estimate on whole stamps."""
+        noise = torch.Generator(self.device).manual_seed(batch_index)
+        best = self.best_estimate(batch, self.validation_samples, noise)
+        again = self.average.observation(best, batch["transfer"])
+        residual = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
+        misfit = residual.square().flatten(1).mean(1)
+        images = zip(best[:, 0].double().cpu(), batch["hst"][:, 0].double().cpu(), strict=True)
+        for (recovered, truth), chi2 in zip(images, misfit.tolist(), strict=True):
+            self._measured.append(_summary(recovered.numpy(), truth.numpy()) | {"chi2": chi2})
+
+    def on_validation_epoch_end(self) -> None:
+        """Log medians of the held-out metrics and add them to the curve."""
+        if self.trainer.sanity_checking or not self._measured:
+            self._measured.clear()
+            return
+        metrics = {
+            name: float(np.nanmedian([row[name] for row in self._measured]))
+            for name in self._measured[0]
+        }
+        self._measured.clear()
+        self.log_dict({f"val/{name}": value for name, value in metrics.items()}, sync_dist=True)
+        self.curve.append({"images": int(self.images_seen), **metrics})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the curve with the state."""
+        checkpoint["curve"] = self.curve
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the curve where the state was saved."""
+        self.curve = list(checkpoint["curve"])
+
+
+def _summary(recovered: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return the metrics that are followed while training (median over galaxies is logged)."""
+    centre = nucleus_of(truth)
+    shift = magnitude_difference(recovered, truth, centre)
+    return {
+        "psnr": psnr(recovered, truth),
+        "nrmse": nrmse(recovered, truth),
+        "dm": shift,
+        "abs_dm": abs(shift),
+        "half_light_radius_error": half_light_radius_error(recovered, truth, centre),
+    }

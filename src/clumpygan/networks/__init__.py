@@ -1,0 +1,1 @@
+"""The networks and their losses: plain torch modules that know no astronomy beyond their shapes."""

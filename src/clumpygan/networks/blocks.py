@@ -1,0 +1,125 @@
+"""Building blocks that the networks of the family share."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAK = 0.2
+"""Slope of every leaky rectifier below zero."""
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution that keeps the size (up to its stride), He-initialised."""
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
+    nn.init.kaiming_normal_(layer.weight, a=LEAK)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def silent_convolution(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
+    """Return a convolution whose output is zero until it has been trained."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+class ConditionalResidualBlock(nn.Module):
+    """Two convolutions beside a skip, modulated by a condition and, at will, by noise.
+
+    The block computes ``x + W2 act(a(c) * W1 x + b(c) + N z)``: a feature-wise linear modulation
+    (Perez et al. 2018, FiLM) of the hidden features by the condition c, plus injected noise z
+    (Karras et al. 2019). W2, the modulation and N start at zero, so that a deep stack starts as
+    the identity (Zhang et al. 2019, Fixup) and learns to use its noise only where it helps.
+
+    Parameters
+    ----------
+    channels : int
+        Channels in and out.
+    conditions : int
+        Length of the condition vector; 0 for none.
+    noise_channels : int
+        Channels of the injected noise; 0 for none.
+    """
+
+    def __init__(self, channels: int, conditions: int = 0, noise_channels: int = 0) -> None:
+        super().__init__()
+        self.first = convolution(channels, channels)
+        self.second = silent_convolution(channels, channels)
+        self.modulation = nn.Linear(conditions, 2 * channels) if conditions else None
+        if self.modulation is not None:
+            nn.init.zeros_(self.modulation.weight)
+            nn.init.zeros_(self.modulation.bias)
+        self.noise = silent_convolution(noise_channels, channels, 1) if noise_channels else None
+
+    def forward(
+        self, features: Tensor, condition: Tensor | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        """Return the features (B, C, y, x) after the block.
+
+        Parameters
+        ----------
+        features : Tensor (B, C, y, x)
+        condition : Tensor (B, conditions), optional
+        noise : Tensor (B, noise_channels, y, x), optional
+            Standard normal; without it the block is deterministic.
+        """
+        hidden = self.first(features)
+        if self.modulation is not None:
+            if condition is None:
+                raise ValueError("this block was built with conditions: pass the condition")
+            scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, dim=1)
+            hidden = hidden * (1 + scale) + shift
+        if self.noise is not None and noise is not None:
+            hidden = hidden + self.noise(noise)
+        result: Tensor = features + self.second(functional.leaky_relu(hidden, LEAK))
+        return result
+
+
+class DownsamplingBlock(nn.Module):
+    """A residual block that halves the image: the unit of the discriminators.
+
+    No normalisation, as in R3GAN (Huang et al. 2024): the zero-centred gradient penalties assume
+    that the score of one image doesn't depend on the others in its batch.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = convolution(inputs, inputs)
+        self.second = convolution(inputs, outputs)
+        self.skip = convolution(inputs, outputs, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features (B, outputs, y / 2, x / 2) of features (B, inputs, y, x)."""
+        hidden = functional.leaky_relu(self.first(functional.leaky_relu(features, LEAK)), LEAK)
+        summed = self.second(hidden) + self.skip(features)
+        halved: Tensor = functional.avg_pool2d(summed, 2)
+        return halved * 0.5**0.5
+
+
+def resample(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Resample bilinearly to `shape`, the two fields of view sharing their edges.
+
+    Parameters
+    ----------
+    image : Tensor (B, C, y, x)
+    shape : tuple of int
+        New (y, x).
+
+    Returns
+    -------
+    Tensor (B, C, *shape)
+    """
+    if tuple(image.shape[-2:]) == tuple(shape):
+        return image
+    return functional.interpolate(image, shape, mode="bilinear", align_corners=False)
+
+
+def stretch(image: Tensor) -> Tensor:
+    """Compress an image in noise units: asinh, linear in the noise, logarithmic above it."""
+    return torch.asinh(image)
+
+
+def unstretch(image: Tensor) -> Tensor:
+    """Undo `stretch` exactly (up to rounding)."""
+    return torch.sinh(image)

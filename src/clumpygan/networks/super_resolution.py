@@ -1,0 +1,376 @@
+"""The super-resolution generator and its discriminator: HSC images in, HST images out.
+
+The generator unrolls the inversion of a known observation (DESIGN.md, decisions 4 and 6):
+
+1. a Wiener deconvolution of the observed image is the base;
+2. a residual network on the coarse grid corrects it;
+3. the corrected image is observed again, and what is left over (in units of the noise) goes,
+   with the features, the base and random noise, through a second residual network and a short
+   one on the fine grid, which make one sample of the posterior;
+4. a regularised step along the remaining residual, whose trust the network predicts from the
+   flux and the point spread function, ends it with an image that agrees with the data.
+
+Everything inside is in units of the observed noise and asinh-compressed; no image is scaled by
+its own maximum, so that fluxes survive.
+"""
+
+import math
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clumpygan.networks.blocks import (
+    LEAK,
+    ConditionalResidualBlock,
+    DownsamplingBlock,
+    convolution,
+    resample,
+    silent_convolution,
+    stretch,
+    unstretch,
+)
+
+SUBPIXELS = 3
+"""Sub-pixels per coarse pixel and axis in which features are shuffled onto the sky. The fine grid
+has 2.8, so that resampling from 3 loses nothing."""
+
+PROFILE_FREQUENCIES = (0.4, 0.8, 1.2, 1.6, 2.0, 2.6)
+"""Frequencies in cycles/arcsec at which the network is told the transfer function."""
+
+WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
+"""Prior power of a galaxy, F^2 / (1 + (k / turnover)^2)^slope, with the turnover in cycles/arcsec:
+an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
+
+
+class Observation(Protocol):
+    """The linear operator that observes a fine image on the coarse grid; handed in."""
+
+    def frequencies(
+        self, coarse_shape: tuple[int, int], device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return (ky, kx) in cycles/arcsec of the grid on which transfer functions are given."""
+
+    def fine_shape(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
+        """Return the shape of the fine image with the same field of view."""
+
+    def __call__(self, image: Tensor, transfer: Tensor) -> Tensor:
+        """Observe (B, 1, Y, X) as (B, 1, y, x)."""
+
+    def wiener(self, coarse: Tensor, transfer: Tensor, noise_to_signal: Tensor) -> Tensor:
+        """Return the regularised inverse (B, 1, Y, X) of (B, 1, y, x)."""
+
+
+class Crop(NamedTuple):
+    """A window of the coarse grid on which the convolutions run, in blocks of 5 coarse pixels.
+
+    Training on the part of a stamp that holds the galaxy costs a quarter; the observation always
+    sees the whole stamp.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, image: Tensor, pixels_per_block: int) -> Tensor:
+        """Return the window of an image with that many pixels per block and axis."""
+        n = pixels_per_block
+        rows = slice(self.top * n, (self.top + self.height) * n)
+        columns = slice(self.left * n, (self.left + self.width) * n)
+        return image[..., rows, columns]
+
+
+class SampleNoise(NamedTuple):
+    """What distinguishes two samples of one posterior: standard normal images."""
+
+    coarse: Tensor
+    fine: Tensor
+
+    def opposite(self) -> "SampleNoise":
+        """Return the antithetic noise: the mean of a pair has no first-order scatter."""
+        return SampleNoise(-self.coarse, -self.fine)
+
+
+class SuperResolutionGenerator(nn.Module):
+    """Sample the fine image behind an observed one.
+
+    Parameters
+    ----------
+    observation : Observation
+        The operator, as a module (its buffers, if any, are not part of the checkpoint).
+    channels : int
+        Features on the coarse grid.
+    blocks : tuple of int
+        Residual blocks before and after the first look at the residual.
+    fine_channels, fine_blocks : int
+        Features and residual blocks on the fine grid.
+    noise_channels : int
+        Channels of the random input on the coarse grid (one more on the fine grid).
+    coarse_block, fine_block : int
+        Pixels of a block of the two grids: their ratio is the magnification.
+    """
+
+    def __init__(
+        self,
+        observation: nn.Module,
+        channels: int = 48,
+        blocks: tuple[int, int] = (6, 6),
+        fine_channels: int = 16,
+        fine_blocks: int = 2,
+        noise_channels: int = 8,
+        coarse_block: int = 5,
+        fine_block: int = 14,
+    ) -> None:
+        super().__init__()
+        self.observation = observation
+        self.noise_channels = noise_channels
+        self.coarse_block, self.fine_block = coarse_block, fine_block
+        self.magnification = fine_block / coarse_block
+        conditions = len(PROFILE_FREQUENCIES) + 2
+        shuffled = SUBPIXELS**2
+
+        self.embed = nn.Sequential(
+            nn.Linear(conditions, channels), nn.LeakyReLU(LEAK), nn.Linear(channels, channels)
+        )
+        self.enter = convolution(1 + shuffled, channels)
+        self.first = nn.ModuleList(
+            ConditionalResidualBlock(channels, channels) for _ in range(blocks[0])
+        )
+        self.estimate = silent_convolution(channels, shuffled)
+        self.look = convolution(1 + shuffled, channels)
+        self.noise = silent_convolution(noise_channels, channels)
+        self.second = nn.ModuleList(
+            ConditionalResidualBlock(channels, channels, noise_channels) for _ in range(blocks[1])
+        )
+        self.spread = convolution(channels, shuffled * fine_channels, 1)
+        self.fine_enter = convolution(fine_channels + 2, fine_channels)
+        self.fine = nn.ModuleList(
+            ConditionalResidualBlock(fine_channels, channels, 1) for _ in range(fine_blocks)
+        )
+        self.leave = silent_convolution(fine_channels, 1)
+        self.trust = nn.Linear(channels, 2)
+        nn.init.zeros_(self.trust.weight)
+        with torch.no_grad():
+            self.trust.bias.copy_(torch.tensor([2.0, 1.0]))
+
+    def draw_noise(
+        self, batch: int, coarse_shape: tuple[int, int], generator: torch.Generator
+    ) -> SampleNoise:
+        """Draw the random input of `batch` samples on the generator's device.
+
+        Parameters
+        ----------
+        batch : int
+        coarse_shape : tuple of int
+            (y, x) of the coarse grid, or of the crop of it.
+        generator : torch.Generator
+
+        Returns
+        -------
+        SampleNoise
+            Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), float32.
+        """
+        fine_shape = self._fine(coarse_shape)
+        device = generator.device
+        coarse = torch.randn(
+            batch, self.noise_channels, *coarse_shape, generator=generator, device=device
+        )
+        fine = torch.randn(batch, 1, *fine_shape, generator=generator, device=device)
+        return SampleNoise(coarse, fine)
+
+    def forward(
+        self,
+        observed: Tensor,
+        sigma: Tensor,
+        transfer: Tensor,
+        noises: tuple[SampleNoise | None, ...] = (None,),
+        crop: Crop | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return one sample of the fine image for each random input.
+
+        Parameters
+        ----------
+        observed : Tensor (B, 1, y, x)
+            Flux per coarse pixel; y and x multiples of `coarse_block`.
+        sigma : Tensor (B,)
+            Noise per coarse pixel, in the same unit.
+        transfer : Tensor (B, Ky, Kx)
+            Ratio of the optical transfer functions, on the grid of `observation.frequencies`.
+        noises : tuple of SampleNoise or None
+            None makes the deterministic estimate.
+        crop : Crop, optional
+            Window in which the convolutions run; the rest of the stamp stays the Wiener base.
+
+        Returns
+        -------
+        tuple of Tensor (B, 1, Y, X)
+            Flux per fine pixel, on the crop if there is one.
+        """
+        shape = (observed.shape[-2], observed.shape[-1])
+        window = crop or Crop(0, 0, shape[0] // self.coarse_block, shape[1] // self.coarse_block)
+        unit = sigma[:, None, None, None]
+        data = observed / unit
+        base = self._base(data, transfer)
+        condition = self.embed(self._conditions(data, sigma, transfer))
+
+        visible = stretch(window.of(data, self.coarse_block))
+        foundation = stretch(self._units(window.of(base, self.fine_block)))
+        features = self.enter(torch.cat([visible, self._shuffle(foundation)], 1))
+        for block in self.first:
+            features = block(features, condition)
+        estimate = foundation + self._unshuffle(self.estimate(features))
+        residual = window.of(
+            data - self.observation(self._paste(base, estimate, window), transfer),
+            self.coarse_block,
+        )
+        features = features + self.look(
+            torch.cat([stretch(residual), self._shuffle(estimate)], 1)
+        )
+        return tuple(
+            unit
+            * window.of(
+                self._consistent(
+                    self._paste(
+                        base, self._sample(features, foundation, estimate, condition, noise), window
+                    ),
+                    data,
+                    transfer,
+                    condition,
+                ),
+                self.fine_block,
+            )
+            for noise in noises
+        )
+
+    def _sample(
+        self,
+        features: Tensor,
+        foundation: Tensor,
+        estimate: Tensor,
+        condition: Tensor,
+        noise: SampleNoise | None,
+    ) -> Tensor:
+        """Return the stretched fine image (B, 1, Y, X) for one random input."""
+        coarse, fine = noise if noise is not None else (None, None)
+        if coarse is not None:
+            features = features + self.noise(coarse)
+        for block in self.second:
+            features = block(features, condition, coarse)
+        details = self._unshuffle(self.spread(features))
+        hidden = functional.leaky_relu(
+            self.fine_enter(torch.cat([details, foundation, estimate], 1)), LEAK
+        )
+        for block in self.fine:
+            hidden = block(hidden, condition, fine)
+        result: Tensor = estimate + self.leave(hidden)
+        return result
+
+    def _consistent(
+        self, image: Tensor, data: Tensor, transfer: Tensor, condition: Tensor
+    ) -> Tensor:
+        """Take one regularised step towards the data: x + W (y - A x).
+
+        The gain of each mode is |T|^2 / (|T|^2 + lambda), the best one if the error of x had a
+        power lambda times smaller than the noise's; lambda grows with frequency as predicted.
+        """
+        level, slope = self.trust(condition)[:, :, None, None].unbind(1)
+        squared = self._squared_frequency(data)
+        regularisation = torch.exp(level + functional.softplus(slope) * squared)
+        residual = data - self.observation(image, transfer)
+        return image + self.observation.wiener(residual, transfer, regularisation)
+
+    def _base(self, data: Tensor, transfer: Tensor) -> Tensor:
+        """Return the Wiener deconvolution (B, 1, Y, X) of data in units of their noise."""
+        pixels = data.shape[-2] * data.shape[-1]
+        flux = data.flatten(1).sum(1).clamp_min(2 * math.sqrt(pixels))
+        prior = (1 + self._squared_frequency(data) / WIENER_TURNOVER**2) ** WIENER_SLOPE
+        noise_to_signal = prior * (pixels / flux.square())[:, None, None]
+        return self.observation.wiener(data, transfer, noise_to_signal)
+
+    def _conditions(self, data: Tensor, sigma: Tensor, transfer: Tensor) -> Tensor:
+        """Return what is told to every block: PSF, depth and flux, each of order one."""
+        radius = self._squared_frequency(data).sqrt()
+        magnitude = transfer.abs()
+        rings = []
+        for frequency in PROFILE_FREQUENCIES:
+            weight = torch.exp(-0.5 * ((radius - frequency) / 0.15) ** 2)
+            mean = (magnitude * weight).flatten(1).sum(1) / weight.sum()
+            rings.append(mean.clamp_min(1e-6).log10() + 1)
+        flux = torch.asinh(data.flatten(1).sum(1) / 100) / 3
+        return torch.stack([*rings, sigma.log10(), flux], 1)
+
+    def _squared_frequency(self, data: Tensor) -> Tensor:
+        """Return k^2 in (cycles/arcsec)^2 on the grid of the transfer functions."""
+        shape = (data.shape[-2], data.shape[-1])
+        ky, kx = self.observation.frequencies(shape, data.device)
+        return (ky**2 + kx**2).to(data.dtype)
+
+    def _paste(self, base: Tensor, stretched: Tensor, window: Crop) -> Tensor:
+        """Return the base with its window replaced by a stretched image, in flux per pixel."""
+        change = unstretch(stretched.clamp(-20, 20)) / self.magnification**2
+        change = change - window.of(base, self.fine_block)
+        n = self.fine_block
+        right = base.shape[-1] - (window.left + window.width) * n
+        below = base.shape[-2] - (window.top + window.height) * n
+        return base + functional.pad(change, (window.left * n, right, window.top * n, below))
+
+    def _units(self, image: Tensor) -> Tensor:
+        """Return the surface brightness in units of the noise of a coarse pixel."""
+        return image * self.magnification**2
+
+    def _fine(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
+        rows, columns = (n * self.fine_block // self.coarse_block for n in coarse_shape)
+        return rows, columns
+
+    def _shuffle(self, image: Tensor) -> Tensor:
+        """Bring a fine image (B, C, Y, X) to the coarse grid as (B, 9 C, y, x)."""
+        rows, columns = (
+            n * self.coarse_block // self.fine_block * SUBPIXELS for n in image.shape[-2:]
+        )
+        return functional.pixel_unshuffle(resample(image, (rows, columns)), SUBPIXELS)
+
+    def _unshuffle(self, features: Tensor) -> Tensor:
+        """Bring coarse features (B, 9 C, y, x) to the fine grid as (B, C, Y, X)."""
+        shape = self._fine((features.shape[-2], features.shape[-1]))
+        return resample(functional.pixel_shuffle(features, SUBPIXELS), shape)
+
+
+class SuperResolutionDiscriminator(nn.Module):
+    """Score how well fine images go with the observed one: higher is more real.
+
+    A convolutional network without normalisation that sees the stretched fine image, its
+    unsharp mask (where clumps live) and the stretched observed image, and gives a map of scores,
+    one for each patch of 8 x 8 fine pixels.
+
+    Parameters
+    ----------
+    channels : int
+        Features at full resolution; they grow by half at every halving.
+    """
+
+    def __init__(self, channels: int = 24) -> None:
+        super().__init__()
+        widths = [channels, channels * 3 // 2, channels * 9 // 4, channels * 3]
+        self.enter = convolution(3, channels)
+        self.blocks = nn.Sequential(
+            *(DownsamplingBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        )
+        self.leave = convolution(widths[-1], 1)
+
+    def forward(self, stretched: Tensor, observed: Tensor) -> Tensor:
+        """Return the scores (B, 1, Y / 8, X / 8).
+
+        Parameters
+        ----------
+        stretched : Tensor (B, 1, Y, X)
+            Fine image in units of the noise, stretched; Y and X at least 8.
+        observed : Tensor (B, 1, y, x)
+            Observed image in units of the noise, stretched.
+        """
+        context = resample(observed, (stretched.shape[-2], stretched.shape[-1]))
+        sharp = stretched - functional.avg_pool2d(stretched, 5, 1, 2, count_include_pad=False)
+        features = self.enter(torch.cat([stretched, 2 * sharp, context], 1))
+        scores: Tensor = self.leave(functional.leaky_relu(self.blocks(features), LEAK))
+        return scores
