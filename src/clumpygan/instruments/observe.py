@@ -30,8 +30,8 @@ class ObservationOperator(nn.Module):
     Parameters
     ----------
     margin : int
-        Padding on each side, in HSC pixels, a multiple of 5. The default of 10 keeps opposite
-        edges 3.4" apart.
+        Padding on each side, in HSC pixels, a multiple of 5. The default of 20 keeps opposite
+        edges 6.7" apart, which holds the wings of a diffraction-limited PSF to 1e-3 of the flux.
 
     Raises
     ------
@@ -39,7 +39,7 @@ class ObservationOperator(nn.Module):
         If `margin` is negative or no multiple of 5.
     """
 
-    def __init__(self, margin: int = 10) -> None:
+    def __init__(self, margin: int = 20) -> None:
         super().__init__()
         if margin < 0 or margin % COARSE_BLOCK:
             raise ValueError(f"margin must be a multiple of {COARSE_BLOCK} >= 0, got {margin}")
