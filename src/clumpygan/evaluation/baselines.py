@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from clumpygan.constants import HSC_PIXEL_SCALE, PIXEL_AREA_RATIO
+from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE, PIXEL_AREA_RATIO
 from clumpygan.instruments.observe import ObservationOperator
 
-RICHARDSON_LUCY_ITERATIONS = (10, 20, 40, 70, 120, 200, 300, 400, 500, 650, 800, 1000)
+RICHARDSON_LUCY_ITERATIONS = (10, 20, 40, 70, 120, 200, 300, 400, 500, 650, 800, 1000, 1300)
 """Iterations at which Richardson-Lucy is looked at."""
 
 PEDESTAL = 100.0
 """What is added to the image before Richardson-Lucy iterates, in sigma."""
 
 _START_FLOOR = 0.0005  # sigma per HST pixel: where an estimate starts at zero it stays zero
+_START_SCALE = 0.25  # arcsec, scale length of the disk from which Richardson-Lucy may start
 _PRIOR_SCALE = 0.12  # arcsec, scale length of the disk that the Wiener filter expects
 _FAINTEST_SIGNAL = 10.0  # S/N that the Wiener filter takes a galaxy to have at least
 
@@ -39,7 +40,7 @@ def bicubic(observed: Tensor, operator: ObservationOperator) -> Tensor:
     Tensor, (B, 1, Y, X)
         In nJy per HST pixel.
     """
-    shape = operator.fine_shape(tuple(observed.shape[-2:]))
+    shape = operator.fine_shape((observed.shape[-2], observed.shape[-1]))
     return interpolate(observed, size=shape, mode="bicubic") / PIXEL_AREA_RATIO
 
 
@@ -88,6 +89,7 @@ def richardson_lucy(
     operator: ObservationOperator,
     *,
     iterations: Sequence[int] = RICHARDSON_LUCY_ITERATIONS,
+    start: Tensor | None = None,
 ) -> dict[int, Tensor]:
     r"""Return Richardson-Lucy's estimate after each of the numbers of iterations.
 
@@ -95,9 +97,10 @@ def richardson_lucy(
 
     .. math:: x \leftarrow \frac{x}{A^T 1} A^T \frac{y + b}{A x + b},
 
-    started from the bicubic image, its negative pixels set to 0.0005 sigma. The pedestal keeps
-    the negative half of the sky noise, which a plain Richardson-Lucy clips at zero; it makes the
-    noise of the counts nearly uniform, as that of the sky is, and costs iterations.
+    started from a flat, faint image. The pedestal keeps the negative half of the sky noise, which a
+    plain Richardson-Lucy clips at zero; it makes the noise of the counts nearly uniform, as that
+    of the sky is, and costs iterations. Started from the (bicubic) data themselves, it would keep
+    their noise wherever it has no reason to change it, and be much worse below 24 mag.
 
     Parameters
     ----------
@@ -110,7 +113,11 @@ def richardson_lucy(
     operator : ObservationOperator
         From HST to HSC.
     iterations : sequence of int
-        Increasing numbers of iterations.
+        Numbers of iterations.
+    start : Tensor, (B, 1, Y, X), optional
+        What to start from, in nJy per HST pixel; pixels below 0.0005 sigma are raised to that,
+        for what is zero stays zero. By default flat, at a tenth of the mean of the observed
+        image: fainter starts are slower, brighter ones leave more noise beside the galaxy.
 
     Returns
     -------
@@ -126,8 +133,9 @@ def richardson_lucy(
     pedestal = PEDESTAL * unit
     data = (observed + pedestal).clamp_min(0)
     reach = operator.adjoint(torch.ones_like(observed), transfer).clamp_min(0.1)
-    floor = _START_FLOOR * unit / PIXEL_AREA_RATIO
-    estimate = torch.maximum(bicubic(observed, operator), floor)
+    if start is None:
+        start = _faint(observed, unit).expand_as(reach)
+    estimate = torch.maximum(start, _START_FLOOR * unit / PIXEL_AREA_RATIO)
     snapshots: dict[int, Tensor] = {}
     for iteration in range(1, max(iterations) + 1):
         model = operator(estimate, transfer) + pedestal
@@ -139,11 +147,49 @@ def richardson_lucy(
     return snapshots
 
 
+def expected_disk(observed: Tensor, sigma: Tensor, operator: ObservationOperator) -> Tensor:
+    """Return a round exponential disk of the observed flux at the centre of the stamp.
+
+    A start for Richardson-Lucy that knows what a galaxy looks like: scale length 0.25", flux that
+    observed within 1.5" (at least 5 sigma).
+
+    Parameters
+    ----------
+    observed : Tensor, (B, 1, y, x)
+        HSC images in nJy per HSC pixel.
+    sigma : Tensor, (B,)
+        Sky noise in nJy per HSC pixel.
+    operator : ObservationOperator
+        Knows the HST grid that belongs to (y, x).
+
+    Returns
+    -------
+    Tensor, (B, 1, Y, X)
+        In nJy per HST pixel.
+    """
+    shape = operator.fine_shape((observed.shape[-2], observed.shape[-1]))
+    profile = torch.exp(-_radius(shape, HST_PIXEL_SCALE, observed) / _START_SCALE)
+    flux = torch.maximum(_aperture_flux(observed), 5 * sigma)
+    return flux[:, None, None, None] * profile / profile.sum()
+
+
+def _faint(observed: Tensor, unit: Tensor) -> Tensor:
+    """Return a tenth of the stamps' mean (B, 1, 1, 1) per HST pixel (of 0.02 sigma at least)."""
+    mean = observed.mean((1, 2, 3), keepdim=True)
+    return 0.1 * torch.maximum(mean, 0.02 * unit) / PIXEL_AREA_RATIO
+
+
+def _radius(shape: tuple[int, int], pixel_scale: float, like: Tensor) -> Tensor:
+    """Return the distance (y, x) of each pixel from the centre in arcsec."""
+    y, x = (
+        torch.arange(length, device=like.device, dtype=like.dtype) - (length - 1) / 2
+        for length in shape
+    )
+    return torch.hypot(y[:, None], x[None, :]) * pixel_scale
+
+
 def _aperture_flux(observed: Tensor, radius: float = 1.5) -> Tensor:
     """Return the flux (B,) in a circle of `radius` arcsec around the centre of the stamps."""
-    y, x = (
-        torch.arange(length, device=observed.device, dtype=observed.dtype) - (length - 1) / 2
-        for length in observed.shape[-2:]
-    )
-    inside = (y[:, None] ** 2 + x[None, :] ** 2).sqrt() * HSC_PIXEL_SCALE <= radius
+    shape = (observed.shape[-2], observed.shape[-1])
+    inside = _radius(shape, HSC_PIXEL_SCALE, observed) <= radius
     return (observed[:, 0] * inside).flatten(1).sum(1)

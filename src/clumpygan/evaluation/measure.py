@@ -20,13 +20,13 @@ CHI_SQUARED_SIZE = 24
 COVERAGE_THRESHOLD = 1.0
 """Sigma per HST pixel above which truth or recovery must be for a pixel to count in coverages."""
 
-RICHARDSON_LUCY_PREFIX = "richardson_lucy@"
-"""Richardson-Lucy after N iterations is measured under this name and N."""
+SNAPSHOT = "@"
+"""Richardson-Lucy after N iterations is measured under its name, this sign, and N."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A recovered batch, (B, 1, Y, X) in nJy per HST pixel, and its standard error if it has one."""
+    """A recovered batch (B, 1, Y, X) in nJy per HST pixel, and its standard error if known."""
 
     image: Tensor
     error: Tensor | None = None
@@ -50,8 +50,9 @@ def baseline_methods(operator: ObservationOperator) -> dict[str, Method]:
     Returns
     -------
     dict of str to Method
-        bicubic, wiener and richardson_lucy; the last returns one estimate per number of
-        iterations, named "richardson_lucy@N".
+        bicubic, wiener, richardson_lucy, and richardson_lucy_disk, which starts from a round disk
+        (`baselines.expected_disk`); the last two return one estimate per number of iterations,
+        named "richardson_lucy@N".
     """
 
     def transfer(batch: Observations) -> Tensor:
@@ -66,12 +67,20 @@ def baseline_methods(operator: ObservationOperator) -> dict[str, Method]:
         return {"wiener": Estimate(image)}
 
     def richardson_lucy(batch: Observations) -> Mapping[str, Estimate]:
-        snapshots = baselines.richardson_lucy(
-            batch.observed, batch.sigma, transfer(batch), operator
-        )
-        return {f"{RICHARDSON_LUCY_PREFIX}{n}": Estimate(snapshots[n]) for n in snapshots}
+        return snapshots("richardson_lucy", batch, None)
 
-    return {"bicubic": bicubic, "wiener": wiener, "richardson_lucy": richardson_lucy}
+    def richardson_lucy_disk(batch: Observations) -> Mapping[str, Estimate]:
+        disk = baselines.expected_disk(batch.observed, batch.sigma, operator)
+        return snapshots("richardson_lucy_disk", batch, disk)
+
+    def snapshots(name: str, batch: Observations, start: Tensor | None) -> Mapping[str, Estimate]:
+        images = baselines.richardson_lucy(
+            batch.observed, batch.sigma, transfer(batch), operator, start=start
+        )
+        return {f"{name}{SNAPSHOT}{n}": Estimate(image) for n, image in images.items()}
+
+    methods = (bicubic, wiener, richardson_lucy, richardson_lucy_disk)
+    return {method.__name__: method for method in methods}
 
 
 def measure_batch(
@@ -134,19 +143,24 @@ def measure_estimate(
     model = _arrays(operator(estimate.image, transfer))
     images, truths, observed = map(_arrays, (estimate.image, batch.truth, batch.observed))
     sigmas = batch.sigma.cpu().numpy().astype(np.float64)
+    sharp_sigmas = batch.sharp_sigma.cpu().numpy().astype(np.float64)
     errors = [None] * len(images) if estimate.error is None else _arrays(estimate.error)
     rows = []
-    for image, truth, sigma, error, seen, data in zip(
-        images, truths, sigmas, errors, model, observed, strict=True
+    for image, truth, sigma, sharp_sigma, error, seen, data in zip(
+        images, truths, sigmas, sharp_sigmas, errors, model, observed, strict=True
     ):
-        row = measure_image(image, truth, sigma / PIXEL_AREA_RATIO, error)
+        row = measure_image(image, truth, sigma / PIXEL_AREA_RATIO, sharp_sigma, error)
         row["chi2"] = fidelity.reduced_chi_squared(seen, data, sigma, CHI_SQUARED_SIZE)
         rows.append(row)
     return {number: np.stack([row[number] for row in rows]) for number in rows[0]}
 
 
 def measure_image(
-    image: np.ndarray, truth: np.ndarray, sigma: float, error: np.ndarray | None = None
+    image: np.ndarray,
+    truth: np.ndarray,
+    sigma: float,
+    sharp_sigma: float,
+    error: np.ndarray | None = None,
 ) -> dict[str, float | np.ndarray]:
     """Measure one recovered image against the truth: all numbers but chi^2.
 
@@ -156,6 +170,8 @@ def measure_image(
         In nJy per HST pixel.
     sigma : float
         HSC's sky sigma per HSC pixel over 7.84, in nJy.
+    sharp_sigma : float
+        HST's own sigma per HST pixel, in nJy: what stands out of it can be a clump.
     error : numpy.ndarray, (Y, X), optional
         Standard error of `image`.
 
@@ -165,7 +181,7 @@ def measure_image(
         As in `measure_estimate`, for one galaxy.
     """
     nucleus = fidelity.nucleus_of(truth)
-    clumps = count_clumps(image, truth, sigma, nucleus)
+    clumps = count_clumps(image, truth, sharp_sigma, nucleus)
     row: dict[str, float | np.ndarray] = {
         "psnr": fidelity.psnr(image, truth),
         "nrmse": fidelity.nrmse(image, truth),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clumpygan.evaluation.measure import RICHARDSON_LUCY_PREFIX, Records
+from clumpygan.evaluation.measure import SNAPSHOT, Records
 
 MAGNITUDE_BINS: dict[str, tuple[float, float]] = {
     "all": (-np.inf, np.inf),
@@ -191,10 +191,24 @@ def _take(numbers: Numbers, members: np.ndarray) -> Numbers:
     return {name: values[members] for name, values in numbers.items()}
 
 
-def choose_richardson_lucy(
-    records: Records, magnitude: np.ndarray
-) -> tuple[Records, dict[str, int], dict[str, dict[str, float]]]:
-    """Replace Richardson-Lucy's snapshots by the best one of each magnitude bin.
+@dataclass(frozen=True)
+class Choice:
+    """How many iterations were best.
+
+    Attributes
+    ----------
+    iterations : dict
+        Bin -> number of iterations with the lowest median NRMSE.
+    nrmse : dict
+        Bin -> number of iterations (as text) -> median NRMSE.
+    """
+
+    iterations: dict[str, int]
+    nrmse: dict[str, dict[str, float]]
+
+
+def choose_iterations(records: Records, magnitude: np.ndarray) -> tuple[Records, dict[str, Choice]]:
+    """Replace the snapshots of each iterative method by the best one of each magnitude bin.
 
     The best number of iterations is that with the lowest median NRMSE against the truth in the
     bin: an oracle in favour of Richardson-Lucy, which no observer has. Galaxies outside all bins
@@ -203,46 +217,49 @@ def choose_richardson_lucy(
     Parameters
     ----------
     records : dict
-        With methods "richardson_lucy@N"; they are left out of the result.
+        Some methods are named "NAME@N"; they are joined to "NAME".
     magnitude : numpy.ndarray, (N,)
         AB magnitudes.
 
     Returns
     -------
     records : dict
-        With the one method "richardson_lucy" in their place.
-    iterations : dict
-        Bin -> chosen number of iterations.
-    curves : dict
-        Bin -> number of iterations (as text) -> median NRMSE.
+        All methods, in their order.
+    choices : dict
+        Name of the iterative method -> Choice.
     """
-    snapshots = {
-        int(name.removeprefix(RICHARDSON_LUCY_PREFIX)): numbers
-        for name, numbers in records.items()
-        if name.startswith(RICHARDSON_LUCY_PREFIX)
-    }
-    iterations: dict[str, int] = {}
-    curves: dict[str, dict[str, float]] = {}
+    families: dict[str, dict[int, Numbers]] = {}
+    joined: Records = {}
+    for name, numbers in records.items():
+        family, sign, iteration = name.partition(SNAPSHOT)
+        joined[family] = numbers
+        if sign:
+            families.setdefault(family, {})[int(iteration)] = numbers
+    choices: dict[str, Choice] = {}
+    for family, snapshots in families.items():
+        joined[family], choices[family] = _best_snapshots(snapshots, magnitude)
+    return joined, choices
+
+
+def _best_snapshots(
+    snapshots: Mapping[int, Numbers], magnitude: np.ndarray
+) -> tuple[dict[str, np.ndarray], Choice]:
+    choice = Choice({}, {})
     chosen = np.zeros(len(magnitude), dtype=int)
     for bin_name in MAGNITUDE_BINS:  # "all" comes first, the finer bins overrule it
         members = in_bin(magnitude, bin_name)
         if not members.any():
             continue
         curve = {n: float(np.median(snapshots[n]["nrmse"][members])) for n in snapshots}
-        iterations[bin_name] = min(curve, key=lambda n: curve[n])
-        curves[bin_name] = {str(n): value for n, value in curve.items()}
-        chosen[members] = iterations[bin_name]
+        choice.iterations[bin_name] = min(curve, key=lambda n: curve[n])
+        choice.nrmse[bin_name] = {str(n): value for n, value in curve.items()}
+        chosen[members] = choice.iterations[bin_name]
+    first = next(iter(snapshots.values()))
     best = {
         number: np.stack([snapshots[n][number][i] for i, n in enumerate(chosen)])
-        for number in next(iter(snapshots.values()))
+        for number in first
     }
-    joined: Records = {}
-    for name, numbers in records.items():
-        if name.startswith(RICHARDSON_LUCY_PREFIX):
-            joined["richardson_lucy"] = best
-        else:
-            joined[name] = numbers
-    return joined, iterations, curves
+    return best, choice
 
 
 def text_table(values: Table, counts: Mapping[str, int]) -> str:
@@ -264,18 +281,14 @@ def text_table(values: Table, counts: Mapping[str, int]) -> str:
     for bin_name, number in counts.items():
         if not number:
             continue
-        lines += [
-            f"\nmagnitude {bin_name}: {number} galaxies"
-            if lines
-            else f"magnitude {bin_name}: {number} galaxies"
-        ]
-        lines.append(" " * 16 + "".join(f"{heading:>9}" for heading in headings))
+        lines += [""] * bool(lines) + [f"magnitude {bin_name}: {number} galaxies"]
+        lines.append(" " * 21 + "".join(f"{heading:>10}" for heading in headings))
         for method, columns in values.items():
             cells = [
                 _cell(columns.get(name, {}).get(bin_name), column.digits)
                 for name, column in COLUMNS.items()
             ]
-            lines.append(f"{method:<16}" + "".join(f"{cell:>9}" for cell in cells))
+            lines.append(f"{method:<21}" + "".join(f"{cell:>10}" for cell in cells))
     return "\n".join(lines)
 
 
