@@ -1,4 +1,4 @@
-"""Where the configurations and the trained checkpoints lie, in a checkout and in an installation."""
+"""Where configurations and trained checkpoints lie, in a checkout and in an installation."""
 
 from pathlib import Path
 
