@@ -39,7 +39,7 @@ def drizzled_correlation(
         Shape (2 n + 1, 2 n + 1), 1 in the middle.
     """
     drop = pixfrac * detector_pixel_scale / pixel_scale
-    reach = int(np.ceil(drop + 1))
+    reach = int(np.ceil(drop + 1)) - 1
     fine = np.linspace(-1, 1, 2001)
     lags = np.arange(-reach, reach + 1)[:, None]
     # Triangle of the pixel times triangle of the drop, integrated over the offset in the pixel.

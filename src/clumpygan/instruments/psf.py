@@ -136,7 +136,7 @@ def fwhm_of(psf: galsim.GSObject) -> float:
     radius = np.linspace(0, 2 * guess, 161)
     profile = np.array([(values * j0(2 * pi * frequency * r)).sum() for r in radius])
     below = np.flatnonzero(profile < profile[0] / 2)
-    if not len(below):
+    if profile[0] <= 0 or not len(below):
         raise InputError("the PSF has no half maximum around its centre: is it a PSF?")
     last = int(below[0])
     part = (profile[last - 1] - profile[0] / 2) / (profile[last - 1] - profile[last])
