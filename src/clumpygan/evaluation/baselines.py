@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE, PIXEL_AREA_RATIO
 from clumpygan.instruments.observe import ObservationOperator
 
-RICHARDSON_LUCY_ITERATIONS = (10, 20, 40, 70, 120, 200, 300, 400, 500, 650, 800, 1000, 1300)
+RICHARDSON_LUCY_ITERATIONS = (10, 20, 40, 70, 120, 200, 300, 400, 500, 650, 800, 1000)
 """Iterations at which Richardson-Lucy is looked at."""
 
 PEDESTAL = 100.0
