@@ -54,6 +54,13 @@ def test_luminosity_function_falls_as_the_square():
         )
 
 
+def test_faint_clumps_outnumber_bright_ones():
+    """Of three clumps the middle one is nearer to the faintest than to the brightest."""
+    triples = np.array([c.flux for c in many(very_clumpy=False, n=3000) if c.flux.size == 3])
+    low, middle, high = np.sort(triples, axis=1).T
+    assert np.mean(middle**2 < low * high) > 0.54
+
+
 def test_clump_clusters_have_many_bright_clumps():
     clumps = many(very_clumpy=True, n=300)
     assert min(len(c.flux) for c in clumps) == 4

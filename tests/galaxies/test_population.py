@@ -8,7 +8,7 @@ from clumpygan.galaxies.structure import draw_half_light_radius
 
 @pytest.fixture(scope="module")
 def sample():
-    return draw_population(2000, seed=0, split="statistics")
+    return draw_population(3000, seed=0, split="statistics")
 
 
 def same(one, other):
