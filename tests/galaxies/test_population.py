@@ -61,10 +61,14 @@ def test_counts_rise_as_published(sample):
 
 
 @pytest.mark.parametrize(
-    ("quiescent", "mass", "expected"), [(False, 10.7, 5.29), (True, 10.7, 2.01)]
+    ("quiescent", "mass", "expected"),
+    [(False, 10.7, 5.29), (True, 10.7, 2.01), (False, 9.7, 3.19), (True, 9.7, 1.01)],
 )
 def test_sizes_are_van_der_wel_et_al_2014(quiescent, mass, expected):
-    """At z = 1 and 5e10 solar masses: 8.9 x 2^-0.75 and 5.6 x 2^-1.48 kpc; 8.01 kpc/arcsec."""
+    """At z = 1 and 5e10 solar masses: 8.9 x 2^-0.75 and 5.6 x 2^-1.48 kpc; 8.01 kpc/arcsec.
+
+    A tenth of the mass: 10^-0.22 times that; early types stay as large as at 2e10 solar masses.
+    """
     generator = np.random.default_rng(0)
     sizes = [draw_half_light_radius(generator, mass, 1.0, quiescent=quiescent) for _ in range(800)]
     assert np.median(sizes) * 8.01 == pytest.approx(expected, rel=0.03)

@@ -1,6 +1,6 @@
 """Sizes, disks, bulges, spheroids, arms and neighbours, drawn from published statistics.
 
-Each function returns the columns of `clumpygan.galaxies.COLUMNS` that it draws.
+What they draw are columns of `clumpygan.galaxies.COLUMNS`.
 """
 
 from functools import lru_cache
@@ -31,10 +31,10 @@ def draw_half_light_radius(
 ) -> float:
     """Draw a half-light radius in arcsec from the size-mass relation of van der Wel et al. (2014).
 
-    ApJ 788, 28, sections 3.2 and 3.3 and figure 6: late types 8.9 kpc (M / 5e10)^0.22
-    (1 + z)^-0.75 with 0.17 dex scatter; early types 5.6 kpc (M / 5e10)^0.75 (1 + z)^-1.48 with
-    0.13 dex, flat below 2e10 solar masses. At least 0.05 arcsec and at most 2 arcsec, so that a
-    galaxy fits a stamp.
+    ApJ 788, 28: late types 8.9 kpc (M / 5e10)^0.22 (1 + z)^-0.75 with 0.17 dex scatter; early types
+    5.6 kpc (M / 5e10)^0.75 (1 + z)^-1.48 with 0.13 dex, flat below 2e10 solar masses, where their
+    fit ends (slopes, evolution and scatter are those of the abstract). At least
+    0.05 arcsec and at most 2 arcsec, so that a galaxy fits a stamp.
     """
     relative = log_stellar_mass - np.log10(5e10)
     if quiescent:
