@@ -105,7 +105,7 @@ class CatalogGalaxies:
         InputError
             If a file is missing or can't be used.
         """
-        truths, views, sigmas, sharp_sigmas, psfs = zip(*map(self._observe, indices), strict=True)
+        truths, views, sigmas, psfs = zip(*map(self._observe, indices), strict=True)
         magnitude = np.asarray(self.table["h_magnitude"][list(indices)], dtype=np.float64)
         return Observations(
             truth=torch.stack(truths).to(self.device),
@@ -114,11 +114,10 @@ class CatalogGalaxies:
             psf=StackedPsf(psfs),
             magnitude=magnitude,
             index=tuple(indices),
-            sharp_sigma=torch.tensor(sharp_sigmas, dtype=torch.float32, device=self.device),
         )
 
-    def _observe(self, index: int) -> tuple[Tensor, Tensor, float, float, Psf]:
-        """Truth (1, Y, X), HSC view (1, 1, y, x), their noise per pixel, and the PSF."""
+    def _observe(self, index: int) -> tuple[Tensor, Tensor, float, Psf]:
+        """Truth (1, Y, X), HSC view (1, 1, y, x), its noise per pixel, and the PSF."""
         stamp = self._stamp(self.table[index])
         draw = np.random.default_rng([self.seed, crc32(b"observe"), index])
         generator = torch.Generator().manual_seed(int(draw.integers(2**62)))
@@ -128,7 +127,7 @@ class CatalogGalaxies:
             for bounds in seeing
         )
         psf = MoffatSeeing(fwhm, beta, stamp.psf)
-        filled, sharp_sigma = stamp.fill(generator)
+        filled, _ = stamp.fill(generator)
         truth = torch.from_numpy(filled)[None]
         operator = self.operator
         frequencies = operator.frequencies(operator.coarse_shape(filled.shape))
@@ -138,7 +137,7 @@ class CatalogGalaxies:
         missing = missing_noise_power(wanted, carried)
         clean = operator(truth[None], transfer)
         view = clean + draw_noise(missing, tuple(clean.shape), generator)
-        return truth, view, float((carried + missing).mean()) ** 0.5, sharp_sigma, psf
+        return truth, view, float((carried + missing).mean()) ** 0.5, psf
 
     def _stamp(self, row: Row) -> HstStamp:
         image, array, psf_scale = read_stamp(row, self.root)

@@ -84,6 +84,8 @@ def _figure(rows: list[tuple[str, float, dict[str, np.ndarray]]]) -> Figure:
     figure = Figure(figsize=(2.0 * len(columns), 2.15 * len(rows) + 0.3), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
+    for axis, name in zip(axes[0], columns, strict=True):
+        axis.set_title(name, fontsize=9)
     for line, (label, sigma, panels) in zip(axes, rows, strict=True):
         truth = panels["HST"]
         top = np.arcsinh(truth.max() / (2 * sigma))
@@ -97,8 +99,6 @@ def _figure(rows: list[tuple[str, float, dict[str, np.ndarray]]]) -> Figure:
                 extent=(-half, half, -half, half),
             )  # fmt: skip
             axis.set(xticks=[], yticks=[])
-            if line is axes[0]:
-                axis.set_title(name, fontsize=9)
             if name not in ("HST", "HSC"):
                 axis.set_xlabel(f"NRMSE {nrmse(image, truth):.2f}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)

@@ -21,7 +21,7 @@ PEDESTAL = 100.0
 
 _START_FLOOR = 0.0005  # sigma per HST pixel: where an estimate starts at zero it stays zero
 _START_SCALE = 0.25  # arcsec, scale length of the disk from which Richardson-Lucy may start
-_PRIOR_SCALE = 0.12  # arcsec, scale length of the disk that the Wiener filter expects
+_PRIOR_SCALE = 0.2  # arcsec, scale length of the disk that the Wiener filter expects
 _FAINTEST_SIGNAL = 10.0  # S/N that the Wiener filter takes a galaxy to have at least
 
 
@@ -50,7 +50,7 @@ def wiener(
     r"""Return the Wiener deconvolution T* Y / (|T|^2 + N / S).
 
     N = n sigma^2 is the power of white noise in n pixels. The signal S is that of an exponential
-    disk of the observed flux F and scale length h = 0.12",
+    disk of the observed flux F and scale length h = 0.2",
 
     .. math:: S(k) = F^2 (1 + (2 \pi k h)^2)^{-3},
 

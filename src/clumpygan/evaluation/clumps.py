@@ -15,13 +15,6 @@ INNER_WIDTH, OUTER_WIDTH = 1.0, 4.0
 NOISE_THRESHOLD, PEAK_THRESHOLD = 5.0, 0.03
 """A peak is above so many sigma and above this fraction of the image's highest peak."""
 
-_FILTERED_NOISE = np.sqrt(
-    1 / (4 * np.pi * INNER_WIDTH**2)
-    + 1 / (4 * np.pi * OUTER_WIDTH**2)
-    - 1 / (np.pi * (INNER_WIDTH**2 + OUTER_WIDTH**2))
-)
-"""What the difference of Gaussians leaves of white noise of 1 sigma per pixel: 0.257."""
-
 MATCHING_RADIUS, NUCLEUS_RADIUS = 0.15, 0.18
 """Arcsec within which two peaks are the same, and within which a peak is the nucleus."""
 
@@ -38,17 +31,16 @@ class ClumpCount:
 def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]:
     """Return the peaks of the difference of Gaussians of 1 and 4 pixels.
 
-    A peak is the highest of its 3 x 3 pixels, above 5 times the noise that an HST image has in
-    the difference, and above 3 % of the highest value of the difference. The outermost 4 pixels
-    are left out.
+    A peak is the highest of its 3 x 3 pixels, above 5 `sigma` and above 3 % of the highest value
+    of the difference. The outermost 4 pixels are left out.
 
     Parameters
     ----------
     image : numpy.ndarray, (y, x)
         In nJy per pixel.
     sigma : float
-        White noise of a real HST image in nJy per pixel, whatever noise `image` has: what is
-        called a clump must not depend on how it was recovered.
+        Depth of the observation in nJy per HST pixel (`fidelity.sigma_per_hst_pixel`), whatever
+        noise `image` has: what is called a clump must not depend on how it was recovered.
 
     Returns
     -------
@@ -57,7 +49,7 @@ def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]
     """
     picture = image.astype(np.float64)
     sharp = gaussian_filter(picture, INNER_WIDTH) - gaussian_filter(picture, OUTER_WIDTH)
-    least = max(NOISE_THRESHOLD * _FILTERED_NOISE * sigma, PEAK_THRESHOLD * sharp.max())
+    least = max(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max())
     peaks = (sharp == maximum_filter(sharp, size=3)) & (sharp > least)
     border = int(OUTER_WIDTH)
     peaks[:border] = peaks[-border:] = peaks[:, :border] = peaks[:, -border:] = False
@@ -84,7 +76,7 @@ def count_clumps(
     recovered, truth : numpy.ndarray, (y, x)
         Images in nJy per pixel.
     sigma : float
-        White noise of a real HST image in nJy per pixel.
+        Depth of the observation in nJy per HST pixel.
     nucleus : tuple of float
         (y, x) of the true nucleus in pixels.
     pixel_scale : float, default: 0.06

@@ -1,9 +1,7 @@
 """How near a recovered image comes to the truth: arrays in, numbers out.
 
 Every function takes square or rectangular images `(y, x)` in nJy per pixel on the same HST grid.
-Lengths are arcsec. `sigma` is the noise of the observed HSC image spread over HST pixels, that is
-the HSC sky sigma per HSC pixel divided by 7.84 (see `clumpygan.constants.PIXEL_AREA_RATIO`): the
-surface-brightness scale at which the sky of the observation begins to matter.
+Lengths are arcsec. `sigma` is the depth of the observation per HST pixel (`sigma_per_hst_pixel`).
 """
 
 import numpy as np
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
-from clumpygan.constants import HST_PIXEL_SCALE
+from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 
 PHOTOMETRY_RADIUS = 1.0
 """Radius in arcsec of the aperture for magnitudes and centroids."""
@@ -26,6 +24,26 @@ _FAINTEST_RATIO = 0.01  # a recovery that lost the galaxy counts as 5 mag too fa
 
 FloatImage = NDArray[np.floating]
 Position = tuple[float, float]
+
+
+def sigma_per_hst_pixel(sigma: float) -> float:
+    """Return what the sky noise of an HSC image is per HST pixel: sigma / 2.8.
+
+    White noise of this size on the HST grid has the same depth in any aperture as the HSC image.
+    It is the scale of what could be seen, in the stretch of the structural similarity and in the
+    threshold for clumps.
+
+    Parameters
+    ----------
+    sigma : float
+        White noise per HSC pixel, in any unit.
+
+    Returns
+    -------
+    float
+        In the same unit, per HST pixel.
+    """
+    return sigma * HST_PIXEL_SCALE / HSC_PIXEL_SCALE
 
 
 def psnr(recovered: FloatImage, truth: FloatImage) -> float:
@@ -88,7 +106,7 @@ def ssim_asinh(recovered: FloatImage, truth: FloatImage, sigma: float) -> float:
     recovered, truth : numpy.ndarray, (y, x)
         Images in nJy per pixel.
     sigma : float
-        Noise scale in nJy per HST pixel (see the module).
+        Noise scale in nJy per HST pixel (`sigma_per_hst_pixel`).
 
     Returns
     -------

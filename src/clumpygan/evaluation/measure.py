@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.evaluation import baselines, fidelity
 from clumpygan.evaluation.clumps import count_clumps
 from clumpygan.evaluation.observations import Observations
@@ -143,13 +142,12 @@ def measure_estimate(
     model = _arrays(operator(estimate.image, transfer))
     images, truths, observed = map(_arrays, (estimate.image, batch.truth, batch.observed))
     sigmas = batch.sigma.cpu().numpy().astype(np.float64)
-    sharp_sigmas = batch.sharp_sigma.cpu().numpy().astype(np.float64)
     errors = [None] * len(images) if estimate.error is None else _arrays(estimate.error)
     rows = []
-    for image, truth, sigma, sharp_sigma, error, seen, data in zip(
-        images, truths, sigmas, sharp_sigmas, errors, model, observed, strict=True
+    for image, truth, sigma, error, seen, data in zip(
+        images, truths, sigmas, errors, model, observed, strict=True
     ):
-        row = measure_image(image, truth, sigma / PIXEL_AREA_RATIO, sharp_sigma, error)
+        row = measure_image(image, truth, fidelity.sigma_per_hst_pixel(sigma), error)
         row["chi2"] = fidelity.reduced_chi_squared(seen, data, sigma, CHI_SQUARED_SIZE)
         rows.append(row)
     return {number: np.stack([row[number] for row in rows]) for number in rows[0]}
@@ -159,7 +157,6 @@ def measure_image(
     image: np.ndarray,
     truth: np.ndarray,
     sigma: float,
-    sharp_sigma: float,
     error: np.ndarray | None = None,
 ) -> dict[str, float | np.ndarray]:
     """Measure one recovered image against the truth: all numbers but chi^2.
@@ -169,9 +166,7 @@ def measure_image(
     image, truth : numpy.ndarray, (Y, X)
         In nJy per HST pixel.
     sigma : float
-        HSC's sky sigma per HSC pixel over 7.84, in nJy.
-    sharp_sigma : float
-        HST's own sigma per HST pixel, in nJy: what stands out of it can be a clump.
+        Depth of the observation in nJy per HST pixel (`fidelity.sigma_per_hst_pixel`).
     error : numpy.ndarray, (Y, X), optional
         Standard error of `image`.
 
@@ -181,7 +176,7 @@ def measure_image(
         As in `measure_estimate`, for one galaxy.
     """
     nucleus = fidelity.nucleus_of(truth)
-    clumps = count_clumps(image, truth, sharp_sigma, nucleus)
+    clumps = count_clumps(image, truth, sigma, nucleus)
     row: dict[str, float | np.ndarray] = {
         "psnr": fidelity.psnr(image, truth),
         "nrmse": fidelity.nrmse(image, truth),
@@ -212,7 +207,7 @@ def coverage(
     image, truth, error : numpy.ndarray, (Y, X)
         In nJy per HST pixel.
     sigma : float
-        HSC's sky sigma per HSC pixel over 7.84, in nJy.
+        Depth of the observation in nJy per HST pixel.
 
     Returns
     -------

@@ -79,8 +79,6 @@ class Observations:
         AB magnitudes, by which the table is divided.
     index : tuple of int
         Numbers of the galaxies in the sample.
-    sharp_sigma : Tensor, (B,)
-        Noise of a real HST image of the galaxy in nJy per HST pixel.
     sharp_noisy : Tensor, (B, 1, Y, X) or None
         `truth` with the noise of a real HST image; None where `truth` is one.
     """
@@ -91,7 +89,6 @@ class Observations:
     psf: Psf
     magnitude: np.ndarray
     index: tuple[int, ...]
-    sharp_sigma: Tensor
     sharp_noisy: Tensor | None = None
 
 
@@ -169,7 +166,6 @@ class SyntheticGalaxies:
             psf=psf,
             magnitude=np.asarray(table["h_magnitude"], dtype=np.float64),
             index=tuple(indices),
-            sharp_sigma=torch.full_like(sigma, self.source.sky_sigma),
             sharp_noisy=truth + self.source.sky_sigma * self._white(draws, truth),
         )
 

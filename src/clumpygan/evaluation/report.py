@@ -20,6 +20,7 @@ BOOTSTRAPS = 200
 """Resampled samples of galaxies from which the standard error of a table entry is taken."""
 
 Numbers = Mapping[str, np.ndarray]
+Reduce = Callable[..., np.ndarray]
 Table = dict[str, dict[str, dict[str, float | None]]]
 """Method -> column -> bin -> value (None where the bin has nothing to measure)."""
 
@@ -30,102 +31,94 @@ class Column:
 
     Attributes
     ----------
-    needs : str
-        Number that a method's records must have.
+    needs : tuple of str
+        Numbers of a method's records that it is made of.
     reduce : callable
-        From the numbers of a method to the value.
+        From these numbers, each (R, N) or (R, N, 12) for R samples of N galaxies, to (R,) values;
+        NaN where there is nothing to measure.
     digits : int
         Decimals in print.
     definition : str
         One line for the JSON file.
     """
 
-    needs: str
-    reduce: Callable[[Numbers], float]
+    needs: tuple[str, ...]
+    reduce: Reduce
     digits: int
     definition: str
 
 
-def _mean(number: str) -> Callable[[Numbers], float]:
-    return lambda numbers: _finite(np.mean, numbers[number])
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=1)
 
 
-def _median(number: str) -> Callable[[Numbers], float]:
-    return lambda numbers: _finite(np.median, numbers[number])
+def _median(values: np.ndarray) -> np.ndarray:
+    return np.median(values, axis=1)
 
 
-def _median_size(number: str) -> Callable[[Numbers], float]:
-    return lambda numbers: _finite(np.median, np.abs(numbers[number]))
+def _median_size(values: np.ndarray) -> np.ndarray:
+    return np.median(np.abs(values), axis=1)
 
 
-def _finite(reduce: Callable[[np.ndarray], float], values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(reduce(finite)) if finite.size else float("nan")
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    total = whole.sum(axis=1)
+    share = np.full(len(total), np.nan)
+    return np.divide(part.sum(axis=1), total, out=share, where=total > 0)
 
 
-def _share(part: str, whole: str) -> Callable[[Numbers], float]:
-    def share(numbers: Numbers) -> float:
-        total = numbers[whole].sum()
-        return float(numbers[part].sum() / total) if total else float("nan")
-
-    return share
+def _spectrum_distance(log_ratio: np.ndarray) -> np.ndarray:
+    return np.abs(np.median(log_ratio, axis=1)).mean(axis=1)
 
 
-def _spectrum_distance(numbers: Numbers) -> float:
-    return float(np.mean(np.abs(np.median(numbers["log_power_ratio"], axis=0))))
-
-
-def _spectrum_bias(numbers: Numbers) -> float:
-    return float(np.mean(np.median(numbers["log_power_ratio"], axis=0)))
+def _spectrum_bias(log_ratio: np.ndarray) -> np.ndarray:
+    return np.median(log_ratio, axis=1).mean(axis=1)
 
 
 COLUMNS: dict[str, Column] = {
-    "psnr": Column("psnr", _mean("psnr"), 2, "dB, range = maximum of the truth; mean"),
-    "nrmse": Column("nrmse", _median("nrmse"), 3, "|r - t| / |t|; median"),
-    "ssim": Column("ssim", _mean("ssim"), 3, "of asinh(x / 2 sigma), central 70 x 70; mean"),
-    "abs_dm": Column("dm", _median_size("dm"), 4, "|dm| in mag, r = 1.0 arcsec; median"),
-    "dm": Column("dm", _median("dm"), 4, "dm in mag, positive = too faint; median (bias)"),
+    "psnr": Column(("psnr",), _mean, 2, "dB, range = maximum of the truth; mean"),
+    "nrmse": Column(("nrmse",), _median, 3, "|r - t| / |t|; median"),
+    "ssim": Column(
+        ("ssim",), _mean, 3, "of asinh(x / 2 sigma), sigma per HST pixel, central 70 x 70; mean"
+    ),
+    "abs_dm": Column(("dm",), _median_size, 4, "|dm| in mag, r = 1.0 arcsec; median"),
+    "dm": Column(("dm",), _median, 4, "dm in mag, positive = too faint; median (bias)"),
     "half_light_radius_error": Column(
-        "half_light_radius_error",
-        _median("half_light_radius_error"),
+        ("half_light_radius_error",),
+        _median,
         3,
         "|R_r / R_t - 1| from growth curves to 1.5 arcsec; median",
     ),
-    "centroid_shift": Column(
-        "centroid_shift", _median("centroid_shift"), 4, "arcsec, r = 1.0 arcsec; median"
-    ),
+    "centroid_shift": Column(("centroid_shift",), _median, 4, "arcsec, r = 1.0 arcsec; median"),
     "clump_completeness": Column(
-        "clumps_true",
-        _share("clumps_matched", "clumps_true"),
+        ("clumps_matched", "clumps_true"),
+        _share,
         3,
         "matched / true off-nucleus clumps of all galaxies",
     ),
     "clump_purity": Column(
-        "clumps_found",
-        _share("clumps_matched", "clumps_found"),
+        ("clumps_matched", "clumps_found"),
+        _share,
         3,
         "matched / found off-nucleus clumps of all galaxies",
     ),
     "chi2": Column(
-        "chi2", _mean("chi2"), 3, "mean of ((A r - y) / sigma)^2, central 24 x 24; mean"
+        ("chi2",), _mean, 3, "mean of ((A r - y) / sigma)^2, central 24 x 24 HSC pixels; mean"
     ),
     "power_spectrum_distance": Column(
-        "log_power_ratio",
+        ("log_power_ratio",),
         _spectrum_distance,
         3,
         "dex, mean over 0.5-5 cycles/arcsec of |median log10 power ratio to the truth|",
     ),
     "power_spectrum_bias": Column(
-        "log_power_ratio",
+        ("log_power_ratio",),
         _spectrum_bias,
         3,
         "the same with its sign: negative = smoother than the truth",
     ),
-    "coverage_68": Column(
-        "coverage_68", _mean("coverage_68"), 3, "share of the truth within 1 error; mean"
-    ),
+    "coverage_68": Column(("coverage_68",), _mean, 3, "share of the truth within 1 error; mean"),
     "coverage_95": Column(
-        "coverage_95", _mean("coverage_95"), 3, "share of the truth within 1.96 errors; mean"
+        ("coverage_95",), _mean, 3, "share of the truth within 1.96 errors; mean"
     ),
 }
 """The columns of the table; `clumpygan.evaluation.fidelity` and `clumps` define the numbers."""
@@ -162,33 +155,32 @@ def summarise(
     for method, numbers in records.items():
         values[method], uncertainties[method] = {}, {}
         for name, column in COLUMNS.items():
-            if column.needs not in numbers:
+            if not all(number in numbers for number in column.needs):
                 continue
+            needed = [numbers[number] for number in column.needs]
             values[method][name], uncertainties[method][name] = {}, {}
             for bin_name in MAGNITUDE_BINS:
                 members = np.flatnonzero(in_bin(magnitude, bin_name))
-                value, error = _entry(column, numbers, members, rng)
+                value, error = _entry(column.reduce, needed, members, rng)
                 values[method][name][bin_name] = value
                 uncertainties[method][name][bin_name] = error
     return values, uncertainties
 
 
 def _entry(
-    column: Column, numbers: Numbers, members: np.ndarray, rng: np.random.Generator
+    reduce: Reduce, numbers: list[np.ndarray], members: np.ndarray, rng: np.random.Generator
 ) -> tuple[float | None, float | None]:
+    for values in numbers:  # a galaxy without a value (no pixel to cover) doesn't count
+        finite = np.isfinite(values[members]).reshape(members.size, -1).all(axis=1)
+        members = members[finite]
     if not members.size:
         return None, None
-    value = column.reduce(_take(numbers, members))
-    draws = [
-        column.reduce(_take(numbers, rng.choice(members, members.size))) for _ in range(BOOTSTRAPS)
-    ]
-    finite = np.asarray(draws)[np.isfinite(draws)]
-    error = float(np.std(finite)) if finite.size and members.size > 1 else None
+    value = float(reduce(*(values[members][None] for values in numbers))[0])
+    again = rng.choice(members, (BOOTSTRAPS, members.size))
+    draws = reduce(*(values[again] for values in numbers))
+    draws = draws[np.isfinite(draws)]
+    error = float(draws.std()) if draws.size and members.size > 1 else None
     return (value if np.isfinite(value) else None), error
-
-
-def _take(numbers: Numbers, members: np.ndarray) -> Numbers:
-    return {name: values[members] for name, values in numbers.items()}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from clumpygan.constants import HST_PIXEL_SCALE
 FREQUENCY_EDGES = np.linspace(0.5, 5.0, 13)
 """Edges of the rings in cycles per arcsec: from the size of a galaxy (2") to below HST's PSF."""
 
+_FLOOR = 0.1
+
 
 def radial_power(
     image: NDArray[np.floating], pixel_scale: float = HST_PIXEL_SCALE
@@ -40,16 +42,17 @@ def log_power_ratio(
     sigma: float,
     pixel_scale: float = HST_PIXEL_SCALE,
 ) -> NDArray[np.float64]:
-    """Return log10 of (P_r + N) / (P_t + N) in rings, N the power of white noise of `sigma`.
+    """Return log10 of (P_r + N) / (P_t + N) in rings.
 
-    N keeps rings in which neither image has power that an observer could see from counting.
+    N is the power of white noise of a tenth of `sigma`. It keeps rings in which neither image has
+    any power to speak of from counting.
 
     Parameters
     ----------
     recovered, truth : numpy.ndarray, (y, x)
         Images in nJy per pixel.
     sigma : float
-        Noise scale in nJy per pixel (see `clumpygan.evaluation.fidelity`).
+        Depth of the observation in nJy per HST pixel (`fidelity.sigma_per_hst_pixel`).
     pixel_scale : float, default: 0.06
         In arcsec.
 
@@ -58,7 +61,7 @@ def log_power_ratio(
     numpy.ndarray, (12,)
         In dex: negative where the recovery is too smooth, positive where it is too rough.
     """
-    floor = sigma**2 * np.square(_taper(truth.shape)).sum()
+    floor = (_FLOOR * sigma) ** 2 * np.square(_taper(truth.shape)).sum()
     ratio = (radial_power(recovered, pixel_scale) + floor) / (
         radial_power(truth, pixel_scale) + floor
     )
