@@ -105,7 +105,7 @@ def _report(
     options: Namespace, found: Measurements, choices: dict[str, Choice], counts: dict[str, int]
 ) -> dict[str, Any]:
     """Return everything of the JSON file but the table itself."""
-    from clumpygan.evaluation.report import COLUMNS
+    from clumpygan.evaluation.columns import COLUMNS
 
     return {
         "program": "evaluate.py super_resolution",
