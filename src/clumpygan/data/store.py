@@ -52,8 +52,9 @@ class SampleSettings:
 
     @property
     def name(self) -> str:
-        """Name of the sample's folder, one for each combination of settings."""
-        digest = sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Name of the sample's folder, one for each combination of settings and instrument."""
+        contents = [asdict(self), asdict(get_instrument(self.instrument))]
+        digest = sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
         return f"{self.split}-{self.size}-{digest[:10]}"
 
 

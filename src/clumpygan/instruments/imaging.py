@@ -55,6 +55,9 @@ class ImagingInstrument:
         Pivot wavelength in nm, for a diffraction-limited PSF; None from the ground.
     detector_pixel_scale : float, optional
         arcsec per pixel of the detector, before drizzling.
+    halo_fraction, halo_radius : float
+        Flux share and exponential scale radius in arcsec of the faint halo of a diffraction-limited
+        PSF (aberrations, scattered light).
     psf_includes_pixel : bool
         True: the PSF contains the pixel response, images are drawn with method "no_pixel".
     """
@@ -73,6 +76,8 @@ class ImagingInstrument:
     source: str
     wavelength: float | None = None
     detector_pixel_scale: float | None = None
+    halo_fraction: float = 0.0
+    halo_radius: float = 0.0
     psf_includes_pixel: bool = True
 
     @property
@@ -115,7 +120,8 @@ class ImagingInstrument:
 
         From the ground a Moffat profile. From space the Airy pattern of an obscured aperture,
         convolved with the pixel of the detector, the pixel of the drizzled image and a Gaussian
-        (jitter, charge diffusion, drizzle kernel) that gives it the wanted FWHM.
+        (jitter, charge diffusion, drizzle kernel) that gives it the wanted FWHM; part of the light
+        is convolved with an exponential halo besides.
 
         Parameters
         ----------
@@ -155,16 +161,26 @@ class ImagingInstrument:
                 f"{self.name} has neither a Moffat range nor a wavelength and detector pixel: "
                 "give one of the two"
             )
-        return _obscured_psf(self.wavelength, self.detector_pixel_scale, self.pixel_scale, fwhm)
+        return _obscured_psf(
+            self.wavelength,
+            (self.detector_pixel_scale, self.pixel_scale),
+            (self.halo_fraction, self.halo_radius),
+            fwhm,
+        )
 
 
 @lru_cache(maxsize=32)
-def _obscured_psf(wavelength: float, detector: float, pixel: float, fwhm: float) -> galsim.GSObject:
+def _obscured_psf(
+    wavelength: float, pixels: tuple[float, float], halo: tuple[float, float], fwhm: float
+) -> galsim.GSObject:
     sharp = galsim.Convolve(
         galsim.Airy(lam=wavelength, diam=HST_MIRROR_DIAMETER, obscuration=HST_OBSCURATION),
-        galsim.Pixel(detector),
-        galsim.Pixel(pixel),
+        *(galsim.Pixel(side) for side in pixels),
     )
+    share, radius = halo
+    if share > 0:
+        wings = galsim.Convolve(sharp, galsim.Exponential(scale_radius=radius))
+        sharp = (1 - share) * sharp + share * wings
 
     def blurred(sigma: float) -> galsim.GSObject:
         return galsim.Convolve(sharp, galsim.Gaussian(sigma=sigma))

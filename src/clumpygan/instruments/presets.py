@@ -20,6 +20,8 @@ HST_WFC3_F160W = ImagingInstrument(
     "depth: Galametz et al. 2013 (ApJS 206, 10), UDS",
     wavelength=1536.9,
     detector_pixel_scale=0.128,
+    halo_fraction=0.25,
+    halo_radius=0.15,
 )
 """CANDELS H band. One count is 1 e-/s."""
 
