@@ -5,10 +5,11 @@ import textwrap
 import warnings
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clumpygan.commands.program import Parser, one_line_errors, run_program
+from clumpygan.commands.program import Parser, one_line_errors, run_hydra, run_program
 from clumpygan.errors import InputError, InputWarning
 
 
@@ -209,3 +210,25 @@ def test_a_reader_that_has_gone_is_no_error(tmp_path: Path) -> None:
         talk.stdout.close()
         assert talk.stderr.read() == b""
     assert talk.returncode == 128 + signal.SIGPIPE
+
+
+def test_hydra_hands_the_configuration_over(
+    hydra_program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(hydra_program.parent)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    seen: list[int] = []
+
+    def task(config: Any) -> None:
+        seen.append(config.seed + config.model.channels)
+
+    folder = hydra_program.parent / "conf"
+    monkeypatch.setattr("sys.argv", ["boz.py", "seed=5"])
+    run_hydra(task, "boz.py", folder, "boz")
+    assert seen == [13]
+    monkeypatch.setattr("sys.argv", ["boz.py", "nope=5"])
+    with pytest.raises(SystemExit) as stop:
+        run_hydra(task, "boz.py", folder, "boz")
+    assert stop.value.code == 2
+    assert "nope" in complaint(capsys)
+    assert seen == [13]

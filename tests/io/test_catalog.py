@@ -157,3 +157,20 @@ def test_a_stamp_by_its_id(tmp_path: Path) -> None:
         read_stamp(table[1], tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         read_stamp(table[0], tmp_path / "nowhere")
+
+
+def test_a_table_beside_without_redshifts_leaves_them_unknown(tmp_path: Path) -> None:
+    path = stamps(tmp_path)
+    (tmp_path / "photometry.fits").unlink()
+    written(tmp_path, "photometry.fits", IDENT=[11, 12], flux_radius=[3.0, 4.0])
+    assert np.isnan(read_catalog(path)["redshift"]).all()
+
+
+def test_a_masked_file_name_is_none(tmp_path: Path) -> None:
+    table = Table({"id": [3, 4], "pixel_scale": [0.06, 0.06], "zero_point": [31.4, 31.4]})
+    table["psf"] = MaskedColumn(["psf.fits", "-"], mask=[True, True])
+    table.write(tmp_path / "cat.ecsv")
+    fits.writeto(tmp_path / "3.fits", np.ones((5, 5), np.float32))
+    image, psf, _ = read_stamp(read_catalog(tmp_path / "cat.ecsv")[0], tmp_path)
+    assert image.data.shape == (5, 5)
+    assert psf is None

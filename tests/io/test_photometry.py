@@ -6,6 +6,7 @@ from clumpygan.io.photometry import (
     nanojansky_per_count,
     zero_point_from_keywords,
     zero_point_from_unit,
+    zero_point_of_filter,
 )
 
 
@@ -70,3 +71,9 @@ def test_the_filter_is_the_wheel_that_is_not_clear() -> None:
     assert filter_of(Header({"FILTER1": "CLEAR1L", "FILTER2": "F435W"})) == "F435W"
     assert filter_of(Header({"FILTER": " F160W "})) == "F160W"
     assert filter_of(Header()) == ""
+
+
+def test_an_unknown_filter_has_no_zero_point() -> None:
+    assert zero_point_of_filter("F105W") is None
+    assert zero_point_of_filter(" hsc-nothing ") is None
+    assert zero_point_of_filter("f814w") == pytest.approx(25.94, abs=0.02)
