@@ -1,3 +1,4 @@
 from clumpygan.commands.evaluate import main
 
-main()
+if __name__ == "__main__":  # its processes import this file again
+    main()

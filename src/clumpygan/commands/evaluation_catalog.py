@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
@@ -13,13 +13,14 @@ import torch
 from astropy.table import Row
 from torch import Tensor
 
-from clumpygan.commands.recovery_grid import (
-    HstStamp,
+from clumpygan.commands.recovery_camera import (
     camera_of,
     check_hst_scale,
-    hst_stamp,
+    in_nanojansky,
     noise_of,
+    without_blemishes,
 )
+from clumpygan.commands.recovery_grid import HstStamp, hst_stamp
 from clumpygan.commands.recovery_scene import embed
 from clumpygan.errors import InputWarning
 from clumpygan.evaluation.observations import (
@@ -127,7 +128,7 @@ class CatalogGalaxies:
             for bounds in seeing
         )
         psf = MoffatSeeing(fwhm, beta, stamp.psf)
-        filled, _ = stamp.fill(generator)
+        filled, _ = stamp.filled(generator)
         truth = torch.from_numpy(filled)[None]
         operator = self.operator
         frequencies = operator.frequencies(operator.coarse_shape(filled.shape))
@@ -140,26 +141,17 @@ class CatalogGalaxies:
         return truth, view, float((carried + missing).mean()) ** 0.5, psf
 
     def _stamp(self, row: Row) -> HstStamp:
-        image, array, psf_scale = read_stamp(row, self.root)
-        check_hst_scale(image.pixel_scale, image.path)
-        camera = camera_of(None, image.pixel_scale)
-        name = f"PSF of galaxy {row['id']}"
-        if array is None:
-            psf = camera.psf()
-        else:
-            with warnings.catch_warnings():
-                # hundreds of lines on a per mille of flux outside the stamps would hide the table
-                warnings.simplefilter("ignore", InputWarning)
-                psf = pixel_psf(array, psf_scale, name=name)
-        stamp = hst_stamp(image, psf, noise_of(image, camera))
-        return HstStamp(
-            _resized(stamp.data, 0.0),
-            _resized(stamp.mask, True),
-            stamp.psf,
-            None,
-            stamp.own_psf,
-            stamp.noise,
-        )
+        with warnings.catch_warnings():
+            # a line per stamp on a per mille of flux outside its PSF image would hide the table
+            warnings.simplefilter("ignore", InputWarning)
+            image, array, psf_scale = read_stamp(row, self.root)
+            check_hst_scale(image.pixel_scale, image.path)
+            camera = camera_of(None, image.pixel_scale)
+            image = in_nanojansky(image, camera)
+            psf = camera.psf() if array is None else pixel_psf(array, psf_scale)
+            noise = noise_of(image, camera)
+            stamp = hst_stamp(without_blemishes(image, psf, noise), psf, noise)
+        return replace(stamp, data=_resized(stamp.data, 0.0), mask=_resized(stamp.mask, True))
 
 
 def _resized(image: np.ndarray, fill: float | bool) -> np.ndarray:

@@ -117,11 +117,12 @@ def run(options: Namespace, number: int) -> Measurements:
     -------
     Measurements
     """
+    bench = make_bench(options)  # what is wrong with the input is said before anything starts
     batches = [range(i, min(i + BATCH_SIZE, number)) for i in range(0, number, BATCH_SIZE)]
     parts, magnitudes, sigmas = [], [], []
     seconds: dict[str, float] = {}
     with tqdm(total=number, unit="galaxy", desc="recovering", file=sys.stderr) as bar:
-        for records, magnitude, sigma, spent in _results(options, batches):
+        for records, magnitude, sigma, spent in _results(options, bench, batches):
             parts.append(records)
             magnitudes.append(magnitude)
             sigmas.append(sigma)
@@ -136,10 +137,9 @@ def run(options: Namespace, number: int) -> Measurements:
     )
 
 
-def _results(options: Namespace, batches: list[range]) -> Iterator[tuple]:
+def _results(options: Namespace, bench: Bench, batches: list[range]) -> Iterator[tuple]:
     workers = 1 if options.device != "cpu" else min(options.workers, len(batches))
     if workers == 1:
-        bench = make_bench(options)
         yield from map(bench.measure, batches)
         return
     context = multiprocessing.get_context("spawn")  # a forked torch may hang on its threads
