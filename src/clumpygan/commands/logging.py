@@ -28,7 +28,7 @@ def wandb_logger(settings: dict[str, Any], config: DictConfig, output: Path) -> 
         If wandb isn't installed, or online logging is demanded without a key.
     """
     try:
-        import wandb  # noqa: F401, PLC0415 - takes a second, so only when used
+        import wandb  # noqa: F401 - takes a second, so only when used
     except ImportError as error:
         raise InputError(
             'logger=wandb needs Weights & Biases: pip install "clumpygan[wandb]"'

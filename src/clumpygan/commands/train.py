@@ -13,6 +13,6 @@ def main() -> None:
 
 def _task(config: DictConfig) -> float:
     # Lightning takes seconds to import: --help and a typing error shall not wait for it.
-    from clumpygan.commands.training import train  # noqa: PLC0415
+    from clumpygan.commands.training import train
 
     return train(config).get("nrmse", float("nan"))

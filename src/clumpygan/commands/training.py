@@ -79,7 +79,7 @@ def build_module(settings: dict[str, Any], total_images: int, seed: int) -> Supe
 
 def build_loggers(settings: dict[str, Any], config: DictConfig, output: Path) -> list[Logger]:
     """Return the CSV logger, and Weights & Biases' beside it if asked for."""
-    loggers: list[Logger] = [CSVLogger(str(output), name="", version="logs")]
+    loggers: list[Logger] = [CSVLogger(str(output), name="logs")]
     if settings["name"] == "wandb":
         loggers.append(wandb_logger(settings, config, output))
     elif settings["name"] != "csv":
@@ -121,9 +121,14 @@ def train(config: DictConfig) -> dict[str, float]:
         warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
         # The output folder holds the settings before it holds a state.
         warnings.filterwarnings("ignore", message=r"Checkpoint directory .* is not empty")
-        trainer.fit(module, data, ckpt_path=state, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(module, data, ckpt_path=state, weights_only=True)
+        except SystemExit as stop:
+            # Lightning turns Ctrl-C into an exit with code 1.
+            if not trainer.interrupted:
+                raise
+            print(f"stopped: the same command goes on from {output / STATE}", flush=True)
+            raise KeyboardInterrupt from stop
     if trainer.is_global_zero:
         card = make_card(plain, module)
         save_checkpoint(output / plain["name"], module.average, card)

@@ -188,7 +188,9 @@ class PairDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
         """Return the loader of one epoch of the endless stream."""
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        rank, world = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        )
         data = self.dataset("train")
         sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
         return DataLoader(

@@ -4,7 +4,6 @@ The card says how to rebuild the network, how it was trained and how good it is;
 unpickles. Lightning's own checkpoints serve resuming only.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,8 +81,10 @@ def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> 
     save_file(weights, temporary)
     text = stem.with_name(f".{stem.name}.yaml.partial")
     text.write_text(yaml.safe_dump(dict(card), sort_keys=False, width=100))
-    os.replace(temporary, stem.with_name(f"{stem.name}.safetensors"))
-    os.replace(text, stem.with_name(f"{stem.name}.yaml"))
+    # safetensors makes its file readable for its owner alone; a checkpoint is to be shared.
+    temporary.chmod(text.stat().st_mode)
+    temporary.replace(stem.with_name(f"{stem.name}.safetensors"))
+    text.replace(stem.with_name(f"{stem.name}.yaml"))
 
 
 def find_checkpoint(name: str) -> Path:
@@ -159,6 +160,13 @@ def load_checkpoint(
 
 
 def read_card(path: Path) -> dict[str, Any]:
+    """Return the card at `path`.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it isn't a card.
+    """
     if not path.is_file():
         raise InputError(f"no card {path.name} beside {path.with_suffix('.safetensors')}")
     try:

@@ -16,7 +16,8 @@ from clumpygan.networks.super_resolution import SampleNoise
 
 Frequencies = tuple[Tensor, Tensor]
 Transfer = Callable[[Frequencies], Tensor]
-"""Maps (ky, kx) of the operator's grid to the ratio (B, Ky, Kx) of the two transfer functions."""
+"""Maps (ky, kx) of the operator's grid to the ratio of the transfer functions of HSC and HST, of
+shape (B, Ky, Kx) or, the same for the whole batch, (Ky, Kx)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class SuperResolver:
         self.operator = ObservationOperator()
 
     @classmethod
-    def from_checkpoint(cls, name: str = "super_resolution", device: str = "cpu") -> "SuperResolver":
+    def from_checkpoint(
+        cls, name: str = "super_resolution", device: str = "cpu"
+    ) -> "SuperResolver":
         """Load a checkpoint by its name or path.
 
         Raises
@@ -119,6 +122,7 @@ class SuperResolver:
         filled = functional.pad(observed, (0, -columns % COARSE_BLOCK, 0, -rows % COARSE_BLOCK))
         shape = (filled.shape[-2], filled.shape[-1])
         response = transfer(self.operator.frequencies(shape, self.device))
+        response = response.expand(len(observed), *response.shape[-2:])
         noises = self._noises(len(observed), shape, samples, seed)
         arguments = [t.to(self.device) for t in (filled.float(), sigma.float(), response)]
         images = torch.stack(self.network(*arguments, noises))

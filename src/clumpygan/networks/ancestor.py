@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clumpygan.networks.blocks import LEAK
-from clumpygan.networks.super_resolution import Crop
+from clumpygan.networks.super_resolution import Crop, Observation
 
 
 class AncestorGenerator(nn.Module):
@@ -30,7 +30,9 @@ class AncestorGenerator(nn.Module):
         Features before the last transposed convolution; they double towards the small grid.
     """
 
-    def __init__(self, observation: nn.Module, channels: int = 32) -> None:
+    observation: Observation
+
+    def __init__(self, observation: Observation, channels: int = 32) -> None:
         super().__init__()
         self.observation = observation
         self.encoder = nn.Sequential(

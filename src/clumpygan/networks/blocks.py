@@ -93,8 +93,8 @@ class DownsamplingBlock(nn.Module):
         """Return features (B, outputs, y / 2, x / 2) of features (B, inputs, y, x)."""
         hidden = functional.leaky_relu(self.first(functional.leaky_relu(features, LEAK)), LEAK)
         summed = self.second(hidden) + self.skip(features)
-        halved: Tensor = functional.avg_pool2d(summed, 2)
-        return halved * 0.5**0.5
+        halved: Tensor = functional.avg_pool2d(summed, 2) * 0.5**0.5
+        return halved
 
 
 def resample(image: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -15,6 +15,7 @@ its own maximum, so that fluxes survive.
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -112,9 +113,11 @@ class SuperResolutionGenerator(nn.Module):
         Pixels of a block of the two grids: their ratio is the magnification.
     """
 
+    observation: Observation
+
     def __init__(
         self,
-        observation: nn.Module,
+        observation: Observation,
         channels: int = 48,
         blocks: tuple[int, int] = (6, 6),
         fine_channels: int = 16,
@@ -225,9 +228,7 @@ class SuperResolutionGenerator(nn.Module):
             data - self.observation(self._paste(base, estimate, window), transfer),
             self.coarse_block,
         )
-        features = features + self.look(
-            torch.cat([stretch(residual), self._shuffle(estimate)], 1)
-        )
+        features = features + self.look(torch.cat([stretch(residual), self._shuffle(estimate)], 1))
         return tuple(
             unit
             * window.of(
@@ -355,7 +356,7 @@ class SuperResolutionDiscriminator(nn.Module):
         widths = [channels, channels * 3 // 2, channels * 9 // 4, channels * 3]
         self.enter = convolution(3, channels)
         self.blocks = nn.Sequential(
-            *(DownsamplingBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+            *(DownsamplingBlock(inner, outer) for inner, outer in pairwise(widths))
         )
         self.leave = convolution(widths[-1], 1)
 

@@ -1,0 +1,144 @@
+import pytest
+import torch
+
+from clumpygan.errors import InputError
+from clumpygan.gan.checkpoint import (
+    build_network,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from clumpygan.gan.recovery import SuperResolver
+from clumpygan.instruments import moffat_transfer
+
+TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    network = build_network("super_resolution", TINY)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    card = {"network": {"name": "super_resolution", "arguments": TINY}, "seed": 0}
+    save_checkpoint(tmp_path / "tiny", network, card)
+    return tmp_path / "tiny.safetensors", network
+
+
+def seeing(frequencies):
+    width = torch.full((1,), 0.6)
+    return moffat_transfer(width, 5 * width, frequencies)
+
+
+def test_a_loaded_network_gives_identical_samples(saved):
+    path, network = saved
+    resolver = SuperResolver.from_checkpoint(str(path))
+    observed = torch.randn(1, 1, 40, 40, generator=torch.Generator().manual_seed(3))
+    recovered = resolver.recover(observed, torch.ones(1), seeing, samples=4, seed=5)
+    noises = resolver._noises(1, (40, 40), 4, 5)
+    with torch.no_grad():
+        transfer = seeing(resolver.operator.frequencies((40, 40)))
+        expected = torch.stack(network(observed, torch.ones(1), transfer, noises))
+    assert torch.equal(recovered.samples, expected)
+    assert torch.equal(recovered.best, expected.mean(0))
+    assert recovered.error.min() > 0
+    assert not (path.parent / ".tiny.safetensors.partial").exists()
+
+
+def test_recovery_depends_on_the_seed_not_on_the_batch(saved):
+    resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    observed = torch.randn(2, 1, 25, 25, generator=torch.Generator().manual_seed(3))
+    both = resolver.recover(observed, torch.ones(2), seeing, samples=2, seed=1)
+    first = resolver.recover(observed[:1], torch.ones(1), seeing, samples=2, seed=1)
+    other = resolver.recover(observed[:1], torch.ones(1), seeing, samples=2, seed=2)
+    assert torch.allclose(both.samples[:, :1], first.samples, atol=1e-5)
+    assert not torch.allclose(first.samples, other.samples, atol=1e-5)
+
+
+def test_rectangles_of_any_size_keep_their_first_corner():
+    # Untrained, the network is the Wiener deconvolution: its peak is where the star is.
+    resolver = SuperResolver(build_network("super_resolution", TINY).requires_grad_(False), {})
+    observed = torch.zeros(1, 1, 27, 41)
+    observed[..., 12, 12] = 100.0
+    recovered = resolver.recover(observed, torch.ones(1), seeing, samples=2)
+    assert recovered.best.shape == (1, 1, 76, 115)
+    y, x = divmod(int(recovered.best[0, 0].argmax()), 115)
+    # The centre of HSC pixel 12 is (12 + 1/2) 14/5 - 1/2 = 34.5 HST pixels from the first centre.
+    assert abs(y - 34.5) < 1.1
+    assert abs(x - 34.5) < 1.1
+
+
+def test_masked_pixels_are_sky(saved):
+    resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    observed = torch.zeros(1, 1, 30, 30)
+    spoiled = observed.clone()
+    spoiled[..., :5] = float("nan")
+    mask = torch.isnan(spoiled)
+    clean = resolver.recover(observed, torch.ones(1), seeing, samples=2)
+    masked = resolver.recover(spoiled, torch.ones(1), seeing, samples=2, mask=mask)
+    assert torch.equal(clean.best, masked.best)
+
+
+@pytest.mark.parametrize(
+    ("observed", "sigma", "message"),
+    [
+        (torch.zeros(1, 1, 20, 40), torch.ones(1), "20x40.*25x25"),
+        (torch.full((1, 1, 30, 30), float("nan")), torch.ones(1), "finite"),
+        (torch.zeros(1, 1, 30, 30), torch.zeros(1), "0.0 nJy"),
+    ],
+)
+def test_bad_images_are_refused(saved, observed, sigma, message):
+    with pytest.raises(InputError, match=message):
+        SuperResolver.from_checkpoint(str(saved[0])).recover(observed, sigma, seeing)
+
+
+def test_missing_checkpoint_lists_what_there_is():
+    with pytest.raises(InputError, match="no checkpoint nowhere"):
+        find_checkpoint("nowhere")
+
+
+def test_truncated_weights(saved):
+    path = saved[0]
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"tiny\.safetensors can't be read"):
+        load_checkpoint(str(path))
+
+
+def test_weights_of_another_size(saved):
+    path = saved[0]
+    card = path.with_suffix(".yaml")
+    card.write_text(card.read_text().replace("channels: 8", "channels: 16", 1))
+    with pytest.raises(InputError, match="doesn't fit its card"):
+        load_checkpoint(str(path))
+
+
+def test_checkpoint_of_another_network(saved):
+    with pytest.raises(InputError, match="a checkpoint of super_resolution: expected one of dcgan"):
+        load_checkpoint(str(saved[0]), ("dcgan",))
+
+
+def test_weights_that_are_not_finite(tmp_path):
+    network = build_network("super_resolution", TINY)
+    torch.nn.init.constant_(network.leave.bias, float("inf"))
+    card = {"network": {"name": "super_resolution", "arguments": TINY}}
+    save_checkpoint(tmp_path / "bad", network, card)
+    with pytest.raises(InputError, match="aren't finite"):
+        load_checkpoint(str(tmp_path / "bad"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "no card"), ("a: [", "is not a card"), ("a: 1", "no section 'network'")],
+)
+def test_bad_cards(saved, text, message):
+    card = saved[0].with_suffix(".yaml")
+    card.unlink() if text is None else card.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_checkpoint(str(saved[0]))
+
+
+def test_unknown_network_and_argument():
+    with pytest.raises(InputError, match="unknown network 'unet'"):
+        build_network("unet", {})
+    with pytest.raises(InputError, match="chanels"):
+        build_network("super_resolution", {"chanels": 3})

@@ -1,0 +1,184 @@
+"""Every configuration composes, and every experiment trains for one batch and leaves its card."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from clumpygan.commands.training import build_module, train
+from clumpygan.errors import InputError
+from clumpygan.gan.checkpoint import load_checkpoint
+from clumpygan.resources import resource_folder
+
+CONFIGS = resource_folder("configs")
+EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval"),
+    # The threads of a pool are torch's own business.
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork"),
+]
+
+TINY = [
+    "debug=tiny",
+    "threads=1",
+    "callbacks.pictures=1",
+    "callbacks.validate_every=1",
+]
+TINY_NETWORK = [
+    "model.network.arguments.channels=8",
+    "model.network.arguments.blocks=[1,1]",
+    "model.network.arguments.fine_channels=4",
+    "model.discriminator.channels=4",
+]
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", [*TINY, *overrides])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """One rendered sample for all trainings of this file."""
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture
+def tiny(root, tmp_path):
+    """Compose a training of two epochs of 4 batches in a folder of its own."""
+
+    def make(*overrides, name="run"):
+        folders = [f"data.root={root}", f"output={tmp_path / name}", "name=tiny"]
+        return composed(*folders, *overrides)
+
+    return make
+
+
+def test_there_are_experiments():
+    assert "super_resolution_cpu" in EXPERIMENTS
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_builds_and_trains(experiment, tiny, tmp_path):
+    config = tiny(f"experiment={experiment}", "total_images=16")
+    metrics = train(config)
+    assert metrics["nrmse"] > 0
+    network, card = load_checkpoint(
+        str(tmp_path / "run" / "tiny"), ("super_resolution", "ancestor")
+    )
+    assert card["images_seen"] == 16
+    assert card["held_out"]["images"] == 16
+    assert card["versions"]["torch"] == torch.__version__
+    assert card["data"]["train_size"] == 8
+    assert list((tmp_path / "run" / "pictures").glob("*.png"))
+    assert "val/nrmse" in next((tmp_path / "run" / "logs").glob("*/metrics.csv")).read_text()
+
+
+@pytest.mark.parametrize("choice", ["trainer=cpu", "trainer=gpu", "trainer=ddp", "logger=wandb"])
+def test_every_choice_composes(choice):
+    config = OmegaConf.to_container(composed(choice), resolve=True)
+    group, name = choice.split("=")
+    assert config[group] == yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text())
+
+
+def test_resuming_is_exact(tiny, tmp_path, monkeypatch):
+    whole = tiny(*TINY_NETWORK, name="whole")
+    train(whole)
+    parts = tiny(*TINY_NETWORK, name="parts")
+    stop_after_one_epoch(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(parts)
+    monkeypatch.undo()
+    train(parts)
+    first, card = load_checkpoint(str(tmp_path / "whole" / "tiny"))
+    second, resumed = load_checkpoint(str(tmp_path / "parts" / "tiny"))
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert resumed["images_seen"] == card["images_seen"] == 32
+    assert resumed["curve"] == card["curve"]
+    assert len(card["curve"]) == 2
+
+
+def stop_after_one_epoch(monkeypatch):
+    """Press Ctrl-C at the first batch of the second epoch."""
+    from clumpygan.gan.super_resolution import SuperResolutionModule
+
+    original = SuperResolutionModule.training_step
+
+    def interrupted(self, batch, batch_index):
+        if int(self.images_seen) >= 16:
+            raise KeyboardInterrupt
+        return original(self, batch, batch_index)
+
+    monkeypatch.setattr(SuperResolutionModule, "training_step", interrupted)
+
+
+def test_another_training_in_the_folder_is_not_continued(tiny, tmp_path):
+    output = tmp_path / "run"
+    output.mkdir()
+    (output / "last.ckpt").write_bytes(b"state")
+    kept = OmegaConf.to_container(tiny(), resolve=True)
+    kept = {key: kept[key] for key in ("model", "data", "seed", "total_images")}
+    kept["model"]["schedule"]["peak"] = 1.0
+    (output / "settings.json").write_text(json.dumps(kept))
+    with pytest.raises(InputError, match=r"other settings \(model\.schedule\.peak\).*resume=false"):
+        train(tiny())
+
+
+def test_a_better_checkpoint_is_kept(tiny, tmp_path):
+    stem = tmp_path / "shipped" / "tiny"
+    stem.parent.mkdir()
+    card = {"network": {"name": "super_resolution"}, "held_out": {"nrmse": 1e-6}}
+    stem.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(InputError, match="is kept: its held-out NRMSE of 0.0000 is better"):
+        train(tiny(*TINY_NETWORK, f"checkpoint={stem}", "total_images=16"))
+    assert yaml.safe_load(stem.with_suffix(".yaml").read_text()) == card
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.batch_size=0", "data.batch_size=0: expected at least 1"),
+        ("data.batch_size=32", "larger than data.images_per_epoch"),
+        ("data.source=hst_wfc4", "hst_wfc4"),
+        ("+data.conditions.sieing=1", "unknown setting sieing"),
+        ("model.game.loss=wasserstein", "wasserstein"),
+        ("+model.weights.beauty=1", "unknown setting beauty"),
+        ("model.network.name=unet", "unknown network 'unet'"),
+        ("+model.network.arguments.depth=1", "depth"),
+        ("logger.name=tensorbord", "tensorbord"),
+    ],
+)
+def test_bad_settings_are_named(override, message, tiny):
+    with pytest.raises(InputError, match=message):
+        train(tiny(override))
+
+
+def test_wandb_online_needs_a_key(tiny, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    with pytest.raises(InputError, match=r"WANDB_API_KEY|clumpygan\[wandb\]"):
+        train(tiny("logger=wandb", "logger.offline=false"))
+
+
+def test_seed_zero_and_one_differ(tiny):
+    settings = [OmegaConf.to_container(tiny(), resolve=True)["model"] for _ in range(3)]
+    weights = [
+        build_module(model, 32, seed).generator.enter.weight
+        for model, seed in zip(settings, (0, 0, 1), strict=True)
+    ]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_readme_names_only_experiments_that_exist():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    named = {word.split("=")[1] for word in readme.split() if word.startswith("experiment=")}
+    assert named
+    assert named <= set(EXPERIMENTS)
