@@ -16,11 +16,10 @@ from clumpygan.commands.recovery_options import (
     check_options,
     source_of,
 )
-from clumpygan.errors import InputWarning
+from clumpygan.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
-    from clumpygan.commands.recovery_result import Recovery
-    from clumpygan.commands.recovery_scene import Scene
+    from clumpygan.commands.recovery_scene import Recovery, Scene
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,40 +42,47 @@ def _recover(options: Namespace) -> None:
     begin = time.perf_counter()
     check_options(options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
+    from clumpygan.commands.recovery_captions import headline, measurement_table
     from clumpygan.commands.recovery_output import check_outputs, write_outputs
+    from clumpygan.commands.recovery_remarks import remarks_on_data
     from clumpygan.commands.recovery_run import recover_scene
     from clumpygan.gan.recovery import SuperResolver
 
     check_outputs(options)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     print(f"seed {seed}" + ("" if options.seed is not None else ", drawn at random"))
+    _check_device(options.device)
     resolver = SuperResolver.from_checkpoint(options.checkpoint, device=options.device)
     scene = _scene(options, seed)
-    print(_headline(scene))
-    for remark in scene.remarks:
-        print(f"note: {remark}")
+    print(headline(scene))
     recovery = recover_scene(
         scene,
         resolver,
         samples=options.samples,
         seed=seed,
         compare=not options.no_richardson_lucy,
-        device=options.device,
     )
+    scene.remarks += remarks_on_data(scene, recovery.nucleus)
+    for remark in scene.remarks:
+        print(f"note: {remark}")
     report = _report(options, seed, scene, recovery)
     report["seconds"] = round(time.perf_counter() - begin, 2)
     written = write_outputs(options, scene, recovery, report)
-    print(recovery.table(scene))
+    print(measurement_table(recovery))
     print(f"wrote {', '.join(map(str, written))} in {report['seconds']:.1f} s")
 
 
-def _headline(scene: Scene) -> str:
-    words = [scene.title]
-    if scene.redshift is not None:
-        words.append(f"z = {scene.redshift:.2f}")
-    if scene.magnitude is not None:
-        words.append(f"{scene.magnitude_name} = {scene.magnitude:.2f}")
-    return ", ".join(words)
+def _check_device(name: str) -> None:
+    """Refuse a device that this machine doesn't have."""
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as problem:
+        raise InputError(
+            f"--device {name}: {str(problem).splitlines()[0]}; expected cpu, or a device of this"
+            " machine such as cuda"
+        ) from problem
 
 
 def _scene(options: Namespace, seed: int) -> Scene:
@@ -86,7 +92,8 @@ def _scene(options: Namespace, seed: int) -> Scene:
         scene = _scene_of(source_of(options), options, seed)
     for one in heard:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    scene.facts["warnings"] = [str(one.message) for one in heard]
+    mended = (one for one in heard if issubclass(one.category, InputWarning))
+    scene.facts["warnings"] = [str(one.message) for one in mended]
     return scene
 
 

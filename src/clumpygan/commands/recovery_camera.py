@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clumpygan.commands.recovery_missing import find_blemishes
 from clumpygan.constants import HST_PIXEL_SCALE
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import (
@@ -54,6 +58,34 @@ def check_hst_scale(pixel_scale: float, name: Path, flag: str = "--pixel-scale")
         )
 
 
+@contextmanager
+def unknown_zero_points() -> Iterator[None]:
+    """Read images without being told of a missing zero point; `in_nanojansky` sees to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*no zero point known", InputWarning)
+        yield
+
+
+def in_nanojansky(image: Image, camera: ImagingInstrument) -> Image:
+    """Return the image in nJy per pixel, by the camera's zero point if its own is unknown.
+
+    Warns
+    -----
+    InputWarning
+        In the second case.
+    """
+    if image.zero_point is not None:
+        return image
+    warnings.warn(
+        f"{image.path}: taken to be in counts of {camera.name}, zero point"
+        f" {camera.zero_point:g}; --zero-point says otherwise",
+        InputWarning,
+        stacklevel=2,
+    )
+    data = (image.data * camera.nanojansky_per_count).astype(np.float32)
+    return replace(image, data=data, zero_point=camera.zero_point)
+
+
 def psf_from_file(
     path: Path, scale: float | None, image_scale: float, plane: str | None = None
 ) -> galsim.GSObject:
@@ -71,6 +103,27 @@ def assumed_psf(camera: ImagingInstrument, name: str) -> galsim.GSObject:
         stacklevel=2,
     )
     return psf
+
+
+def without_blemishes(image: Image, psf: galsim.GSObject, noise: NoiseModel) -> Image:
+    """Return the image with dead and hot pixels masked.
+
+    Warns
+    -----
+    InputWarning
+        If there are any.
+    """
+    bad = find_blemishes(image.data, image.mask, noise.sigma, fwhm_of(psf) / image.pixel_scale)
+    if not bad.any():
+        return image
+    warnings.warn(
+        f"{image.path}: {int(bad.sum())} pixels are dead, hot or hit by cosmic rays: masked",
+        InputWarning,
+        stacklevel=2,
+    )
+    return replace(
+        image, data=np.where(bad, 0, image.data).astype(np.float32), mask=image.mask | bad
+    )
 
 
 def noise_of(image: Image, camera: ImagingInstrument) -> NoiseModel:

@@ -12,6 +12,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from clumpygan.commands.recovery_camera import SCALE_TOLERANCE
+from clumpygan.commands.recovery_missing import bridged
 from clumpygan.commands.recovery_scene import embed, embedding_corner, padded_shape, shifted_wcs
 from clumpygan.constants import FINE_BLOCK, HST_PIXEL_SCALE
 from clumpygan.instruments import (
@@ -77,12 +78,12 @@ class HstStamp:
         return power * transfer_ratio(new, old, check=False).abs() ** 2
 
     def filled(self, generator: torch.Generator) -> tuple[np.ndarray, float]:
-        """Return `data` with noise like its own in the masked pixels, and its sigma per pixel."""
+        """Return `data` with the masked pixels bridged, and the noise, sigma per pixel."""
         rows, columns = (size + _NOISE_MARGIN for size in self.data.shape)
         ky = torch.fft.fftfreq(rows, HST_PIXEL_SCALE, dtype=torch.float64)[:, None]
         kx = torch.fft.rfftfreq(columns, HST_PIXEL_SCALE, dtype=torch.float64)[None, :]
         noise = draw_noise(self.noise_power((ky, kx)), self.data.shape, generator).numpy()
-        return np.where(self.mask, noise, self.data).astype(np.float32), float(noise.std())
+        return bridged(self.data, self.mask, noise), float(noise.std())
 
 
 def hst_stamp(image: Image, psf: galsim.GSObject, noise: NoiseModel) -> HstStamp:

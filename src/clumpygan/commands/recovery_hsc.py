@@ -6,10 +6,12 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import convolve, gaussian_filter
+from scipy.ndimage import convolve
 
 from clumpygan.commands.recovery_camera import psf_from_file
+from clumpygan.commands.recovery_cutout import asked_part
 from clumpygan.commands.recovery_grid import TARGET
+from clumpygan.commands.recovery_missing import bridged
 from clumpygan.commands.recovery_psf import SeenThrough
 from clumpygan.commands.recovery_reference import add_reference
 from clumpygan.commands.recovery_scene import (
@@ -30,7 +32,6 @@ from clumpygan.io.photometry import nanojansky_per_count
 if TYPE_CHECKING:
     from clumpygan.io import Image
 
-_INPAINTING_SCALE = 1.5  # HSC pixels
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6.0
 
 
@@ -45,20 +46,22 @@ def hsc_scene(options: Namespace, seed: int) -> Scene:
         expected_scale=HSC_PIXEL_SCALE,
         weight=options.weight,
     )
+    sigma, how = _noise(image, options)
+    image = asked_part(image, options)
     if options.psf is None:
         blurred = get_instrument(f"hsc_wide_{options.band}").psf(fwhm=options.seeing)
     else:
         blurred = psf_from_file(options.psf, options.psf_scale, HSC_PIXEL_SCALE, options.band)
     psf = SeenThrough(blurred, get_instrument(TARGET).psf())
-    sigma, how = _noise(image, options)
     shape = padded_shape(image.data.shape, COARSE_BLOCK)
     mask = embed(image.mask, shape, True)
     wcs = shifted_wcs(image.wcs, embedding_corner(image.data.shape, shape))
-    generator = np.random.default_rng(seed)
+    noise = sigma * np.random.default_rng(seed).standard_normal(shape)
     unit = "counts" if image.zero_point is None else "nJy"
     scene = Scene(
         title=options.hsc.name,
-        observed=_inpainted(embed(image.data, shape, 0), mask, sigma, generator),
+        subtitle=f'real image by Subaru HSC, {options.band} band, seeing {float(psf.fwhm):.2f}"',
+        observed=bridged(embed(image.data, shape, 0), mask, noise),
         sigma=sigma,
         psf=psf,
         seeing=float(psf.fwhm),
@@ -108,16 +111,3 @@ def _noise(image: Image, options: Namespace) -> tuple[float, str]:
             ) from None
         return sigma, "measured from differences of neighbouring pixels"
     return noise.sigma, "measured in the pixels without source"
-
-
-def _inpainted(
-    data: np.ndarray, mask: np.ndarray, sigma: float, generator: np.random.Generator
-) -> np.ndarray:
-    """Fill masked pixels with what is around them, fading into empty sky, and noise."""
-    if not mask.any():
-        return data.astype(np.float32)
-    known = np.where(mask, 0.0, data)
-    weight = gaussian_filter((~mask).astype(np.float64), _INPAINTING_SCALE)
-    around = gaussian_filter(known, _INPAINTING_SCALE) / np.maximum(weight, 0.05)
-    filled = around + sigma * generator.standard_normal(data.shape)
-    return np.where(mask, filled, data).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,14 +12,19 @@ from clumpygan.commands.recovery_camera import (
     assumed_psf,
     camera_of,
     check_hst_scale,
+    in_nanojansky,
     noise_of,
     psf_from_file,
+    unknown_zero_points,
+    without_blemishes,
 )
+from clumpygan.commands.recovery_cutout import asked_part
 from clumpygan.commands.recovery_grid import TARGET, HstStamp, hst_stamp
 from clumpygan.commands.recovery_options import MAX_MAGNITUDE, MAX_REDSHIFT
 from clumpygan.commands.recovery_psf import SeenThrough
 from clumpygan.commands.recovery_scene import Scene, coarse_mask, coarse_shape
 from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, HSC_PIXEL_SCALE
+from clumpygan.errors import InputError
 from clumpygan.instruments import (
     ObservationOperator,
     carried_noise_power,
@@ -32,8 +38,17 @@ from clumpygan.instruments import (
 )
 from clumpygan.io import read_image, rescaled_wcs
 
+if TYPE_CHECKING:
+    import galsim
+
+    from clumpygan.instruments import ImagingInstrument
+    from clumpygan.io import Image
+
 SPLIT = "recover"
 """The part of the synthetic population that is drawn here: never trained on."""
+
+BRIGHTEST = 20.0
+"""H magnitude of the brightest synthetic galaxy."""
 
 _DEPTH_APERTURE = 1.0  # arcsec: --depth is 5 sigma in this radius
 _NOTABLE_DEPTH = 0.05
@@ -43,11 +58,17 @@ def synthetic_scene(options: Namespace, seed: int) -> Scene:
     """Draw a galaxy from the population, render it as HST sees it without noise, observe it."""
     from clumpygan.galaxies import StampRenderer, draw_population
 
+    faintest = _given(options.max_hmag, MAX_MAGNITUDE)
+    if faintest <= BRIGHTEST:
+        raise InputError(
+            f"--max-hmag {faintest:g}: synthetic galaxies have H from {BRIGHTEST:g} on; give more"
+        )
     row = draw_population(
         1,
         seed=seed,
         split=SPLIT,
-        max_magnitude=_given(options.max_hmag, MAX_MAGNITUDE),
+        min_magnitude=BRIGHTEST,
+        max_magnitude=faintest,
         max_redshift=_given(options.max_redshift, MAX_REDSHIFT),
     )[0]
     camera = get_instrument(TARGET)
@@ -55,33 +76,39 @@ def synthetic_scene(options: Namespace, seed: int) -> Scene:
     data = StampRenderer(psf=psf).render(row)
     stamp = HstStamp(data, np.zeros(data.shape, dtype=bool), psf, psf)
     scene = _observed(stamp, options, seed)
-    scene.title = "Synthetic galaxy"
+    scene.title = f"Synthetic galaxy, seed {seed}"
+    clumps = int(row["clump_count"])
+    made_of = f"{clumps} clumps" if clumps != 1 else "1 clump"
+    scene.subtitle = (
+        f'{made_of}, half-light radius {row["half_light_radius"]:.2f}", {scene.subtitle}'
+    )
     scene.reference_name = f"HST {camera.band}, model"
     scene.redshift, scene.magnitude = float(row["redshift"]), float(row["h_magnitude"])
-    scene.facts["clumps"] = int(row["clump_count"])
+    scene.facts["clumps"] = clumps
     return scene
 
 
 def image_scene(options: Namespace, seed: int) -> Scene:
     """Read an HST image and simulate its HSC view."""
     named = None if options.instrument is None else get_instrument(options.instrument)
-    image = read_image(
-        options.image,
-        pixel_scale=options.pixel_scale,
-        zero_point=options.zero_point,
-        hdu=options.hdu,
-        weight=options.weight,
-        band=None if named is None else named.band,
-    )
+    with unknown_zero_points():
+        image = read_image(
+            options.image,
+            pixel_scale=options.pixel_scale,
+            zero_point=options.zero_point,
+            hdu=options.hdu,
+            weight=options.weight,
+            band=None if named is None else named.band,
+        )
     check_hst_scale(image.pixel_scale, options.image)
     camera = camera_of(options.instrument, image.pixel_scale)
+    image = in_nanojansky(asked_part(image, options), camera)
     if options.psf is None:
         psf = assumed_psf(camera, str(options.image))
     else:
         psf = psf_from_file(options.psf, options.psf_scale, image.pixel_scale)
-    scene = _observed(hst_stamp(image, psf, noise_of(image, camera)), options, seed)
+    scene = _observed(_stamp(image, psf, camera), options, seed)
     scene.title = options.image.name
-    scene.unit = "counts" if image.zero_point is None else "nJy"
     return scene
 
 
@@ -96,23 +123,30 @@ def catalog_scene(options: Namespace, seed: int) -> Scene:
     )
     row = chosen[int(np.random.default_rng(seed).integers(len(chosen)))]
     root = options.data_root or options.catalog.parent
-    image, array, psf_scale = read_stamp(row, root)
+    with unknown_zero_points():
+        image, array, psf_scale = read_stamp(row, root)
     check_hst_scale(image.pixel_scale, image.path)
     camera = camera_of(options.instrument, image.pixel_scale)
+    image = in_nanojansky(image, camera)
     name = f"galaxy {row['id']} of {options.catalog.name}"
     psf = (
         assumed_psf(camera, name)
         if array is None
         else pixel_psf(array, psf_scale, name=f"PSF of {name}")
     )
-    scene = _observed(hst_stamp(image, psf, noise_of(image, camera)), options, seed)
+    scene = _observed(_stamp(image, psf, camera), options, seed)
     scene.title = name[0].upper() + name[1:]
     scene.reference_name = f"HST {camera.band}"
     scene.redshift, scene.magnitude = float(row["redshift"]), float(row["h_magnitude"])
     scene.magnitude_name = "H" if camera.band == "F160W" else camera.band
-    scene.unit = "counts" if image.zero_point is None else "nJy"
     scene.facts["galaxies_in_the_selection"] = len(chosen)
     return scene
+
+
+def _stamp(image: Image, psf: galsim.GSObject, camera: ImagingInstrument) -> HstStamp:
+    """Measure the noise of an image, mask its bad pixels, bring it onto the grid."""
+    noise = noise_of(image, camera)
+    return hst_stamp(without_blemishes(image, psf, noise), psf, noise)
 
 
 def _observed(stamp: HstStamp, options: Namespace, seed: int) -> Scene:
@@ -133,6 +167,8 @@ def _observed(stamp: HstStamp, options: Namespace, seed: int) -> Scene:
     total = carried + missing
     scene = Scene(
         title="",
+        subtitle=f"seen by {survey.description}, {options.band} band,"
+        rf' {effective_depth(total):.1f} mag deep (5$\sigma$ in 2")',
         observed=observed[0, 0].numpy(),
         sigma=float(total.mean()) ** 0.5,
         psf=psf,

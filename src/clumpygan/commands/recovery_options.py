@@ -1,9 +1,13 @@
-"""The flags of recover: what they mean, and which of them go together."""
+"""The flags of recover: each declared once, with its meaning and the sources it goes with."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from clumpygan.errors import InputError
 
@@ -27,36 +31,162 @@ examples:
   %(prog)s --hsc hsc.fits --psf hsc_psf.fits --reference hst.fits --output d.png"""
 
 MAX_REDSHIFT, MAX_MAGNITUDE = 2.0, 26.0
-SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
+"""Which galaxies are drawn by default."""
 
+DEFAULT_SIZE = 6.72
+"""arcsec: width of the part taken around --position, that of the synthetic stamps."""
+
+MOST_SAMPLES, LARGEST_SEED = 256, 2**32 - 1
+"""Upper limits of --samples (for the memory) and --seed."""
+
+SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
+"""Formats of the picture."""
+
+_DRAWN = ("synthetic", "catalog")
+_FILES = ("image", "hsc")
+_SIMULATED = ("synthetic", "image", "catalog")
 _SOURCES = ("image", "catalog", "hsc")
-_BELONGS_TO = {
-    "psf": ("image", "hsc"),
-    "psf_scale": ("image", "hsc"),
-    "pixel_scale": ("image", "hsc"),
-    "zero_point": ("image", "hsc"),
-    "weight": ("image", "hsc"),
-    "hdu": ("image", "hsc"),
-    "data_root": ("catalog",),
-    "max_redshift": ("synthetic", "catalog"),
-    "max_hmag": ("synthetic", "catalog"),
-    "instrument": ("image", "catalog"),
-    "seeing": ("synthetic", "image", "catalog", "hsc"),
-    "depth": ("synthetic", "image", "catalog"),
-    "variance": ("hsc",),
-    "reference": ("hsc",),
-    "reference_psf": ("hsc",),
-    "reference_psf_scale": ("hsc",),
-    "reference_scale": ("hsc",),
-}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag: its names, what --help says, how it is parsed, the sources it means something for.
+
+    `sources` is empty where it goes with all of them.
+    """
+
+    names: str
+    help: str
+    type: Callable[[str], Any] | None = None
+    metavar: str | tuple[str, str] | None = None
+    sources: tuple[str, ...] = ()
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def attribute(self) -> str:
+        """Name in the parsed namespace."""
+        return self.names.split()[0].removeprefix("--").replace("-", "_")
+
+
+def number(above: float | None = None) -> Callable[[str], float]:
+    """Return an argparse type: a finite number, greater than `above`."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not isfinite(value) or (above is not None and value <= above):
+            bound = "" if above is None else f" > {above:g}"
+            raise ArgumentTypeError(f"invalid value: {text!r} (expected a number{bound})")
+        return value
+
+    parse.__name__ = "number"
+    return parse
+
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """Return an argparse type: an integer from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ArgumentTypeError(
+                f"invalid value: {text!r} (expected an integer from {least} to {most})"
+            )
+        return value
+
+    parse.__name__ = "integer"
+    return parse
+
+
+def _hdu(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
+FLAGS = {
+    "what comes out": (
+        Flag("--output", f"the picture, {' '.join(SUFFIXES)} (default: %(default)s)",
+             Path, "PICTURE", more={"default": Path("recovered.png")}),
+        Flag("--fits", "all images as extensions of one FITS file, with WCS where it is known"
+             " (default: not written)", Path, "FILE"),
+        Flag("--metrics", "all measurements as JSON (default: not written)", Path, "FILE"),
+        Flag("--seed", "an integer >= 0 that fixes galaxy, noise and samples"
+             " (default: drawn at random and printed)", integer(0, LARGEST_SEED), "N"),
+    ),
+    "which galaxy": (
+        Flag("--image", 'HST image (FITS), pixels of 0.06" or finer', Path, "FILE"),
+        Flag("--catalog", "catalogue of HST stamps (a table; also GalSim's RealGalaxyCatalog)",
+             Path, "FILE"),
+        Flag("--data-root", "where the stamps of --catalog lie (default: beside it)",
+             Path, "FOLDER", ("catalog",)),
+        Flag("--max-redshift", f"largest redshift to draw (default: {MAX_REDSHIFT:g})",
+             number(0), "Z", _DRAWN),
+        Flag("--max-hmag", "faintest H magnitude to draw, AB; for --catalog in its own band"
+             f" (default: {MAX_MAGNITUDE:g})", number(), "MAG", _DRAWN),
+        Flag("--hsc", 'real HSC image (FITS), pixels of 0.168"; may be a stack of bands',
+             Path, "FILE"),
+        Flag("--reference", "HST image of the field of --hsc, registered to it and compared",
+             Path, "FILE", ("hsc",)),
+        Flag("--position", "centre of the part of --image or --hsc to take, in pixels, the first"
+             " being 1 as in ds9 (default: the whole image)", number(), ("X", "Y"), _FILES,
+             {"nargs": 2}),
+        Flag("--size", f"width and height of that part (default: {DEFAULT_SIZE:g})",
+             number(0), "ARCSEC", _FILES),
+        Flag("--hdu", "number or name of the FITS extension of --image or --hsc (default: the"
+             " first image)", _hdu, "HDU", _FILES),
+        Flag("--weight", "weight map of --image or --hsc: 0 where there are no data",
+             Path, "FILE", _FILES),
+        Flag("--variance", "variance map of --hsc, in its own unit squared (default: the noise is"
+             " measured in the image)", Path, "FILE", ("hsc",)),
+    ),
+    "how it was or is observed": (
+        Flag("--psf", "PSF of --image or --hsc as a FITS image, pixel response included (default"
+             " for --image: the camera's)", Path, "FILE", _FILES),
+        Flag("--psf-scale", "pixel scale of --psf (default: its header's, else the image's)",
+             number(0), "ARCSEC", _FILES),
+        Flag("--pixel-scale", "pixel scale of --image or --hsc (default: its WCS)",
+             number(0), "ARCSEC", _FILES),
+        Flag("--zero-point", "AB magnitude of one count of --image or --hsc (default: the header's;"
+             " else for --image the camera's, for --hsc fluxes stay in counts)",
+             number(), "MAG", _FILES),
+        Flag("--instrument", "HST camera of --image or --catalog, such as hst_wfc3_f160w or"
+             " hst_acs_f814w_30mas (default: by the pixel scale)", str, "NAME",
+             ("image", "catalog")),
+        Flag("--band --hsc-plane", "HSC band: of the simulated view, or the plane of a grizy stack"
+             " in --hsc and --psf (default: %(default)s)",
+             more={"choices": tuple("grizy"), "default": "i"}),
+        Flag("--seeing", "FWHM of the HSC PSF: of the simulated view (default: the band's median,"
+             " 0.6 in i), or of --hsc where it has no --psf", number(0), "ARCSEC"),
+        Flag("--depth", 'AB magnitude of 5 sigma in a 2" aperture of the simulated view (default:'
+             " HSC-Wide's, 26.2 in i)", number(), "MAG", _SIMULATED),
+        Flag("--reference-psf", "PSF of --reference (default: the HST camera's)",
+             Path, "FILE", ("hsc",)),
+        Flag("--reference-psf-scale", "its pixel scale (default: its header's, else that of"
+             " --reference)", number(0), "ARCSEC", ("hsc",)),
+        Flag("--reference-scale", "pixel scale of --reference (default: its WCS)",
+             number(0), "ARCSEC", ("hsc",)),
+    ),
+    "how it is recovered": (
+        Flag("--checkpoint", "trained network: a name in checkpoints/ or a .safetensors file"
+             " (default: %(default)s)", str, "NAME", more={"default": "super_resolution"}),
+        Flag("--samples", "samples of the posterior, in pairs; their mean is the best estimate,"
+             " their spread the error map (default: %(default)s)", integer(2, MOST_SAMPLES), "N",
+             more={"default": 16}),
+        Flag("--device", "cpu, cuda, cuda:1, ... (default: %(default)s)", str, "NAME",
+             more={"default": "cpu"}),
+        Flag("--no-richardson-lucy", "leave out the deconvolution shown for comparison",
+             more={"action": "store_true"}),
+    ),
+}  # fmt: skip
+"""All flags by the headings of --help."""
 
 
 def add_flags(parser: ArgumentParser) -> None:
-    """Add every flag of recover, with unit and default, to `parser`."""
-    _add_outputs(parser)
-    _add_galaxy(parser)
-    _add_telescope(parser)
-    _add_network(parser)
+    """Add every flag of recover to `parser`."""
+    for heading, flags in FLAGS.items():
+        group = parser.add_argument_group(heading)
+        for flag in flags:
+            given = {"type": flag.type, "metavar": flag.metavar}
+            how = {name: value for name, value in given.items() if value is not None}
+            group.add_argument(*flag.names.split(), help=flag.help, **how, **flag.more)
 
 
 def source_of(options: Namespace) -> str:
@@ -76,235 +206,21 @@ def check_options(options: Namespace) -> None:
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} name two galaxies; give one of them")
     source = source_of(options)
-    for flag, sources in _BELONGS_TO.items():
-        if getattr(options, flag) is not None and source not in sources:
-            meant = " or ".join("a synthetic galaxy" if s == "synthetic" else f"--{s}"
-                                for s in sources)  # fmt: skip
-            raise InputError(f"--{flag.replace('_', '-')} goes with {meant}; leave it out")
+    for flag in (flag for flags in FLAGS.values() for flag in flags if flag.sources):
+        if getattr(options, flag.attribute) is not None and source not in flag.sources:
+            meant = (("a synthetic galaxy" if s == "synthetic" else f"--{s}") for s in flag.sources)
+            raise InputError(
+                f"{flag.names.split()[0]} goes with {' or '.join(meant)}; leave it out"
+            )
     if options.reference_psf is not None and options.reference is None:
         raise InputError("--reference-psf is the PSF of --reference; give that too")
+    if options.size is not None and options.position is None:
+        raise InputError("--size is that of the part around --position; give that too")
     if source == "hsc" and (options.psf is None) == (options.seeing is None):
         raise InputError(
-            "--hsc needs its PSF: give --psf FILE, or --seeing ARCSEC for a Moffat one"
+            "--hsc needs one PSF: give --psf FILE, or --seeing ARCSEC for a Moffat profile"
         )
     if options.output.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"--output {options.output} is no picture; expected a name in {', '.join(SUFFIXES)}"
         )
-
-
-def _add_outputs(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("what comes out")
-    group.add_argument(
-        "--output",
-        type=Path,
-        default=Path("recovered.png"),
-        metavar="PICTURE",
-        help=f"the picture; {', '.join(SUFFIXES)} (default: %(default)s)",
-    )
-    group.add_argument(
-        "--fits",
-        type=Path,
-        metavar="FILE",
-        help="all images as extensions of one FITS file, with WCS where it is known"
-        " (default: not written)",
-    )
-    group.add_argument(
-        "--metrics",
-        type=Path,
-        metavar="FILE",
-        help="all measurements as JSON (default: not written)",
-    )
-    group.add_argument("--seed", type=_integer(0), metavar="N",
-                       help="an integer >= 0 that fixes galaxy, noise and samples"
-                       " (default: drawn at random and printed)")  # fmt: skip
-
-
-def _add_galaxy(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("which galaxy")
-    group.add_argument(
-        "--image", type=Path, metavar="FILE", help='HST image (FITS), pixels of 0.06" or finer'
-    )
-    group.add_argument(
-        "--catalog",
-        type=Path,
-        metavar="FILE",
-        help="catalogue of HST stamps (FITS table; also GalSim's RealGalaxyCatalog)",
-    )
-    group.add_argument(
-        "--data-root",
-        type=Path,
-        metavar="FOLDER",
-        help="where the stamps of --catalog lie (default: beside it)",
-    )
-    group.add_argument(
-        "--max-redshift",
-        type=_number(0),
-        metavar="Z",
-        help=f"largest redshift to draw (default: {MAX_REDSHIFT:g})",
-    )
-    group.add_argument(
-        "--max-hmag",
-        type=_number(),
-        metavar="MAG",
-        help="faintest H magnitude to draw, AB; for --catalog in the catalogue's"
-        f" own band (default: {MAX_MAGNITUDE:g})",
-    )
-    group.add_argument(
-        "--hsc",
-        type=Path,
-        metavar="FILE",
-        help='real HSC image (FITS), pixels of 0.168"; may be a stack of bands',
-    )
-    group.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="HST image of the field of --hsc, registered to it and compared",
-    )
-    group.add_argument(
-        "--hdu",
-        type=_hdu,
-        metavar="HDU",
-        help="number or name of the FITS extension of --image or --hsc (default: the first image)",
-    )
-    group.add_argument(
-        "--weight",
-        type=Path,
-        metavar="FILE",
-        help="weight map of --image or --hsc: 0 where there are no data",
-    )
-    group.add_argument("--variance", type=Path, metavar="FILE",
-                       help="variance map of --hsc in its own units squared"
-                       " (default: the noise is estimated from the image)")  # fmt: skip
-
-
-def _add_telescope(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("how it was or is observed")
-    group.add_argument(
-        "--psf",
-        type=Path,
-        metavar="FILE",
-        help="PSF of --image or --hsc as a FITS image, pixel response included"
-        " (default for --image: the instrument's)",
-    )
-    group.add_argument(
-        "--psf-scale",
-        type=_number(0),
-        metavar="ARCSEC",
-        help="pixel scale of --psf (default: its header's, else the image's)",
-    )
-    group.add_argument(
-        "--pixel-scale",
-        type=_number(0),
-        metavar="ARCSEC",
-        help="pixel scale of --image or --hsc (default: its WCS)",
-    )
-    group.add_argument(
-        "--zero-point",
-        type=_number(),
-        metavar="MAG",
-        help="AB magnitude of one count of --image or --hsc"
-        " (default: the header's; without any, fluxes stay in counts)",
-    )
-    group.add_argument(
-        "--instrument",
-        metavar="NAME",
-        help="HST camera of --image or --catalog, such as hst_wfc3_f160w or"
-        " hst_acs_f814w_30mas (default: by the pixel scale)",
-    )
-    group.add_argument(
-        "--band",
-        "--hsc-plane",
-        choices="grizy",
-        default="i",
-        help="HSC band: of the simulated view, or the plane of a grizy stack"
-        " in --hsc and --psf (default: %(default)s)",
-    )
-    group.add_argument(
-        "--seeing",
-        type=_number(0),
-        metavar="ARCSEC",
-        help="FWHM of the HSC PSF: of the simulated view (default: the band's median,"
-        " 0.6 in i), or of --hsc where it has no --psf",
-    )
-    group.add_argument(
-        "--depth",
-        type=_number(),
-        metavar="MAG",
-        help='AB magnitude of 5 sigma in a 2" aperture of the simulated view'
-        " (default: HSC-Wide's, 26.2 in i)",
-    )
-    group.add_argument(
-        "--reference-psf",
-        type=Path,
-        metavar="FILE",
-        help="PSF of --reference (default: the HST camera's)",
-    )
-    group.add_argument(
-        "--reference-psf-scale",
-        type=_number(0),
-        metavar="ARCSEC",
-        help="its pixel scale (default: its header's, else that of --reference)",
-    )
-    group.add_argument("--reference-scale", type=_number(0), metavar="ARCSEC",
-                       help="pixel scale of --reference (default: its WCS)")  # fmt: skip
-
-
-def _add_network(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("how it is recovered")
-    group.add_argument(
-        "--checkpoint",
-        default="super_resolution",
-        metavar="NAME",
-        help="trained network: a name in checkpoints/ or the path of a .safetensors"
-        " file (default: %(default)s)",
-    )
-    group.add_argument(
-        "--samples",
-        type=_integer(2),
-        default=16,
-        metavar="N",
-        help="samples of the posterior; their mean is the best estimate, their"
-        " spread the error map (default: %(default)s)",
-    )
-    group.add_argument(
-        "--device",
-        default="cpu",
-        metavar="NAME",
-        help="cpu, cuda, cuda:1, ... (default: %(default)s)",
-    )
-    group.add_argument("--no-richardson-lucy", action="store_true",
-                       help="leave out the deconvolution shown for comparison")  # fmt: skip
-
-
-def _number(above: float | None = None):
-    """Return an argparse type: a finite number, greater than `above`."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if value != value or abs(value) == float("inf"):
-            raise ArgumentTypeError(f"invalid value: {text!r} (expected a finite number)")
-        if above is not None and value <= above:
-            raise ArgumentTypeError(f"invalid value: {text!r} (expected a number > {above:g})")
-        return value
-
-    parse.__name__ = "number"
-    return parse
-
-
-def _integer(least: int):
-    """Return an argparse type: an integer not below `least`."""
-
-    def parse(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise ArgumentTypeError(f"invalid value: {text!r} (expected an integer >= {least})")
-        return value
-
-    parse.__name__ = "integer"
-    return parse
-
-
-def _hdu(text: str) -> int | str:
-    return int(text) if text.isdigit() else text

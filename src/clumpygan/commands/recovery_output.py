@@ -12,11 +12,11 @@ import numpy as np
 
 from clumpygan import __version__
 from clumpygan.commands.recovery_picture import draw_picture
+from clumpygan.errors import InputError
 from clumpygan.io import atomic_path, check_output_path, write_image
 
 if TYPE_CHECKING:
-    from clumpygan.commands.recovery_result import Recovery
-    from clumpygan.commands.recovery_scene import Scene
+    from clumpygan.commands.recovery_scene import Recovery, Scene
 
 
 def check_outputs(options: Namespace) -> None:
@@ -25,11 +25,13 @@ def check_outputs(options: Namespace) -> None:
     Raises
     ------
     InputError
-        If a folder doesn't exist or isn't writable.
+        If a folder doesn't exist or isn't writable, or two outputs are one file.
     """
-    for path in (options.output, options.fits, options.metrics):
-        if path is not None:
-            check_output_path(path)
+    paths = [path for path in (options.output, options.fits, options.metrics) if path is not None]
+    for number, path in enumerate(paths):
+        check_output_path(path)
+        if path.resolve() in {other.resolve() for other in paths[:number]}:
+            raise InputError(f"{path} is named twice; expected a file for each output")
 
 
 def write_outputs(
@@ -56,20 +58,18 @@ def write_outputs(
 
 def _write_fits(scene: Scene, recovery: Recovery, report: dict[str, Any], path: Path) -> None:
     """Write all images as extensions; pixels without data are NaN."""
-    fine = {
-        "HST": scene.reference,
-        "RECOVERED": recovery.best,
-        "ERROR": recovery.error,
-        "SAMPLE": recovery.sample,
-        "RICHARDSON_LUCY": recovery.richardson_lucy,
+    recovered = scene.recovered_mask
+    layers = {
+        "HST": (scene.reference, scene.reference_mask, scene.reference_wcs),
+        "HSC": (scene.observed, scene.observed_mask, scene.observed_wcs),
+        "RECOVERED": (recovery.best, recovered, scene.reference_wcs),
+        "ERROR": (recovery.error, recovered, scene.reference_wcs),
+        "SAMPLE": (recovery.sample, recovered, scene.reference_wcs),
+        "RICHARDSON_LUCY": (recovery.richardson_lucy, recovered, scene.reference_wcs),
+        "RESIDUAL": (recovery.residual, scene.observed_mask, scene.observed_wcs),
     }
-    coarse = {"HSC": scene.observed, "RESIDUAL": recovery.residual}
-    images = {
-        name: np.where(mask, np.nan, image).astype(np.float32)
-        for group, mask in ((fine, scene.reference_mask), (coarse, scene.observed_mask))
-        for name, image in group.items()
-        if image is not None
-    }
+    there = {name: layer for name, layer in layers.items() if layer[0] is not None}
+    images = {name: np.where(mask, np.nan, image) for name, (image, mask, _) in there.items()}
     header = {
         "CREATOR": (f"clumpygan {__version__}", "program"),
         "SEED": (report["seed"], "galaxy, noise and samples"),
@@ -77,6 +77,6 @@ def _write_fits(scene: Scene, recovery: Recovery, report: dict[str, Any], path: 
         "SIGMA": (scene.sigma, f"noise of an HSC pixel [{scene.unit}]"),
         "SEEING": (scene.seeing, "FWHM of the HSC PSF [arcsec]"),
     }
-    wcs = dict.fromkeys(fine, scene.reference_wcs) | dict.fromkeys(coarse, scene.observed_wcs)
-    units = dict.fromkeys(images, "nJy" if scene.unit == "nJy" else "count")
-    write_image(path, images, wcs=wcs, header=header, units={**units, "RESIDUAL": ""})
+    wcs = {name: layer[2] for name, layer in there.items()}
+    units = dict.fromkeys(images, "nJy" if scene.unit == "nJy" else "count") | {"RESIDUAL": ""}
+    write_image(path, images, wcs=wcs, header=header, units=units)

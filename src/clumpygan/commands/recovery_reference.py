@@ -15,6 +15,7 @@ from clumpygan.commands.recovery_camera import (
     check_hst_scale,
     noise_of,
     psf_from_file,
+    without_blemishes,
 )
 from clumpygan.commands.recovery_grid import HstStamp, placed
 from clumpygan.commands.recovery_psf import SeenThrough
@@ -49,6 +50,8 @@ def add_reference(scene: Scene, options: Namespace, seed: int) -> None:
         psf = assumed_psf(camera, str(options.reference))
     else:
         psf = psf_from_file(options.reference_psf, options.reference_psf_scale, image.pixel_scale)
+    noise = noise_of(image, camera)
+    image = without_blemishes(image, psf, noise)
     shape = fine_shape(scene.observed.shape)
     start = _offset(scene, image)
     first = placed(image, psf, shape, start)
@@ -63,7 +66,7 @@ def add_reference(scene: Scene, options: Namespace, seed: int) -> None:
             f" {found.correlation:.2f}; expected an image of the same field"
         )
     stamp = placed(image, psf, shape, (start[0] + found.x, start[1] + found.y))
-    stamp.noise = noise_of(image, camera)
+    stamp.noise = noise
     _put(scene, stamp, found, torch.Generator().manual_seed(seed))
     scene.reference_name = f"HST {options.reference.stem}"
     scene.remarks += _remarks(found, with_wcs=None not in (image.wcs, scene.reference_wcs))

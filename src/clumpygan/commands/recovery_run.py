@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
-from clumpygan.commands.recovery_result import Recovery
+from clumpygan.commands.recovery_scene import Recovery
 from clumpygan.constants import NANOJANSKY_ZERO_POINT, PIXEL_AREA_RATIO
 from clumpygan.evaluation import fidelity
 from clumpygan.evaluation.baselines import richardson_lucy
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 RICHARDSON_LUCY_ITERATIONS = 500
 """Near the best for galaxies of any magnitude, with a pedestal of 100 sigma."""
 
+_SMOOTHING = 1.5  # HST pixels
+_STANDS_OUT = 5.0
+
 
 def recover_scene(
-    scene: Scene, resolver: Any, *, samples: int, seed: int, compare: bool, device: str
+    scene: Scene, resolver: Any, *, samples: int, seed: int, compare: bool
 ) -> Recovery:
     """Recover `scene`.
 
@@ -37,23 +41,17 @@ def recover_scene(
         Of the samples.
     compare : bool
         Whether Richardson-Lucy is run too.
-    device : str
-        Where the tensors go.
 
     Returns
     -------
     Recovery
         Images and measurements.
     """
-    observed = torch.from_numpy(scene.observed).to(device)[None, None]
-    sigma = torch.tensor([scene.sigma], dtype=torch.float32, device=device)
-    mask = torch.from_numpy(scene.observed_mask).to(device)[None, None]
-    recovered = resolver.recover(
-        observed, sigma, scene.psf, samples=samples, seed=seed,
-        mask=mask if scene.observed_mask.any() else None,
-    )  # fmt: skip
-    operator = ObservationOperator().to(device)
-    transfer = scene.psf(operator.frequencies(scene.observed.shape, device))
+    observed = torch.from_numpy(scene.observed)[None, None]
+    sigma = torch.tensor([scene.sigma], dtype=torch.float32)
+    recovered = resolver.recover(observed, sigma, scene.psf, samples=samples, seed=seed)
+    operator = ObservationOperator()
+    transfer = scene.psf(operator.frequencies(scene.observed.shape))
     images = {"network": recovered.best, "sample": recovered.samples[0]}
     if compare:
         count = RICHARDSON_LUCY_ITERATIONS
@@ -61,18 +59,39 @@ def recover_scene(
         images["richardson_lucy"] = snapshots[count]
     seen = {name: _array(operator(image, transfer)) for name, image in images.items()}
     arrays = {name: _array(image) for name, image in images.items()}
+    nucleus = find_nucleus(scene, arrays["network"])
     return Recovery(
         best=arrays["network"],
         error=_array(recovered.error),
         sample=arrays["sample"],
         richardson_lucy=arrays.get("richardson_lucy"),
         residual=(scene.observed - seen["network"]) / scene.sigma,
-        count=samples,
-        metrics={name: measure(scene, arrays[name], seen[name]) for name in arrays},
+        count=len(recovered.samples),
+        nucleus=nucleus,
+        metrics={name: measure(scene, arrays[name], seen[name], nucleus) for name in arrays},
     )
 
 
-def measure(scene: Scene, image: np.ndarray, seen: np.ndarray) -> dict[str, float | None]:
+def find_nucleus(scene: Scene, recovered: np.ndarray) -> tuple[float, float]:
+    """Return (y, x) in HST pixels of the galaxy to be measured.
+
+    The brightest peak within 1" of the centre, if it stands out of the noise of the HSC image by
+    5 sigma in the smoothed HST image (or the recovered one); else the brightest of the stamp.
+    """
+    image, mask = recovered, scene.recovered_mask
+    if scene.reference is not None:
+        image, mask = scene.reference, scene.reference_mask
+    smooth = gaussian_filter(np.where(mask, 0, image).astype(np.float64), _SMOOTHING)
+    row, column = fidelity.nucleus_of(smooth)
+    if smooth[int(row), int(column)] > _STANDS_OUT * scene.sigma / PIXEL_AREA_RATIO:
+        return row, column
+    row, column = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
+    return float(row), float(column)
+
+
+def measure(
+    scene: Scene, image: np.ndarray, seen: np.ndarray, nucleus: tuple[float, float]
+) -> dict[str, float | None]:
     """Measure a recovered image, against the HST image where there is one.
 
     Parameters
@@ -83,6 +102,8 @@ def measure(scene: Scene, image: np.ndarray, seen: np.ndarray) -> dict[str, floa
         (Y, X), recovered.
     seen : numpy.ndarray
         (y, x), the same as HSC would see it.
+    nucleus : tuple of float
+        (y, x) in HST pixels, around which light is counted.
 
     Returns
     -------
@@ -93,9 +114,9 @@ def measure(scene: Scene, image: np.ndarray, seen: np.ndarray) -> dict[str, floa
         centroid_shift [arcsec]; definitions in `clumpygan.evaluation.fidelity`. None where a
         number isn't defined.
     """
-    image = np.where(scene.reference_mask, 0, image)
-    truth = None if scene.reference is None else np.where(scene.reference_mask, 0, scene.reference)
-    nucleus = fidelity.nucleus_of(image if truth is None else truth)
+    missing = scene.recovered_mask | scene.reference_mask
+    image = np.where(missing, 0, image)
+    truth = None if scene.reference is None else np.where(missing, 0, scene.reference)
     residual = ((scene.observed - seen) / scene.sigma)[~scene.observed_mask]
     flux = float(fidelity.aperture_flux(image, nucleus, fidelity.PHOTOMETRY_RADIUS))
     numbers = {

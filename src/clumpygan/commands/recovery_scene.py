@@ -19,8 +19,8 @@ class Scene:
 
     Attributes
     ----------
-    title : str
-        One line that says which galaxy this is.
+    title, subtitle : str
+        Which galaxy this is, and how it was or is observed, one line each.
     observed : numpy.ndarray
         The HSC image (y, x), float32, `unit` per HSC pixel.
     sigma : float
@@ -64,6 +64,7 @@ class Scene:
     seeing: float
     observed_mask: np.ndarray
     reference_mask: np.ndarray
+    subtitle: str = ""
     reference: np.ndarray | None = None
     reference_sigma: float = 0.0
     reference_name: str = "HST"
@@ -82,6 +83,37 @@ class Scene:
     def recovered_mask(self) -> np.ndarray:
         """(Y, X) bool, True where nothing is recovered because HSC has no data."""
         return fine_mask(self.observed_mask)
+
+
+@dataclass
+class Recovery:
+    """The images made of one scene, and their measurements.
+
+    Attributes
+    ----------
+    best, error, sample : numpy.ndarray
+        (Y, X) float32, unit of the scene per HST pixel: mean of the samples, their spread, and
+        the first of them.
+    richardson_lucy : numpy.ndarray or None
+        (Y, X), None if it wasn't wanted.
+    residual : numpy.ndarray
+        (y, x): the HSC image minus the recovered one seen by HSC, in units of the noise.
+    count : int
+        Number of samples.
+    nucleus : tuple of float
+        (y, x) in HST pixels: the galaxy that was measured.
+    metrics : dict
+        method ("network", "sample", "richardson_lucy") -> metric -> value.
+    """
+
+    best: np.ndarray
+    error: np.ndarray
+    sample: np.ndarray
+    richardson_lucy: np.ndarray | None
+    residual: np.ndarray
+    count: int
+    nucleus: tuple[float, float]
+    metrics: dict[str, dict[str, float | None]]
 
 
 def blocks(size: int, block: int, minimum_blocks: int) -> int:

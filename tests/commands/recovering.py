@@ -1,0 +1,86 @@
+"""What the tests of recover share: a resolver without a network, and small FITS files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import galsim
+import numpy as np
+import pytest
+import torch
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from clumpygan.evaluation.baselines import wiener
+from clumpygan.gan.recovery import Recovered, SuperResolver
+from clumpygan.instruments import ObservationOperator
+
+
+class WienerResolver:
+    """Stands in for the trained network: the Wiener filter plus white noise."""
+
+    def recover(
+        self, observed: Any, sigma: Any, transfer: Any, *, samples: int, seed: int
+    ) -> Recovered:
+        operator = ObservationOperator()
+        response = transfer(operator.frequencies(tuple(observed.shape[-2:])))
+        best = wiener(observed, sigma, response, operator)
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn((samples, *best.shape), generator=generator)
+        images = best + 0.05 * sigma * noise
+        return Recovered(images.mean(0), images.std(0), images)
+
+
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        SuperResolver, "from_checkpoint", lambda name, device="cpu": WienerResolver()
+    )
+
+
+def sky_wcs(pixel_scale: float, shape: tuple[int, int]) -> WCS:
+    """Return a WCS with 150.1, 2.2 deg in the middle of the image."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = [150.1, 2.2]
+    wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
+    wcs.wcs.cdelt = [-pixel_scale / 3600, pixel_scale / 3600]
+    return wcs
+
+
+def galaxy(
+    shape: tuple[int, int],
+    pixel_scale: float,
+    psf: galsim.GSObject,
+    flux: float,
+    noise: float,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """Return an exponential disk and a clump through `psf`, with white noise."""
+    disk = galsim.Exponential(half_light_radius=0.4, flux=0.8 * flux).shear(g1=0.2)
+    clump = galsim.Gaussian(sigma=0.05, flux=0.2 * flux).shift(0.5, 0.3)
+    seen = galsim.Convolve(disk + clump, psf).shift(*shift)
+    image = seen.drawImage(
+        nx=shape[1], ny=shape[0], scale=pixel_scale, method="no_pixel", dtype=float
+    ).array
+    return image + noise * np.random.default_rng(0).normal(size=shape)
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Write an image in nJy with a WCS; `cards` overwrite the header, None removes."""
+
+    def _save(name: str, data: np.ndarray, pixel_scale: float | None, **cards: object) -> Path:
+        header = fits.Header()
+        if pixel_scale is not None:
+            header.update(sky_wcs(pixel_scale, data.shape[-2:]).to_header())
+        header["BUNIT"] = "nJy"
+        for keyword, value in cards.items():
+            if value is None:
+                header.remove(keyword, ignore_missing=True)
+            else:
+                header[keyword] = value
+        fits.writeto(tmp_path / name, data.astype(np.float32), header)
+        return tmp_path / name
+
+    return _save
