@@ -16,7 +16,9 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 
 import clumpygan
 from clumpygan.commands.logging import wandb_logger
-from clumpygan.data.pairs import PairDataModule, dataclass_from
+from clumpygan.data.pairs import PairDataModule
+from clumpygan.data.store import SampleSettings
+from clumpygan.data.views import Conditions
 from clumpygan.errors import InputError
 from clumpygan.gan.adversarial import Game, Schedule
 from clumpygan.gan.callbacks import ProgressLine, RecoveryPictures
@@ -41,7 +43,9 @@ def build_data(settings: dict[str, Any]) -> PairDataModule:
             raise InputError(f"data.{name}={settings[name]}: expected at least 1")
     if settings["batch_size"] > settings["images_per_epoch"]:
         raise InputError("data.batch_size is larger than data.images_per_epoch: lower it")
-    return PairDataModule(**settings)
+    conditions = dataclass_from(Conditions, settings["conditions"])
+    dataclass_from(SampleSettings, {"size": 1, "split": "val", "seed": 0, **settings["sample"]})
+    return PairDataModule(**(settings | {"conditions": conditions}))
 
 
 def build_module(settings: dict[str, Any], total_images: int, seed: int) -> SuperResolutionModule:
@@ -228,6 +232,23 @@ def ship(stem: Path, network: torch.nn.Module, card: dict[str, Any]) -> None:
                 f"{stem} is kept: its held-out NRMSE of {old:.4f} is better than {new:.4f}"
             )
     save_checkpoint(stem, network, card)
+
+
+def dataclass_from(kind: Any, fields: dict[str, Any]) -> Any:
+    """Build a dataclass from a section of the configuration.
+
+    Raises
+    ------
+    InputError
+        If the section has a field that the dataclass doesn't.
+    """
+    known = kind.__dataclass_fields__
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise InputError(
+            f"unknown setting {', '.join(unknown)}: {kind.__name__} has {', '.join(known)}"
+        )
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
 def _commit() -> str:
