@@ -1,10 +1,17 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from astropy.wcs import WCS
 
-from clumpygan.data.pairs import Conditions, PairDataModule, PairDataset, dataclass_from
+from clumpygan.data.pairs import PairDataModule
+from clumpygan.data.stamps import read_stamps
 from clumpygan.data.store import SampleSettings, open_sample
-from clumpygan.errors import InputError
+from clumpygan.data.views import Conditions, PairDataset
+from clumpygan.errors import InputError, InputWarning
+from clumpygan.instruments import NoiseModel, drizzled_correlation, get_instrument
+from clumpygan.io import write_image
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +21,15 @@ def module(tmp_path_factory):
     data.prepare_data()
     data.setup()
     return data
+
+
+def sky():
+    """A tangential projection with 0.06" pixels."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    wcs.wcs.cdelt = -0.06 / 3600, 0.06 / 3600
+    wcs.wcs.crval = 34.0, -5.0
+    return wcs
 
 
 def collate(dataset, items):
@@ -79,11 +95,6 @@ def test_splits_hold_different_galaxies(module):
     assert not any(np.array_equal(a, b) for a in train for b in val)
 
 
-def test_unknown_setting_is_named():
-    with pytest.raises(InputError, match="unknown setting sieing: Conditions has fwhm"):
-        dataclass_from(Conditions, {"sieing": 1})
-
-
 @pytest.fixture
 def settings():
     return SampleSettings(size=3, split="test", seed=5, stamp=56)
@@ -129,3 +140,83 @@ def test_damaged_sample(tmp_path, settings):
     np.save(images, np.zeros((2, 5, 5), np.float32))
     with pytest.raises(InputError, match=r"expected \(3, 56, 56\) float32"):
         open_sample(tmp_path, settings, workers=1)
+
+
+@pytest.fixture(scope="module")
+def stamps(tmp_path_factory):
+    """Forty stamps of nothing but noise, correlated as drizzled images are."""
+    folder = tmp_path_factory.mktemp("stamps")
+    noise = NoiseModel(0.75, 0.06, drizzled_correlation(0.06, 0.128))
+    generator = torch.Generator().manual_seed(0)
+    for i in range(40):
+        data = noise.draw((112, 112), generator).numpy()
+        write_image(folder / f"{i}.fits", {"SCI": data}, wcs=sky())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real(stamps):
+    data = PairDataModule("unused", seed=0, batch_size=4, stamps=str(stamps))
+    data.setup()
+    return data
+
+
+def test_noise_that_a_real_stamp_carries_is_not_added_again(real):
+    dataset = real.dataset("train")
+    batch = collate(dataset, range(len(dataset)))
+    views = real.observe(batch)
+    again = views["observed"].flatten(1).std(1) / views["sigma"]
+    assert float(again.mean()) == pytest.approx(1.0, abs=0.02)
+    # Had the survey's noise been added on top of what is carried, sigma would be larger.
+    carried = real.operator(batch["hst"], views["transfer"]).flatten(1).std(1)
+    assert float((carried / views["sigma"]).mean()) > 0.25
+    added = (views["observed"] - real.operator(batch["hst"], views["transfer"])).flatten(1).std(1)
+    assert float((added / (2.279 * batch["depth"])).mean()) < 0.97
+
+
+def test_views_of_real_stamps_are_shallower_than_the_survey(real):
+    assert 25.3 < real.effective_depth() < 26.1
+
+
+def test_no_stamp_is_in_two_splits(stamps):
+    parts = read_stamps(stamps, 112, get_instrument("hst_wfc3_f160w"), seed=0)
+    names = [name for part in parts.values() for name in part.names]
+    assert sorted(names) == sorted(path.name for path in stamps.iterdir())
+    assert all(len(part.names) == len(part.images) == len(part.noises) for part in parts.values())
+
+
+def test_stamps_are_cropped_and_padded_around_their_centre(tmp_path):
+    image = np.zeros((81, 131), np.float32)
+    image[40, 65] = 7.0
+    image += np.random.default_rng(0).normal(0, 0.1, image.shape).astype(np.float32)
+    write_image(tmp_path / "a.fits", {"SCI": image}, wcs=sky())
+    parts = read_stamps(tmp_path, 112, get_instrument("hst_wfc3_f160w"), seed=0)
+    (stamp,) = (part.images[0] for part in parts.values() if len(part.images))
+    y, x = divmod(int(stamp.argmax()), 112)
+    assert abs(y - 55.5) <= 0.5
+    assert abs(x - 55.5) <= 0.5
+
+
+@pytest.mark.parametrize(("name", "message"), [("none", "not a folder"), ("", "holds no .fits")])
+def test_folder_without_stamps(tmp_path, name, message):
+    with pytest.raises(InputError, match=message):
+        read_stamps(tmp_path / name, 112, get_instrument("hst_wfc3_f160w"), seed=0)
+
+
+def test_too_few_stamps_for_the_splits(tmp_path):
+    image = np.random.default_rng(0).normal(0, 1, (112, 112)).astype(np.float32)
+    write_image(tmp_path / "a.fits", {"SCI": image}, wcs=sky())
+    data = PairDataModule("unused", seed=0, stamps=str(tmp_path))
+    with pytest.raises(InputError, match="none of its 1 stamps falls into the"):
+        data.setup()
+
+
+def test_real_stamps_of_candels(real_data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        parts = read_stamps(
+            real_data / "candels_uds", 112, get_instrument("hst_wfc3_f160w"), seed=0
+        )
+    assert sum(len(part.images) for part in parts.values()) == 22
+    sigmas = [noise.sigma for part in parts.values() for noise in part.noises]
+    assert 0.6 < float(np.median(sigmas)) < 1.0

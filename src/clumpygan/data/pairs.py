@@ -1,7 +1,5 @@
 """Pairs of HST stamps and their HSC views, the views made on the fly on the training device."""
 
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,106 +7,36 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK
 from clumpygan.data.splits import StreamSampler
-from clumpygan.data.store import Sample, SampleSettings, open_sample
+from clumpygan.data.stamps import read_stamps
+from clumpygan.data.store import SampleSettings, open_sample
+from clumpygan.data.views import Conditions, PairDataset
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
+    NoiseModel,
     ObservationOperator,
+    carried_noise_power,
+    effective_depth,
     galsim_transfer,
     get_instrument,
+    missing_noise_power,
     moffat_transfer,
+    pixel_psf,
     transfer_ratio,
 )
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The range of observing conditions from which every view is drawn.
-
-    Attributes
-    ----------
-    fwhm : tuple of float
-        Seeing, arcsec; uniform.
-    beta : tuple of float
-        Moffat exponent; uniform.
-    ellipticity : float
-        Standard deviation of each component of the PSF's shear.
-    depth_scatter : float
-        Standard deviation of ln(sigma / the instrument's).
-    psf_error : float
-        Relative standard deviation of the seeing that the network is told about the true one.
-    """
-
-    fwhm: tuple[float, float] = (0.5, 0.85)
-    beta: tuple[float, float] = (2.3, 5.0)
-    ellipticity: float = 0.02
-    depth_scatter: float = 0.3
-    psf_error: float = 0.01
-
-    def draw(self, generator: np.random.Generator) -> dict[str, np.float32]:
-        """Draw the conditions of one view."""
-        fwhm = generator.uniform(*self.fwhm)
-        values = {
-            "fwhm": fwhm,
-            "told_fwhm": fwhm * (1 + self.psf_error * generator.standard_normal()),
-            "beta": generator.uniform(*self.beta),
-            "g1": self.ellipticity * generator.standard_normal(),
-            "g2": self.ellipticity * generator.standard_normal(),
-            "depth": np.exp(self.depth_scatter * generator.standard_normal()),
-        }
-        return {name: np.float32(value) for name, value in values.items()}
-
-
-class PairDataset(Dataset[dict[str, np.ndarray]]):
-    """HST stamps with everything random about their HSC views.
-
-    Item (turn, index) depends on (seed, split, index, turn) alone; `turn` counts passes over the
-    data. A plain index is turn 0.
-
-    Parameters
-    ----------
-    images : numpy.ndarray
-        (N, y, x) float32, nJy per pixel.
-    split : str
-    seed : int
-    conditions : Conditions
-    augment : bool
-        Turn and mirror the stamps at random (the dihedral group).
-    """
-
-    def __init__(
-        self, images: np.ndarray, *, split: str, seed: int, conditions: Conditions, augment: bool
-    ) -> None:
-        self.images = images
-        self.key = [seed, zlib.crc32(split.encode())]
-        self.conditions = conditions
-        self.augment = augment
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, np.ndarray]:
-        """Return `hst` (1, Y, X), `noise` (1, y, x) of unit variance, and the conditions."""
-        turn, index = item if isinstance(item, tuple) else (0, item)
-        generator = np.random.default_rng([*self.key, index, turn])
-        image = np.asarray(self.images[index], dtype=np.float32)
-        if self.augment:
-            image = np.rot90(image, generator.integers(4))
-            image = image[:, ::-1] if generator.integers(2) else image
-        shape = [n // FINE_BLOCK * COARSE_BLOCK for n in image.shape]
-        noise = generator.standard_normal((1, *shape), dtype=np.float32)
-        views = self.conditions.draw(generator)
-        return {"hst": np.array(image[None]), "noise": noise, **views}
+from clumpygan.io import read_psf
 
 
 class PairDataModule(pl.LightningDataModule):
-    """Serve pairs of synthetic CANDELS stamps and their HSC views.
+    """Serve pairs of HST stamps and their HSC views.
 
-    The stamps are rendered once into `root` and memory-mapped. The views are made after the
-    transfer to the device: PSF matching, resampling and noise as one batched operation.
+    Synthetic CANDELS stamps are rendered once into `root` and memory-mapped; or real stamps are
+    read from the folder `stamps`. The views are made after the transfer to the device: PSF
+    matching, resampling and noise as one batched operation. What noise a real stamp carries
+    through is not added again: `effective_depth` says how deep its views are.
 
     Parameters
     ----------
@@ -123,12 +51,15 @@ class PairDataModule(pl.LightningDataModule):
         Pairs, over all processes, between two validations.
     source, target : str
         Imaging presets of the sharp and of the observed image.
-    conditions : dict
-        Fields of `Conditions`.
+    conditions : Conditions, optional
     sample : dict
         Further fields of `SampleSettings`.
     num_workers : int
         Loader processes; 0 loads in the main process.
+    stamps : str, optional
+        Folder of real HST stamps to serve instead of synthetic ones.
+    psf : str, optional
+        FITS file with the PSF of the real stamps; the preset's by default.
     """
 
     def __init__(
@@ -141,20 +72,24 @@ class PairDataModule(pl.LightningDataModule):
         images_per_epoch: int = 4096,
         source: str = "hst_wfc3_f160w",
         target: str = "hsc_wide_i",
-        conditions: dict[str, Any] | None = None,
+        conditions: Conditions | None = None,
         sample: dict[str, Any] | None = None,
         num_workers: int = 0,
+        stamps: str | None = None,
+        psf: str | None = None,
     ) -> None:
         super().__init__()
+        self.stamps, self.psf = stamps, psf
         self.root, self.seed = Path(root), seed
         self.sizes = {"train": train_size, "val": val_size}
         self.batch_size, self.images_per_epoch = batch_size, images_per_epoch
         self.source, self.target = get_instrument(source), get_instrument(target)
-        self.conditions = dataclass_from(Conditions, conditions or {})
+        self.conditions = conditions or Conditions()
         self.sample_fields = sample or {}
         self.num_workers = num_workers
         self.operator = ObservationOperator()
-        self._samples: dict[str, Sample] = {}
+        self._images: dict[str, np.ndarray] = {}
+        self._powers: dict[str, np.ndarray] = {}
         self._source_transfer: Tensor | None = None
 
     def settings(self, split: str) -> SampleSettings:
@@ -165,25 +100,79 @@ class PairDataModule(pl.LightningDataModule):
             "seed": self.seed,
             "instrument": self.source.name,
         }
-        return dataclass_from(SampleSettings, fixed | self.sample_fields)
+        return SampleSettings(**(fixed | self.sample_fields))
 
     def prepare_data(self) -> None:
         """Render what is missing, in one process of each machine."""
-        for split in self.sizes:
-            open_sample(self.root, self.settings(split))
+        if self.stamps is None:
+            for split in self.sizes:
+                open_sample(self.root, self.settings(split))
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the samples."""
-        self._samples = {s: open_sample(self.root, self.settings(s)) for s in self.sizes}
+        """Open the samples, or read the real stamps and say how deep their views are.
+
+        Raises
+        ------
+        InputError
+            If real stamps can't be read, or are too few for the training and validation sets.
+        """
+        if self.stamps is None:
+            self._images = {
+                split: open_sample(self.root, self.settings(split)).images for split in self.sizes
+            }
+            return
+        parts = read_stamps(Path(self.stamps), self.settings("train").stamp, self.source, self.seed)
+        for split in self.sizes:
+            if not len(parts[split].images):
+                raise InputError(
+                    f"{self.stamps}: none of its {sum(len(p.images) for p in parts.values())} "
+                    f"stamps falls into the {split} set; give more stamps, or another seed"
+                )
+        self._images = {split: parts[split].images for split in self.sizes}
+        self._powers = {split: self._power_of(parts[split].noises) for split in self.sizes}
+        print(f"HSC views of {self.stamps}: {self.effective_depth():.2f} mag deep", flush=True)
+
+    def effective_depth(self) -> float:
+        """Return the median 5-sigma depth in a 2" aperture that views of real stamps reach.
+
+        At the survey's nominal depth and median seeing; noise that a stamp carries can't be
+        removed, so it may be shallower than the survey.
+        """
+        frequencies = self.operator.frequencies(self._coarse_shape)
+        target = galsim_transfer(self.target.psf(), frequencies)
+        transfer = transfer_ratio(target, self._source(self._coarse_shape), check=False)
+        wanted = torch.full(transfer.shape, self.target.sky_sigma**2)
+        depths = []
+        for power in self._powers["train"]:
+            carried = carried_noise_power(torch.from_numpy(power), transfer)
+            depths.append(effective_depth(carried + missing_noise_power(wanted, carried)))
+        return float(np.median(depths))
+
+    @property
+    def _coarse_shape(self) -> tuple[int, int]:
+        side = self.settings("train").stamp // FINE_BLOCK * COARSE_BLOCK
+        return side, side
+
+    def _power_of(self, noises: list[NoiseModel]) -> np.ndarray:
+        """Return the noise power (N, Ky, Kx), averaged over the dihedral group."""
+        ky, kx = self.operator.frequencies(self._coarse_shape)
+        powers = []
+        for noise in noises:
+            straight = noise.power((ky, kx)) + noise.power((ky, -kx))
+            turned = noise.power((kx.T, ky.T)) + noise.power((kx.T, -ky.T))
+            powers.append(((straight + turned.T) / 4).numpy())
+        return np.stack(powers)
 
     def dataset(self, split: str) -> PairDataset:
         """Return the dataset of a split; only training stamps are turned and mirrored."""
         return PairDataset(
-            self._samples[split].images,
+            self._images[split],
             split=split,
             seed=self.seed,
             conditions=self.conditions,
             augment=split == "train",
+            powers=self._powers.get(split),
+            margin=self.operator.margin,
         )
 
     def train_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
@@ -222,7 +211,7 @@ class PairDataModule(pl.LightningDataModule):
             `hst` (B, 1, Y, X) and `observed` (B, 1, y, x), nJy per pixel; `sigma` (B,), nJy per
             HSC pixel; `transfer` (B, Ky, Kx), as the network is told.
         """
-        shape = (batch["noise"].shape[-2], batch["noise"].shape[-1])
+        shape = self.operator.coarse_shape((batch["hst"].shape[-2], batch["hst"].shape[-1]))
         frequencies = self.operator.frequencies(shape, batch["hst"].device)
         source = self._source(shape).to(batch["hst"].device)
         true, told = (
@@ -233,24 +222,26 @@ class PairDataModule(pl.LightningDataModule):
             )
             for width in (batch["fwhm"], batch["told_fwhm"])
         )
-        sigma = self.target.sky_sigma * batch["depth"]
-        noise = sigma[:, None, None, None] * batch["noise"]
-        observed = self.operator(batch["hst"], true) + noise
+        noise, sigma = self._noise(batch, true)
+        observed = self.operator(batch["hst"], true) + noise[..., : shape[0], : shape[1]]
         return {"hst": batch["hst"], "observed": observed, "sigma": sigma, "transfer": told}
+
+    def _noise(self, batch: dict[str, Tensor], transfer: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the noise to be added and the sigma per pixel of all noise in the view."""
+        sigma = self.target.sky_sigma * batch["depth"]
+        if "fine_power" not in batch:
+            return sigma[:, None, None, None] * batch["noise"], sigma
+        carried = carried_noise_power(batch["fine_power"], transfer)
+        missing = missing_noise_power(sigma.square()[:, None, None].expand_as(carried), carried)
+        size = (batch["noise"].shape[-2], batch["noise"].shape[-1])
+        shaped = torch.fft.rfft2(batch["noise"]) * missing.sqrt()[:, None]
+        return torch.fft.irfft2(shaped, s=size), (carried + missing).flatten(1).mean(1).sqrt()
 
     def _source(self, shape: tuple[int, int]) -> Tensor:
         if self._source_transfer is None:
-            frequencies = self.operator.frequencies(shape)
-            self._source_transfer = galsim_transfer(self.source.psf(), frequencies)
+            psf = self.source.psf()
+            if self.psf is not None:
+                array, scale = read_psf(self.psf)
+                psf = pixel_psf(array, scale or self.source.pixel_scale, name=self.psf)
+            self._source_transfer = galsim_transfer(psf, self.operator.frequencies(shape))
         return self._source_transfer
-
-
-def dataclass_from(kind: Any, fields: dict[str, Any]) -> Any:
-    """Build a dataclass from a configuration, naming a field that it doesn't have."""
-    known = kind.__dataclass_fields__
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        raise InputError(
-            f"unknown setting {', '.join(unknown)}: {kind.__name__} has {', '.join(known)}"
-        )
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
