@@ -27,10 +27,12 @@ class Clock(pl.Callback):
         self.skip, self.start, self.seconds = skip, 0.0, 0.0
 
     def on_train_batch_start(self, trainer, module, batch, batch_index):
+        """Start the clock when the first few steps are over."""
         if batch_index == self.skip:
             self.start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer, module):
+        """Stop the clock."""
         self.seconds = time.perf_counter() - self.start
 
 
