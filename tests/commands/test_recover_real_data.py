@@ -80,3 +80,6 @@ def test_a_spiral_seen_by_hsc_alone(tmp_path: Path, real_data: Path) -> None:
     )  # fmt: skip
     assert report["shape_hsc"] == [55, 55]
     assert report["masked_fraction"] < 0.05
+    # the spiral fills the field: its own scatter isn't taken for noise
+    assert report["sigma"] < 0.03
+    assert "neighbouring pixels" in report["noise_from"]

@@ -16,6 +16,7 @@ from clumpygan.commands.recovery_missing import bridged, find_blemishes
 from clumpygan.commands.recovery_picture import draw_picture
 from clumpygan.commands.recovery_psf import SeenThrough
 from clumpygan.commands.recovery_registration import register
+from clumpygan.commands.recovery_remarks import remarks_on_fit
 from clumpygan.commands.recovery_scene import (
     Recovery,
     Scene,
@@ -158,6 +159,13 @@ def test_captions_say_psnr_flux_and_size() -> None:
     assert len({len(line) for line in table}) == 1
     assert "PSNR [dB]" in table[1]
     assert captions(*a_scene(reference=False))["best"][1] == 'half-light radius 0.41"'
+
+
+def test_a_misfit_gets_a_word() -> None:
+    _, recovery = a_scene()
+    assert remarks_on_fit(recovery) == []
+    recovery.metrics["network"]["chi2"] = 12.3
+    assert "doesn't fit the HSC image (chi^2 12.3 per pixel)" in remarks_on_fit(recovery)[0]
 
 
 def test_the_picture_has_seven_panels_of_one_stretch(

@@ -44,8 +44,8 @@ def _recover(options: Namespace) -> None:
     # What follows takes seconds to import; --help and wrong flags need none of it.
     from clumpygan.commands.recovery_captions import headline, measurement_table
     from clumpygan.commands.recovery_output import check_outputs, write_outputs
-    from clumpygan.commands.recovery_remarks import remarks_on_data
-    from clumpygan.commands.recovery_run import recover_scene
+    from clumpygan.commands.recovery_remarks import remarks_on_data, remarks_on_fit
+    from clumpygan.commands.recovery_run import add_measured_magnitude, recover_scene
     from clumpygan.gan.recovery import SuperResolver
 
     check_outputs(options)
@@ -54,7 +54,6 @@ def _recover(options: Namespace) -> None:
     _check_device(options.device)
     resolver = SuperResolver.from_checkpoint(options.checkpoint, device=options.device)
     scene = _scene(options, seed)
-    print(headline(scene))
     recovery = recover_scene(
         scene,
         resolver,
@@ -62,7 +61,9 @@ def _recover(options: Namespace) -> None:
         seed=seed,
         compare=not options.no_richardson_lucy,
     )
-    scene.remarks += remarks_on_data(scene, recovery.nucleus)
+    add_measured_magnitude(scene, recovery)
+    scene.remarks += [*remarks_on_data(scene, recovery.nucleus), *remarks_on_fit(recovery)]
+    print(headline(scene))
     for remark in scene.remarks:
         print(f"note: {remark}")
     report = _report(options, seed, scene, recovery)

@@ -37,6 +37,7 @@ from clumpygan.instruments import (
     sky_sigma,
 )
 from clumpygan.io import read_image, rescaled_wcs
+from clumpygan.io.photometry import filter_of
 
 if TYPE_CHECKING:
     import galsim
@@ -109,6 +110,7 @@ def image_scene(options: Namespace, seed: int) -> Scene:
         psf = psf_from_file(options.psf, options.psf_scale, image.pixel_scale)
     scene = _observed(_stamp(image, psf, camera), options, seed)
     scene.title = options.image.name
+    scene.reference_name = f"HST {named.band if named else filter_of(image.header).upper()}".strip()
     return scene
 
 

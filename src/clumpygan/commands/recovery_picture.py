@@ -21,7 +21,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from clumpygan.commands.recovery_captions import captions, measurement_table
-from clumpygan.commands.recovery_scene import MINIMUM_HSC_PIXELS
+from clumpygan.commands.recovery_scene import shown_part
 from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 from clumpygan.evaluation.fidelity import PHOTOMETRY_RADIUS
 
@@ -38,7 +38,7 @@ _LAYOUT = (("hst", "hsc", "best", "sample"), ("richardson_lucy", "error", "resid
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM, _LINE = 0.75, 1.0, 1.5, 0.85, 0.62, 0.2  # inches
 _PANEL = 3.0  # inches, geometric mean of width and height
 _OUTLINE = [withStroke(linewidth=2.2, foreground="black")]
-_OFF_CENTRE = 0.5  # arcsec from which on it is marked where the galaxy was measured
+_OFF_CENTRE = 1.0  # arcsec from which on it is marked where the galaxy was measured
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,12 @@ def draw_picture(scene: Scene, recovery: Recovery, path: Path) -> None:
 
 
 def _shown_field(mask: np.ndarray) -> Field:
-    """Return the field with data, widened to 25 HSC pixels where the stamp is that large."""
-    edges = []
-    for axis in (0, 1):
-        size = mask.shape[1 - axis]
-        used = np.flatnonzero(~mask.all(axis=axis))
-        first, last = (used[0], used[-1] + 1) if used.size else (0, size)
-        wanted = min(max(last - first, MINIMUM_HSC_PIXELS), size)
-        first = int(np.clip((first + last - wanted) // 2, 0, size - wanted))
-        edges += [(edge - size / 2) * HSC_PIXEL_SCALE for edge in (first, first + wanted)]
-    return Field(*edges)
+    """Return the field with data."""
+    (bottom, top), (left, right) = (
+        ((part.start - size / 2) * HSC_PIXEL_SCALE, (part.stop - size / 2) * HSC_PIXEL_SCALE)
+        for part, size in zip(shown_part(mask), mask.shape, strict=True)
+    )
+    return Field(left, right, bottom, top)
 
 
 def _empty_figure(field: Field, lines: int) -> tuple[Figure, dict[str, Axes]]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from clumpygan.commands.recovery_scene import MINIMUM_HSC_PIXELS
+from clumpygan.commands.recovery_scene import shown_part
 from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 from clumpygan.evaluation.fidelity import half_light_radius
 
 if TYPE_CHECKING:
     import galsim
 
-    from clumpygan.commands.recovery_scene import Scene
+    from clumpygan.commands.recovery_scene import Recovery, Scene
 
 _FWHM_TO_SIGMA = 1 / 2.3548
 _DETECTION = 5.0
@@ -22,7 +22,19 @@ _STAR_EXCESS = 1.15
 _STAR_SIGNAL = 20.0
 _PSF_SIZE = 61
 _LEAST_MASKED = 0.01
+_BAD_FIT = 1.5
 _NEAR_EDGE = 0.4  # arcsec
+
+
+def remarks_on_fit(recovery: Recovery) -> list[str]:
+    """Return a sentence if the recovered image doesn't agree with the data."""
+    misfit = recovery.metrics["network"]["chi2"]
+    if misfit is None or misfit < _BAD_FIT:
+        return []
+    return [
+        f"the recovered image doesn't fit the HSC image (chi^2 {misfit:.1f} per pixel): a galaxy"
+        " brighter or sharper than those the network was trained on, or a wrong PSF or noise"
+    ]
 
 
 def remarks_on_data(scene: Scene, nucleus: tuple[float, float]) -> list[str]:
@@ -36,13 +48,9 @@ def remarks_on_data(scene: Scene, nucleus: tuple[float, float]) -> list[str]:
         (y, x) in HST pixels of what is to be measured.
     """
     remarks = []
-    masked = float(scene.observed_mask.mean())
+    masked = float(scene.observed_mask[shown_part(scene.observed_mask)].mean())
     if masked > _LEAST_MASKED:
-        smallest = MINIMUM_HSC_PIXELS * HSC_PIXEL_SCALE
-        remarks.append(
-            f"{100 * masked:.0f} % of the field has no data (grey; fields are filled up with sky"
-            f' to {smallest:.1f}" and to whole blocks of 5 HSC pixels)'
-        )
+        remarks.append(f"{100 * masked:.0f} % of the field has no data (grey)")
     signal = _peak_signal(scene)
     if signal < _DETECTION:
         remarks.append(

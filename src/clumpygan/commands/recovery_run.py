@@ -72,21 +72,40 @@ def recover_scene(
     )
 
 
+def add_measured_magnitude(scene: Scene, recovery: Recovery) -> None:
+    """Measure the magnitude of a galaxy without a catalogue: in r = 1", HST's image if there is."""
+    if scene.magnitude is not None or scene.unit != "nJy":
+        return
+    image = recovery.best if scene.reference is None else scene.reference
+    mask = scene.recovered_mask if scene.reference is None else scene.reference_mask
+    light = np.where(mask, 0, image)
+    flux = fidelity.aperture_flux(light, recovery.nucleus, fidelity.PHOTOMETRY_RADIUS)
+    scene.magnitude = _magnitude(float(flux))
+    band = scene.reference_name.removeprefix("HST").strip()
+    scene.magnitude_name = f'{"H" if band == "F160W" else band or "AB mag"} (2")'
+
+
 def find_nucleus(scene: Scene, recovered: np.ndarray) -> tuple[float, float]:
     """Return (y, x) in HST pixels of the galaxy to be measured.
 
-    The brightest peak within 1" of the centre, if it stands out of the noise of the HSC image by
-    5 sigma in the smoothed HST image (or the recovered one); else the brightest of the stamp.
+    The peak to which the light rises from the brightest pixel within 1" of the centre, if that
+    stands out by 5 sigma of the HSC image (in the HST image, or the recovered one where there is
+    none, smoothed by 1.5 pixels); else the brightest of the stamp.
     """
     image, mask = recovered, scene.recovered_mask
     if scene.reference is not None:
         image, mask = scene.reference, scene.reference_mask
     smooth = gaussian_filter(np.where(mask, 0, image).astype(np.float64), _SMOOTHING)
-    row, column = fidelity.nucleus_of(smooth)
-    if smooth[int(row), int(column)] > _STANDS_OUT * scene.sigma / PIXEL_AREA_RATIO:
-        return row, column
-    row, column = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
-    return float(row), float(column)
+    row, column = (int(position) for position in fidelity.nucleus_of(smooth))
+    if smooth[row, column] < _STANDS_OUT * scene.sigma / PIXEL_AREA_RATIO:
+        row, column = (int(i) for i in np.unravel_index(int(np.argmax(smooth)), smooth.shape))
+    while True:
+        top, left = max(row - 1, 0), max(column - 1, 0)
+        around = smooth[top : row + 2, left : column + 2]
+        up, right = divmod(int(np.argmax(around)), around.shape[1])
+        if around[up, right] <= smooth[row, column]:
+            return float(row), float(column)
+        row, column = top + up, left + right
 
 
 def measure(

@@ -144,6 +144,22 @@ def fine_shape(coarse: tuple[int, int]) -> tuple[int, int]:
     return rows, columns
 
 
+def shown_part(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns of the HSC stamp to be shown.
+
+    The smallest rectangle with all data, widened to 25 pixels where the stamp is that large.
+    """
+    parts = []
+    for axis in (1, 0):
+        size = mask.shape[1 - axis]
+        used = np.flatnonzero(~mask.all(axis=axis))
+        first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, size)
+        wanted = min(max(last - first, MINIMUM_HSC_PIXELS), size)
+        first = int(np.clip((first + last - wanted) // 2, 0, size - wanted))
+        parts.append(slice(first, first + wanted))
+    return parts[0], parts[1]
+
+
 def embed(array: np.ndarray, shape: tuple[int, int], fill: float | bool) -> np.ndarray:
     """Put a 2-D array into the middle of a larger one of `shape`, the rest being `fill`.
 
