@@ -205,7 +205,7 @@ class ObservationOperator(nn.Module):
         shape = (coarse.shape[-2], coarse.shape[-1])
         fine, full = self.fine_shape(shape), self._fine_padded(shape)
         modes = torch.fft.rfft2(_full_precision(coarse), s=self._padded(shape)) * response
-        return _modes_to_fine(modes, full)[..., : fine[0], : fine[1]].to(coarse.dtype)
+        return _modes_to_fine(modes, full, fine).to(coarse.dtype)
 
 
 def transfer_ratio(target: Tensor, source: Tensor, *, check: bool = True) -> Tensor:
@@ -309,12 +309,13 @@ def _fine_to_modes(image: Tensor, full: tuple[int, int], coarse: tuple[int, int]
     return torch.cat([modes[..., :positive, :], modes[..., positive - coarse[0] :, :]], dim=-2)
 
 
-def _modes_to_fine(modes: Tensor, full: tuple[int, int]) -> Tensor:
-    """Image of `full` pixels from the modes of the coarse grid; the reverse of the above."""
+def _modes_to_fine(modes: Tensor, full: tuple[int, int], kept: tuple[int, int]) -> Tensor:
+    """First `kept` pixels of an image of `full` pixels from the modes of the coarse grid."""
     rows = modes.shape[-2]
     positive = (rows + 1) // 2
     gap = modes.new_zeros(*modes.shape[:-2], full[0] - rows, modes.shape[-1])
     complete = torch.cat([modes[..., :positive, :], gap, modes[..., positive:, :]], dim=-2)
-    columns = torch.fft.ifft(complete, dim=-2)
-    image: Tensor = torch.fft.irfft(columns, n=full[1], dim=-1)
+    # Rows of the margin are dropped between the two transforms: they need no second one.
+    columns = torch.fft.ifft(complete, dim=-2)[..., : kept[0], :]
+    image: Tensor = torch.fft.irfft(columns, n=full[1], dim=-1)[..., : kept[1]]
     return image
