@@ -145,7 +145,7 @@ def test_a_better_checkpoint_is_kept(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.batch_size=0", "data.batch_size=0: expected at least 1"),
+        ("data.batch_size=0", "data.batch_size=0: expected a whole number"),
         ("data.batch_size=32", "larger than data.images_per_epoch"),
         ("data.source=hst_wfc4", "hst_wfc4"),
         ("+data.conditions.sieing=1", "unknown setting sieing"),

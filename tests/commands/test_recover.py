@@ -12,7 +12,13 @@ from astropy.wcs import WCS
 
 from clumpygan.commands import recovery_output
 from clumpygan.commands.recover import main
-from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W
+from clumpygan.instruments import (
+    HSC_WIDE_I,
+    HST_WFC3_F160W,
+    ObservationOperator,
+    effective_depth,
+    matching_transfer,
+)
 from tests.commands.recovering import galaxy
 
 pytestmark = pytest.mark.usefixtures("without_network", "quick_picture")
@@ -121,8 +127,14 @@ def test_the_noise_of_the_hst_image_isnt_added_twice(tmp_path: Path, save: Save)
     shallow = galaxy((112, 112), 0.06, HST_WFC3_F160W.psf(), 3000, 1.6)
     path = save("hst.fits", shallow, 0.06)
     report = run(tmp_path, "--image", path, "--samples", 2, "--no-richardson-lucy")
-    # white noise of 1.6 nJy per HST pixel is 4.5 nJy in an aperture of an HSC pixel's area: more
-    # than HSC's 2.28 at low frequencies, less where the seeing cuts
+    # a power of 1.6^2 nJy^2 per HST pixel is carried through the seeing; only where that is below
+    # HSC's own 2.28^2 per HSC pixel is noise missing
+    sharp, operator = HST_WFC3_F160W.psf(), ObservationOperator()
+    transfer = matching_transfer(HSC_WIDE_I.psf(), sharp, operator.frequencies((40, 40)))
+    carried = 7.84 * 1.6**2 * transfer.abs() ** 2
+    total = carried.clamp_min(HSC_WIDE_I.sky_sigma**2)
+    assert report["sigma"] == pytest.approx(float(total.mean()) ** 0.5, rel=0.03)
+    assert report["depth"] == pytest.approx(effective_depth(total), abs=0.1)
     assert report["depth"] < 26.2 - 0.4
     assert any("only what is missing was added" in remark for remark in report["remarks"])
     sky = fits.getdata(tmp_path / "out.fits", "HSC")[:12]
@@ -155,15 +167,15 @@ def test_dead_and_hot_pixels_are_masked(tmp_path: Path, save: Save) -> None:
 
 def test_a_part_of_a_large_image_can_be_taken(tmp_path: Path, save: Save) -> None:
     data = np.random.default_rng(1).normal(scale=0.02, size=(240, 300))
-    data[100:212, 150:262] += galaxy((112, 112), 0.06, HST_WFC3_F160W.psf(), 500, 0.0)
+    data[99:211, 149:261] += galaxy((112, 112), 0.06, HST_WFC3_F160W.psf(), 500, 0.0)
     path = save("hst.fits", data, 0.06)
     report = run(
-        tmp_path, "--image", path, "--position", 206, 156, "--samples", 2,
+        tmp_path, "--image", path, "--position", 205.3, 155.3, "--samples", 2,
         "--no-richardson-lucy",
     )  # fmt: skip
     assert report["shape_hst"] == [112, 112]
     image = fits.getdata(tmp_path / "out.fits", "HST")
-    assert image == pytest.approx(data[100:212, 150:262], abs=1e-5)
+    assert image == pytest.approx(data[99:211, 149:261], abs=1e-5)
 
 
 def test_an_empty_stamp_and_a_star_get_a_word(tmp_path: Path, save: Save) -> None:

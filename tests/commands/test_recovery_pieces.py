@@ -17,6 +17,7 @@ from clumpygan.commands.recovery_picture import draw_picture
 from clumpygan.commands.recovery_psf import SeenThrough
 from clumpygan.commands.recovery_registration import register
 from clumpygan.commands.recovery_remarks import remarks_on_fit
+from clumpygan.commands.recovery_run import find_nucleus
 from clumpygan.commands.recovery_scene import (
     Recovery,
     Scene,
@@ -159,6 +160,17 @@ def test_captions_say_psnr_flux_and_size() -> None:
     assert len({len(line) for line in table}) == 1
     assert "PSNR [dB]" in table[1]
     assert captions(*a_scene(reference=False))["best"][1] == 'half-light radius 0.41"'
+
+
+def test_the_galaxy_that_is_measured_may_lie_off_centre() -> None:
+    scene, recovery = a_scene()
+    psf = HST_WFC3_F160W.psf()
+    for x, y in ((0.6, -0.3), (1.2, 0.6)):  # the clump: inside and outside 1"
+        image = galaxy((70, 84), 0.06, psf, 500, 0.0, shift=(x - 0.5, y - 0.3))
+        scene.reference = image.astype(np.float32)
+        row, column = find_nucleus(scene, recovery.best)
+        assert row == pytest.approx(34.5 + y / 0.06, abs=1)
+        assert column == pytest.approx(41.5 + x / 0.06, abs=1)
 
 
 def test_a_misfit_gets_a_word() -> None:

@@ -1,5 +1,7 @@
 """`python train.py`: train a network of the family, configured by Hydra."""
 
+import sys
+
 from omegaconf import DictConfig
 
 from clumpygan.commands.program import run_hydra
@@ -8,6 +10,8 @@ from clumpygan.resources import resource_folder
 
 def main() -> None:
     """Compose the configuration from configs/ and the command line, and train."""
+    # A trainer is always chosen; "+trainer=gpu", as one adds a group, means the same choice.
+    sys.argv[1:] = [word[1:] if word.startswith("+trainer=") else word for word in sys.argv[1:]]
     run_hydra(_task, "train.py", resource_folder("configs"), "train")
 
 

@@ -39,8 +39,7 @@ def build_data(settings: dict[str, Any]) -> PairDataModule:
         If a value is out of range or unknown.
     """
     for name in ("train_size", "val_size", "batch_size", "images_per_epoch"):
-        if int(settings[name]) < 1:
-            raise InputError(f"data.{name}={settings[name]}: expected at least 1")
+        _positive(f"data.{name}", settings[name])
     if settings["batch_size"] > settings["images_per_epoch"]:
         raise InputError("data.batch_size is larger than data.images_per_epoch: lower it")
     conditions = dataclass_from(Conditions, settings["conditions"])
@@ -110,9 +109,9 @@ def train(config: DictConfig) -> dict[str, float]:
         If the configuration can't be run, or the output folder holds another training.
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    output, images = Path(plain["output"]), int(plain["total_images"])
-    if plain["threads"]:
-        torch.set_num_threads(int(plain["threads"]))
+    output, images = Path(plain["output"]), _positive("total_images", plain["total_images"])
+    if plain["threads"] is not None:
+        torch.set_num_threads(_positive("threads", plain["threads"]))
     data = build_data(plain["data"])
     module = build_module(plain["model"], images, int(plain["seed"]))
     state = _state_to_resume(plain, output)
@@ -139,6 +138,13 @@ def train(config: DictConfig) -> dict[str, float]:
         if plain["checkpoint"]:
             ship(Path(plain["checkpoint"]), module.average, card)
     return {k: v for k, v in (module.curve[-1] if module.curve else {}).items() if k != "images"}
+
+
+def _positive(name: str, value: Any) -> int:
+    """Return a whole number of at least 1, or say which setting isn't one."""
+    if not isinstance(value, int) or value < 1:
+        raise InputError(f"{name}={value}: expected a whole number of at least 1")
+    return value
 
 
 def _trainer(plain: dict[str, Any], config: DictConfig, output: Path) -> pl.Trainer:

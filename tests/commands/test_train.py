@@ -1,0 +1,48 @@
+"""train.py from the shell: what its user sees of a good and of a bad command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+
+
+def run(*words, cwd):
+    return subprocess.run(
+        [sys.executable, str(TRAIN), *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("model.game.wieght=1", "wieght"),
+        ("model=unet", "unet"),
+        ("trainer=tpu", "tpu"),
+        ("total_images=many", "total_images=many"),
+        ("total_images=0", "total_images=0"),
+        ("data.target=hsc_wide_u", "hsc_wide_u"),
+    ],
+)
+def test_bad_override_is_one_line_and_code_2(word, named, tmp_path):
+    done = run(word, "output=run", cwd=tmp_path)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("train.py: error: ")
+    assert named in lines[0]
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize("choice", ["trainer=gpu", "+trainer=gpu"])
+def test_a_trainer_is_chosen_with_or_without_a_plus(choice, tmp_path):
+    done = run(choice, "--cfg", "job", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "accelerator: gpu" in done.stdout
