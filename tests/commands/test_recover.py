@@ -134,7 +134,7 @@ def test_the_noise_of_the_hst_image_isnt_added_twice(tmp_path: Path, save: Save)
     carried = 7.84 * 1.6**2 * transfer.abs() ** 2
     total = carried.clamp_min(HSC_WIDE_I.sky_sigma**2)
     assert report["sigma"] == pytest.approx(float(total.mean()) ** 0.5, rel=0.03)
-    assert report["depth"] == pytest.approx(effective_depth(total), abs=0.1)
+    assert report["depth"] == pytest.approx(effective_depth(total), abs=0.2)
     assert report["depth"] < 26.2 - 0.4
     assert any("only what is missing was added" in remark for remark in report["remarks"])
     sky = fits.getdata(tmp_path / "out.fits", "HSC")[:12]
