@@ -42,6 +42,8 @@ def test_a_loaded_network_gives_identical_samples(saved):
     assert torch.equal(recovered.samples, expected)
     assert torch.equal(recovered.best, expected.mean(0))
     assert recovered.error.min() > 0
+    deviation = (expected - expected.mean(0)).square().mean(0).sqrt()
+    assert torch.allclose(recovered.error, deviation, atol=1e-6)
     assert not (path.parent / ".tiny.safetensors.partial").exists()
 
 

@@ -15,7 +15,7 @@ from clumpygan.commands.evaluation_options import (
     add_super_resolution,
     check_super_resolution,
 )
-from clumpygan.commands.program import Parser, run_program
+from clumpygan.commands.program import Parser, check_device, run_program
 from clumpygan.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _super_resolution(options: Namespace) -> None:
     for path in (options.metrics, options.picture):
         if path is not None:
             check_output_path(path)
+    check_device(options.device)
     number = _number_of_galaxies(options)
     found = run(options, number)
     records, choices = choose_iterations(found.records, found.magnitude)

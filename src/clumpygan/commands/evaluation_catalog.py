@@ -131,8 +131,9 @@ class CatalogGalaxies:
         filled, _ = stamp.filled(generator)
         truth = torch.from_numpy(filled)[None]
         operator = self.operator
-        frequencies = operator.frequencies(operator.coarse_shape(filled.shape))
-        transfer = psf(frequencies).cpu()
+        shape = operator.coarse_shape(filled.shape)
+        frequencies = operator.frequencies(shape)
+        transfer = psf(operator.frequencies(shape, self.device)).cpu()
         carried = carried_noise_power(stamp.noise_power(frequencies), transfer[0])
         wanted = torch.full_like(carried, self.survey.sky_sigma**2)
         missing = missing_noise_power(wanted, carried)

@@ -111,7 +111,7 @@ def _add_outputs(group: Any) -> None:
                        help="draw six of the galaxies, from bright to faint, as every method sees"
                        f" them ({', '.join(PICTURE_SUFFIXES)})")
     group.add_argument("--device", default="cpu", metavar="NAME",
-                       help="torch device: cpu, cuda, cuda:1, mps (default: %(default)s)")
+                       help="torch device: cpu, cuda, cuda:1 (default: %(default)s)")
     group.add_argument("--workers", type=_positive, default=min(os.cpu_count() or 1, 4),
                        metavar="N", help="processes of one thread each; 1 with a GPU"
                        " (default: the number of cores, at most 4: %(default)s)")

@@ -88,7 +88,6 @@ def make_bench(options: Namespace) -> Bench:
     InputError
         For a missing or wrong checkpoint, catalogue, instrument or device.
     """
-    _check_device(options.device)
     galaxies = _galaxies(options)
     available = baseline_methods(galaxies.operator)
     methods = {name: available[name] for name in options.methods if name in available}
@@ -199,11 +198,3 @@ def _ancestor(resolver: SuperResolver) -> Method:
         return {"ancestor": Estimate(recovered.best.to(batch.truth.device))}
 
     return method
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as problem:
-        reason = " ".join(str(problem).split())[:100]
-        raise InputError(f"--device {device}: not available here ({reason}); try cpu") from problem

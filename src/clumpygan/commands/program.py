@@ -72,6 +72,28 @@ def one_line_errors(program: str) -> Iterator[None]:
             _give_up(program, problem if override is None else f"{override}: {problem}")
 
 
+def check_device(name: str) -> None:
+    """Refuse a device that this machine lacks or that can't do the work.
+
+    Raises
+    ------
+    InputError
+        If it isn't a CPU or CUDA device, or there is none of that name.
+    """
+    import torch
+
+    try:
+        kind = torch.zeros(1, device=name).device.type
+    except (RuntimeError, AssertionError) as problem:
+        reason = " ".join(str(problem).split())[:100]
+        raise InputError(
+            f"--device {name}: not available here ({reason}); expected cpu, or cuda with a GPU"
+        ) from problem
+    if kind not in ("cpu", "cuda"):
+        # Frequencies are kept in double precision, which Apple's GPUs, for one, don't have.
+        raise InputError(f"--device {name}: expected cpu or cuda; others lack double precision")
+
+
 def run_program(
     body: Callable[[Namespace], object],
     parser: ArgumentParser,

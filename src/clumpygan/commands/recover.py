@@ -8,7 +8,7 @@ import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from typing import TYPE_CHECKING, Any
 
-from clumpygan.commands.program import Parser, run_program
+from clumpygan.commands.program import Parser, check_device, run_program
 from clumpygan.commands.recovery_options import (
     DESCRIPTION,
     EPILOG,
@@ -16,7 +16,7 @@ from clumpygan.commands.recovery_options import (
     check_options,
     source_of,
 )
-from clumpygan.errors import InputError, InputWarning
+from clumpygan.errors import InputWarning
 
 if TYPE_CHECKING:
     from clumpygan.commands.recovery_scene import Recovery, Scene
@@ -51,7 +51,7 @@ def _recover(options: Namespace) -> None:
     check_outputs(options)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     print(f"seed {seed}" + ("" if options.seed is not None else ", drawn at random"))
-    _check_device(options.device)
+    check_device(options.device)
     resolver = SuperResolver.from_checkpoint(options.checkpoint, device=options.device)
     scene = _scene(options, seed)
     recovery = recover_scene(
@@ -71,19 +71,6 @@ def _recover(options: Namespace) -> None:
     written = write_outputs(options, scene, recovery, report)
     print(measurement_table(recovery))
     print(f"wrote {', '.join(map(str, written))} in {report['seconds']:.1f} s")
-
-
-def _check_device(name: str) -> None:
-    """Refuse a device that this machine doesn't have."""
-    import torch
-
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as problem:
-        raise InputError(
-            f"--device {name}: {str(problem).splitlines()[0]}; expected cpu, or a device of this"
-            " machine such as cuda"
-        ) from problem
 
 
 def _scene(options: Namespace, seed: int) -> Scene:

@@ -2,6 +2,8 @@
 
 import sys
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from clumpygan.commands.program import run_hydra
@@ -19,4 +21,8 @@ def _task(config: DictConfig) -> float:
     # Lightning takes seconds to import: --help and a typing error shall not wait for it.
     from clumpygan.commands.training import train
 
+    job = HydraConfig.get()
+    if job.mode == RunMode.MULTIRUN:
+        # Every job of a sweep has its own folder, or the second would refuse the first's state.
+        config.output = job.runtime.output_dir
     return train(config).get("nrmse", float("nan"))

@@ -130,7 +130,9 @@ class PairDataModule(pl.LightningDataModule):
                 )
         self._images = {split: parts[split].images for split in self.sizes}
         self._powers = {split: self._power_of(parts[split].noises) for split in self.sizes}
-        print(f"HSC views of {self.stamps}: {self.effective_depth():.2f} mag deep", flush=True)
+        if self.trainer is None or self.trainer.is_global_zero:
+            depth = self.effective_depth()
+            print(f"HSC views of {self.stamps}: {depth:.2f} mag deep", flush=True)
 
     def effective_depth(self) -> float:
         """Return the median 5-sigma depth in a 2" aperture that views of real stamps reach.
@@ -177,11 +179,14 @@ class PairDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
         """Return the loader of one epoch of the endless stream."""
-        rank, world = (
-            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        )
+        rank, world = 0, 1
+        if self.trainer:
+            rank, world = self.trainer.global_rank, self.trainer.world_size
         data = self.dataset("train")
         sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
+        if self.trainer:
+            # Loader processes fetch as soon as they start, before Lightning tells the epoch.
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         return DataLoader(
             data,
             self.batch_size,

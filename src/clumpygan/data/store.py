@@ -1,9 +1,11 @@
 """A sample of rendered galaxies on disk: written once, memory-mapped ever after."""
 
+import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from multiprocessing import get_context
@@ -119,11 +121,11 @@ def open_sample(folder: Path, settings: SampleSettings, workers: int | None = No
     images, table, card = home / "images.npy", home / "table.fits", home / "card.json"
     if not card.exists():
         home.mkdir(parents=True, exist_ok=True)
-        _render(home, settings, workers or os.cpu_count() or 1)
-        with atomic_path(table) as temporary:
-            draw_table(settings, settings.size).write(temporary, format="fits", overwrite=True)
-        with atomic_path(card) as temporary:
-            temporary.write_text(json.dumps(asdict(settings), indent=1))
+        with _only_one(home):
+            if not images.exists():
+                _render(home, settings, workers or os.cpu_count() or 1)
+            if not card.exists():
+                _describe(settings, table, card)
     mapped = _open(images)
     expected = (settings.size, settings.stamp, settings.stamp)
     if mapped.shape != expected or mapped.dtype != np.float32:
@@ -132,6 +134,21 @@ def open_sample(folder: Path, settings: SampleSettings, workers: int | None = No
             f"delete {home} to render it anew"
         )
     return Sample(mapped, Table.read(table))
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Let one process at a time render a sample, also on several machines with a shared disk."""
+    with (home / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _describe(settings: SampleSettings, table: Path, card: Path) -> None:
+    with atomic_path(table) as temporary:
+        draw_table(settings, settings.size).write(temporary, format="fits", overwrite=True)
+    with atomic_path(card) as temporary:
+        temporary.write_text(json.dumps(asdict(settings), indent=1))
 
 
 def _open(images: Path) -> np.ndarray:

@@ -18,9 +18,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from clumpygan.errors import InputError
 from clumpygan.networks.losses import adversarial_loss, zero_centred_penalty
 
 Batch = dict[str, Tensor]
+
+PATIENCE = 50
+"""Steps in a row whose gradient may be infinite before the training gives up."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class AdversarialModule(pl.LightningModule):
         self.seed = seed
         self.ema_half_life = ema_half_life
         self.gradient_clip = gradient_clip
+        self._skipped = 0
         self.register_buffer("images_seen", torch.zeros((), dtype=torch.long))
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))
 
@@ -193,8 +198,10 @@ class AdversarialModule(pl.LightningModule):
         count = self.truth(batch).shape[0] * self.trainer.world_size
         self.images_seen += count
         self._update_average(count)
-        logs["images"] = float(self.images_seen)
-        self.log_dict({f"train/{name}": value for name, value in logs.items()})
+        logs["skipped"] = float(self._skipped)
+        named = {f"train/{name}": value for name, value in logs.items()}
+        # Lightning takes "step" as the place on the axis of its loggers.
+        self.log_dict({**named, "step": float(self.images_seen)})
 
     def _discriminator_step(
         self, fake: Tensor, batch: Batch, optimiser: Any
@@ -250,6 +257,14 @@ class AdversarialModule(pl.LightningModule):
         norm = nn.utils.clip_grad_norm_(network.parameters(), self.gradient_clip)
         if torch.isfinite(norm):
             optimiser.step()
+            self._skipped = 0
+        else:
+            self._skipped += 1
+        if self._skipped > PATIENCE:
+            raise InputError(
+                f"the gradient has not been finite for {PATIENCE} steps, at {int(self.images_seen)}"
+                " images: lower model.schedule.peak or model.game.weight, or look at the data"
+            )
         return norm.detach()
 
     @torch.no_grad()

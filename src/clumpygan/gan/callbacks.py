@@ -15,7 +15,7 @@ from clumpygan.gan.super_resolution import SuperResolutionModule
 
 
 class ProgressLine(pl.Callback):
-    """Print a line after every validation: images seen, metrics, speed, time left.
+    """Print a line after every epoch: images seen, speed, time left, metrics if just measured.
 
     The seconds of training, validation included, are summed in the module, over resumed runs too.
     """
@@ -47,11 +47,12 @@ class ProgressLine(pl.Callback):
             name.removeprefix("val/"): float(value)
             for name, value in trainer.callback_metrics.items()
             if name.startswith("val/")
+            and (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
         }
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        shown = "".join(f"  {name} {value:.4g}" for name, value in metrics.items())
         print(
-            f"{images:>9} of {pl_module.total_images} images  {shown}  "
-            f"{speed:.1f} images/s  {left:.2f} h left",
+            f"{images:>9} of {pl_module.total_images} images  {speed:.1f} images/s"
+            f"  {left:.2f} h left{shown}",
             flush=True,
         )
 

@@ -53,10 +53,10 @@ def build_network(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """
     if name not in BUILDERS:
         raise InputError(f"unknown network {name!r}: expected one of {', '.join(BUILDERS)}")
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items()}
     try:
+        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items()}
         return BUILDERS[name](**plain)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise InputError(f"network {name} can't be built: {error}") from error
 
 
@@ -100,14 +100,14 @@ def find_checkpoint(name: str) -> Path:
     InputError
         If there is none; the message lists those that ship.
     """
+    shipped = resource_folder("checkpoints")
     given = Path(name)
-    for path in (given, given.with_name(f"{given.name}.safetensors")):
+    stem = given.with_suffix("") if given.suffix in (".yaml", ".safetensors") else given
+    # A bare name means the one that ships, whatever lies in the working directory.
+    for folder in (shipped, Path()) if given.name == name else (Path(),):
+        path = folder / stem.with_name(f"{stem.name}.safetensors")
         if path.is_file():
             return path
-    shipped = resource_folder("checkpoints")
-    path = shipped / f"{name}.safetensors"
-    if path.is_file():
-        return path
     names = ", ".join(sorted(p.stem for p in shipped.glob("*.safetensors"))) or "none"
     raise InputError(
         f"no checkpoint {name}: expected a .safetensors file or a name that ships ({names})"

@@ -29,7 +29,8 @@ class Recovered:
     best : Tensor (B, 1, Y, X)
         Mean over the samples.
     error : Tensor (B, 1, Y, X)
-        Standard deviation over the samples: the 1-sigma error map.
+        Root mean square deviation of the samples from their mean: the 1-sigma error map. Samples
+        come in antithetic pairs, so that the mean costs no degree of freedom (to first order).
     samples : Tensor (S, B, 1, Y, X)
     """
 
@@ -95,7 +96,7 @@ class SuperResolver:
         transfer : callable
             Gives the ratio of the HSC and HST transfer functions on a frequency grid.
         samples : int
-            At least 2; odd numbers are rounded up.
+            At least 2; odd numbers are rounded up to whole pairs.
         seed : int
         mask : Tensor (B, 1, y, x) of bool, optional
             True where there are no data; taken as empty sky.
@@ -128,7 +129,7 @@ class SuperResolver:
         images = torch.stack(self.network(*arguments, noises))
         height, width = (-(-n * FINE_BLOCK // COARSE_BLOCK) for n in (rows, columns))
         images = images[..., :height, :width].cpu()
-        return Recovered(images.mean(0), images.std(0), images)
+        return Recovered(images.mean(0), images.std(0, correction=0), images)
 
     def _noises(
         self, batch: int, shape: tuple[int, int], samples: int, seed: int

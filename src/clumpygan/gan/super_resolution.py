@@ -137,11 +137,7 @@ class SuperResolutionModule(AdversarialModule):
         whole = image
         if self._crop is not None:
             # Outside the crop the truth stands in: what is judged there isn't the network's.
-            window = self._crop
-            rows = slice(window.top * FINE_BLOCK, (window.top + window.height) * FINE_BLOCK)
-            columns = slice(window.left * FINE_BLOCK, (window.left + window.width) * FINE_BLOCK)
-            whole = batch["hst"].clone()
-            whole[..., rows, columns] = image
+            whole = self._crop.paste(image, batch["hst"], FINE_BLOCK)
         again = self.generator.observation(whole, batch["transfer"])
         residual = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
         if self._crop is not None:
@@ -152,13 +148,13 @@ class SuperResolutionModule(AdversarialModule):
         """Draw a window that holds the centre of the stamp."""
         if not self.crop_blocks:
             return None
-        blocks = observed.shape[-1] // COARSE_BLOCK
-        spare = blocks - self.crop_blocks
-        if spare <= 0:
+        spare = [side // COARSE_BLOCK - self.crop_blocks for side in observed.shape[-2:]]
+        if min(spare) <= 0:
             return None
-        reach = min(1, spare // 2)
-        shift = torch.randint(-reach, reach + 1, (2,), generator=noise, device=noise.device)
-        top, left = (spare // 2 + int(value) for value in shift)
+        shifts = torch.randint(-1, 2, (2,), generator=noise, device=noise.device).tolist()
+        top, left = (
+            min(max(free // 2 + shift, 0), free) for free, shift in zip(spare, shifts, strict=True)
+        )
         return Crop(top, left, self.crop_blocks, self.crop_blocks)
 
     @torch.no_grad()
@@ -203,8 +199,10 @@ class SuperResolutionModule(AdversarialModule):
             for name in self._measured[0]
         }
         self._measured.clear()
-        self.log_dict({f"val/{name}": value for name, value in metrics.items()}, sync_dist=True)
-        self.curve.append({"images": int(self.images_seen), **metrics})
+        images = int(self.images_seen)
+        logs = {f"val/{name}": value for name, value in metrics.items()}
+        self.log_dict({**logs, "step": float(images)}, sync_dist=True)
+        self.curve.append({"images": images, **metrics})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the curve with the state."""

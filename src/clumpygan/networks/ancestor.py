@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clumpygan.constants import FINE_BLOCK
 from clumpygan.networks.blocks import LEAK
 from clumpygan.networks.super_resolution import Crop, Observation
 
@@ -79,9 +80,11 @@ class AncestorGenerator(nn.Module):
         middle = [-(-side // 8) * 4 for side in shape]
         enlarged = functional.interpolate(scaled, middle, mode="bicubic", align_corners=False)
         shape_drawn = self.decoder(self.encoder(enlarged))
-        sharp = functional.interpolate(shape_drawn, shape, mode="bilinear", align_corners=False)
+        sharp = functional.interpolate(
+            shape_drawn.float(), shape, mode="bilinear", align_corners=False
+        )
         again = self.observation(sharp, transfer)
         scale = (again * observed).flatten(1).sum(1) / again.square().flatten(1).sum(1)
         image = sharp * scale[:, None, None, None]
-        image = crop.of(image, 14) if crop is not None else image
+        image = crop.of(image, FINE_BLOCK) if crop is not None else image
         return tuple(image for _ in noises)

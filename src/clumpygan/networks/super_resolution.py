@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, PIXEL_AREA_RATIO
 from clumpygan.networks.blocks import (
     LEAK,
     ConditionalResidualBlock,
@@ -82,6 +83,14 @@ class Crop(NamedTuple):
         columns = slice(self.left * n, (self.left + self.width) * n)
         return image[..., rows, columns]
 
+    def paste(self, part: Tensor, whole: Tensor, pixels_per_block: int) -> Tensor:
+        """Return `whole` with the window replaced by `part`, differentiable in both."""
+        n = pixels_per_block
+        right = whole.shape[-1] - (self.left + self.width) * n
+        below = whole.shape[-2] - (self.top + self.height) * n
+        change = part - self.of(whole, n)
+        return whole + functional.pad(change, (self.left * n, right, self.top * n, below))
+
 
 class SampleNoise(NamedTuple):
     """What distinguishes two samples of one posterior: standard normal images."""
@@ -109,8 +118,6 @@ class SuperResolutionGenerator(nn.Module):
         Features and residual blocks on the fine grid.
     noise_channels : int
         Channels of the random input on the coarse grid (one more on the fine grid).
-    coarse_block, fine_block : int
-        Pixels of a block of the two grids: their ratio is the magnification.
     """
 
     observation: Observation
@@ -123,14 +130,10 @@ class SuperResolutionGenerator(nn.Module):
         fine_channels: int = 16,
         fine_blocks: int = 2,
         noise_channels: int = 8,
-        coarse_block: int = 5,
-        fine_block: int = 14,
     ) -> None:
         super().__init__()
         self.observation = observation
         self.noise_channels = noise_channels
-        self.coarse_block, self.fine_block = coarse_block, fine_block
-        self.magnification = fine_block / coarse_block
         conditions = len(PROFILE_FREQUENCIES) + 2
         shuffled = SUBPIXELS**2
 
@@ -196,7 +199,7 @@ class SuperResolutionGenerator(nn.Module):
         Parameters
         ----------
         observed : Tensor (B, 1, y, x)
-            Flux per coarse pixel; y and x multiples of `coarse_block`.
+            Flux per coarse pixel; y and x multiples of 5.
         sigma : Tensor (B,)
             Noise per coarse pixel, in the same unit.
         transfer : Tensor (B, Ky, Kx)
@@ -212,21 +215,21 @@ class SuperResolutionGenerator(nn.Module):
             Flux per fine pixel, on the crop if there is one.
         """
         shape = (observed.shape[-2], observed.shape[-1])
-        window = crop or Crop(0, 0, shape[0] // self.coarse_block, shape[1] // self.coarse_block)
+        window = crop or Crop(0, 0, shape[0] // COARSE_BLOCK, shape[1] // COARSE_BLOCK)
         unit = sigma[:, None, None, None]
         data = observed / unit
         base = self._base(data, transfer)
         condition = self.embed(self._conditions(data, sigma, transfer))
 
-        visible = stretch(window.of(data, self.coarse_block))
-        foundation = stretch(self._units(window.of(base, self.fine_block)))
+        visible = stretch(window.of(data, COARSE_BLOCK))
+        foundation = stretch(self._units(window.of(base, FINE_BLOCK)))
         features = self.enter(torch.cat([visible, self._shuffle(foundation)], 1))
         for block in self.first:
             features = block(features, condition)
         estimate = foundation + self._unshuffle(self.estimate(features))
         residual = window.of(
             data - self.observation(self._paste(base, estimate, window), transfer),
-            self.coarse_block,
+            COARSE_BLOCK,
         )
         features = features + self.look(torch.cat([stretch(residual), self._shuffle(estimate)], 1))
         return tuple(
@@ -240,7 +243,7 @@ class SuperResolutionGenerator(nn.Module):
                     transfer,
                     condition,
                 ),
-                self.fine_block,
+                FINE_BLOCK,
             )
             for noise in noises
         )
@@ -310,26 +313,20 @@ class SuperResolutionGenerator(nn.Module):
 
     def _paste(self, base: Tensor, stretched: Tensor, window: Crop) -> Tensor:
         """Return the base with its window replaced by a stretched image, in flux per pixel."""
-        change = unstretch(stretched.clamp(-20, 20)) / self.magnification**2
-        change = change - window.of(base, self.fine_block)
-        n = self.fine_block
-        right = base.shape[-1] - (window.left + window.width) * n
-        below = base.shape[-2] - (window.top + window.height) * n
-        return base + functional.pad(change, (window.left * n, right, window.top * n, below))
+        image = unstretch(stretched.clamp(-20, 20)) / PIXEL_AREA_RATIO
+        return window.paste(image, base, FINE_BLOCK)
 
     def _units(self, image: Tensor) -> Tensor:
         """Return the surface brightness in units of the noise of a coarse pixel."""
-        return image * self.magnification**2
+        return image * PIXEL_AREA_RATIO
 
     def _fine(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
-        rows, columns = (n * self.fine_block // self.coarse_block for n in coarse_shape)
+        rows, columns = (n * FINE_BLOCK // COARSE_BLOCK for n in coarse_shape)
         return rows, columns
 
     def _shuffle(self, image: Tensor) -> Tensor:
         """Bring a fine image (B, C, Y, X) to the coarse grid as (B, 9 C, y, x)."""
-        rows, columns = (
-            n * self.coarse_block // self.fine_block * SUBPIXELS for n in image.shape[-2:]
-        )
+        rows, columns = (n * COARSE_BLOCK // FINE_BLOCK * SUBPIXELS for n in image.shape[-2:])
         return functional.pixel_unshuffle(resample(image, (rows, columns)), SUBPIXELS)
 
     def _unshuffle(self, features: Tensor) -> Tensor:
@@ -374,4 +371,5 @@ class SuperResolutionDiscriminator(nn.Module):
         sharp = stretched - functional.avg_pool2d(stretched, 5, 1, 2, count_include_pad=False)
         features = self.enter(torch.cat([stretched, 2 * sharp, context], 1))
         scores: Tensor = self.leave(functional.leaky_relu(self.blocks(features), LEAK))
-        return scores
+        # Scores are compared and averaged: in single precision also under autocast.
+        return scores.float()

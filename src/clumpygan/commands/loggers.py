@@ -1,13 +1,38 @@
-"""Weights & Biases, imported only when it is asked for."""
+"""Where the numbers of a training go: CSV files always, Weights & Biases when asked for."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from clumpygan.errors import InputError
+
+
+def build_loggers(settings: dict[str, Any], config: DictConfig, output: Path) -> list[Logger]:
+    """Return the CSV logger, and Weights & Biases' beside it if asked for.
+
+    Parameters
+    ----------
+    settings : dict
+        The section `logger` of the configuration.
+    config : DictConfig
+        All of it.
+    output : Path
+        Folder of the run.
+
+    Raises
+    ------
+    InputError
+        If there is no such logger, or it can't be used here.
+    """
+    loggers: list[Logger] = [CSVLogger(str(output), name="logs")]
+    if settings["name"] == "wandb":
+        loggers.append(wandb_logger(settings, config, output))
+    elif settings["name"] != "csv":
+        raise InputError(f"logger.name={settings['name']}: expected csv or wandb")
+    return loggers
 
 
 def wandb_logger(settings: dict[str, Any], config: DictConfig, output: Path) -> WandbLogger:

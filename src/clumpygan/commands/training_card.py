@@ -1,0 +1,106 @@
+"""The card of a trained network, and the decision whether it is shipped."""
+
+import platform
+import subprocess
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+import clumpygan
+from clumpygan.errors import InputWarning
+from clumpygan.gan.checkpoint import read_card, save_checkpoint
+from clumpygan.gan.super_resolution import SuperResolutionModule
+
+_PLACES = ("root", "stamps", "psf")
+
+
+def make_card(
+    plain: dict[str, Any], module: SuperResolutionModule, trainer: pl.Trainer
+) -> dict[str, Any]:
+    """Return the card of a trained network: how it was made and how good it is.
+
+    Parameters
+    ----------
+    plain : dict
+        The whole configuration.
+    module : SuperResolutionModule
+    trainer : Trainer
+        That trained it.
+    """
+    data = {key: value for key, value in plain["data"].items() if key not in _PLACES}
+    return {
+        "network": plain["model"]["network"],
+        "clumpygan": clumpygan.__version__,
+        "commit": _commit(),
+        "images_seen": int(module.images_seen),
+        "hours": round(float(module.seconds) / 3600, 3),
+        "hardware": _hardware(trainer),
+        "versions": {n: version(n) for n in ("torch", "pytorch-lightning", "galsim", "numpy")},
+        "seed": plain["seed"],
+        "data": data,
+        "model": {key: value for key, value in plain["model"].items() if key != "network"},
+        "total_images": plain["total_images"],
+        "held_out": module.curve[-1] if module.curve else {},
+        "curve": module.curve,
+    }
+
+
+def ship(stem: Path, network: torch.nn.Module, card: dict[str, Any]) -> None:
+    """Write a checkpoint unless a better one (lower held-out NRMSE) is there already.
+
+    Parameters
+    ----------
+    stem : Path
+        Where to, without an ending.
+    network : nn.Module
+    card : dict
+
+    Warns
+    -----
+    InputWarning
+        If the one that is there is better, and is kept.
+    """
+    existing = stem.with_name(f"{stem.name}.yaml")
+    if existing.exists():
+        old = read_card(existing).get("held_out", {}).get("nrmse", float("inf"))
+        new = card["held_out"].get("nrmse", float("nan"))
+        # Not "new > old": a NaN is no improvement.
+        if not new <= old:
+            warnings.warn(
+                f"{stem} is kept: its held-out NRMSE of {old:.4f} is better than {new:.4f}",
+                InputWarning,
+                stacklevel=2,
+            )
+            return
+    save_checkpoint(stem, network, card)
+
+
+def _hardware(trainer: pl.Trainer) -> str:
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return f"{trainer.world_size} x {torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"{trainer.world_size} process(es) of {threads} CPU thread(s), {platform.machine()}"
+
+
+def _commit() -> str:
+    """Return the commit of the checkout that this code is in, or 'unknown' outside one."""
+    here = Path(__file__).resolve()
+    try:
+        top, described = (
+            subprocess.run(
+                ["git", *words], capture_output=True, text=True, check=True, cwd=here.parent
+            ).stdout.strip()
+            for words in (
+                ("rev-parse", "--show-toplevel"),
+                ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
+            )
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    # An installed package may lie in the repository of something else.
+    return described if Path(top) == here.parents[3] else "unknown"
