@@ -62,7 +62,7 @@ class ConditionalResidualBlock(nn.Module):
         features : Tensor (B, C, y, x)
         condition : Tensor (B, conditions), optional
         noise : Tensor (B, noise_channels, y, x), optional
-            Standard normal; without it the block is deterministic.
+            White noise; without it the block is deterministic.
         """
         hidden = self.first(features)
         if self.modulation is not None:

@@ -46,6 +46,11 @@ WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
 
 
+NOISE_AMPLITUDE = 8.0
+"""Standard deviation of the random input. The layers that take it start silent, and late in the
+training, when learning rates are low: a large input lets them grow as fast as they must."""
+
+
 class Observation(Protocol):
     """The linear operator that observes a fine image on the coarse grid; handed in."""
 
@@ -93,7 +98,7 @@ class Crop(NamedTuple):
 
 
 class SampleNoise(NamedTuple):
-    """What distinguishes two samples of one posterior: standard normal images."""
+    """What distinguishes two samples of one posterior: images of white Gaussian noise."""
 
     coarse: Tensor
     fine: Tensor
@@ -176,7 +181,8 @@ class SuperResolutionGenerator(nn.Module):
         Returns
         -------
         SampleNoise
-            Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), float32.
+            Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), float32, of standard
+            deviation `NOISE_AMPLITUDE`.
         """
         fine_shape = self._fine(coarse_shape)
         device = generator.device
@@ -184,7 +190,7 @@ class SuperResolutionGenerator(nn.Module):
             batch, self.noise_channels, *coarse_shape, generator=generator, device=device
         )
         fine = torch.randn(batch, 1, *fine_shape, generator=generator, device=device)
-        return SampleNoise(coarse, fine)
+        return SampleNoise(NOISE_AMPLITUDE * coarse, NOISE_AMPLITUDE * fine)
 
     def forward(
         self,
