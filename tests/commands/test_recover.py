@@ -233,3 +233,22 @@ def test_a_variance_map_gives_the_noise_and_no_reference_is_needed(
     assert report["sigma"] == pytest.approx(0.6)
     assert "psnr" not in report["methods"]["network"]
     assert report["methods"]["network"]["magnitude"] == pytest.approx(23.4, abs=0.2)
+
+
+def test_when_one_file_fails_none_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def written_before(scene: object, recovery: object, report: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        assert len(list(tmp_path.iterdir())) == 2  # the picture and this, both under other names
+        full_disk()
+
+    monkeypatch.setattr(recovery_output, "_write_fits", written_before)
+    with pytest.raises(SystemExit) as stopped:
+        run(tmp_path, "--samples", 2, "--no-richardson-lucy")
+    assert stopped.value.code == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
