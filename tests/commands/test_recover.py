@@ -151,6 +151,8 @@ def test_a_small_sharp_image_is_matched_and_surrounded_by_sky(tmp_path: Path, sa
     )  # fmt: skip
     assert report["shape_hsc"] == [25, 25]
     assert any("PSF widened from 0.11" in remark for remark in report["remarks"])
+    assert any('2.4" x 2.7" was surrounded by empty' in remark for remark in report["remarks"])
+    assert report["masked_fraction"] == 0
     image = fits.getdata(tmp_path / "out.fits", "HST")
     assert np.nansum(image) == pytest.approx(500, rel=0.12)
 

@@ -54,6 +54,8 @@ class HstStamp:
         Noise of the image before it was brought here; None for a model without noise.
     wcs : astropy.wcs.WCS or None
         World coordinates.
+    surrounded : bool
+        Whether what is masked is empty sky around a stamp that was too small.
     """
 
     data: np.ndarray
@@ -62,6 +64,12 @@ class HstStamp:
     own_psf: galsim.GSObject
     noise: NoiseModel | None = None
     wcs: Any = None
+    surrounded: bool = False
+
+    @property
+    def missing(self) -> np.ndarray:
+        """(Y, X) bool, True where nothing is known of the sky."""
+        return self.mask & (not self.surrounded)
 
     def noise_power(self, frequencies: tuple[Tensor, Tensor]) -> Tensor:
         """Return the power spectrum of the noise of `data`, in nJy^2 per 0.06" pixel.
@@ -90,7 +98,9 @@ def hst_stamp(image: Image, psf: galsim.GSObject, noise: NoiseModel) -> HstStamp
     """Bring `image`, observed with `psf` and `noise`, onto whole blocks of 14 pixels of 0.06".
 
     An image with 0.06" pixels and a PSF at least as wide as 0.9 of the target camera's stays as
-    it is. Any other is resampled, and a sharper PSF is widened to that of the target camera.
+    it is. Any other is resampled, and a sharper PSF is widened to that of the target camera. A
+    stamp without gaps that is smaller than 25 HSC pixels by a block or more is taken to hold its
+    galaxy, and to be surrounded by empty sky.
     """
     if abs(image.pixel_scale / HST_PIXEL_SCALE - 1) < SCALE_TOLERANCE and not _sharp(psf):
         stamp = HstStamp(image.data, image.mask, psf, psf, noise, image.wcs)
@@ -100,6 +110,8 @@ def hst_stamp(image: Image, psf: galsim.GSObject, noise: NoiseModel) -> HstStamp
         stamp = placed(image, psf, (rows, columns))
         stamp.noise, stamp.wcs = noise, _resampled_wcs(image, (rows, columns))
     shape = padded_shape(stamp.data.shape, FINE_BLOCK)
+    small = min(stamp.data.shape) <= min(padded_shape((1, 1), FINE_BLOCK)) - FINE_BLOCK
+    stamp.surrounded = small and not stamp.mask.any()
     corner = embedding_corner(stamp.data.shape, shape)
     stamp.data, stamp.mask = embed(stamp.data, shape, 0), embed(stamp.mask, shape, True)
     stamp.wcs = shifted_wcs(stamp.wcs, corner)

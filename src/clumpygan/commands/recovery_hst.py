@@ -23,7 +23,7 @@ from clumpygan.commands.recovery_grid import TARGET, HstStamp, hst_stamp
 from clumpygan.commands.recovery_options import MAX_MAGNITUDE, MAX_REDSHIFT
 from clumpygan.commands.recovery_psf import SeenThrough
 from clumpygan.commands.recovery_scene import Scene, coarse_mask, coarse_shape
-from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, HSC_PIXEL_SCALE
+from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
     ObservationOperator,
@@ -175,8 +175,8 @@ def _observed(stamp: HstStamp, options: Namespace, seed: int) -> Scene:
         sigma=float(total.mean()) ** 0.5,
         psf=psf,
         seeing=float(psf.fwhm),
-        observed_mask=coarse_mask(stamp.mask),
-        reference_mask=stamp.mask,
+        observed_mask=coarse_mask(stamp.missing),
+        reference_mask=stamp.missing,
         reference=stamp.data,
         reference_sigma=reference_sigma,
         reference_fwhm=fwhm_of(stamp.psf),
@@ -204,6 +204,12 @@ def _remarks(stamp: HstStamp, scene: Scene) -> list[str]:
         remarks.append(
             f'HST PSF widened from {fwhm_of(stamp.own_psf):.3f}" to {scene.reference_fwhm:.3f}",'
             " that of the images the network recovers"
+        )
+    if stamp.surrounded:
+        rows, columns = (int(np.ptp(np.flatnonzero(~stamp.mask.all(axis=a)))) + 1 for a in (1, 0))
+        remarks.append(
+            f'the stamp of {columns * HST_PIXEL_SCALE:.1f}" x {rows * HST_PIXEL_SCALE:.1f}" was'
+            " surrounded by empty sky"
         )
     return remarks
 

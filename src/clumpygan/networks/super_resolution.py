@@ -46,7 +46,7 @@ WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
 
 
-NOISE_AMPLITUDE = 8.0
+NOISE_AMPLITUDE = 3.0
 """Standard deviation of the random input. The layers that take it start silent, and late in the
 training, when learning rates are low: a large input lets them grow as fast as they must."""
 
