@@ -46,11 +46,6 @@ WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
 
 
-NOISE_AMPLITUDE = 3.0
-"""Standard deviation of the random input. The layers that take it start silent, and late in the
-training, when learning rates are low: a large input lets them grow as fast as they must."""
-
-
 class Observation(Protocol):
     """The linear operator that observes a fine image on the coarse grid; handed in."""
 
@@ -123,6 +118,10 @@ class SuperResolutionGenerator(nn.Module):
         Features and residual blocks on the fine grid.
     noise_channels : int
         Channels of the random input on the coarse grid (one more on the fine grid).
+    noise_amplitude : float
+        Standard deviation of the random input. The layers that take it start silent, and late in
+        the training, when learning rates are low: a large input lets them grow as fast as they
+        must.
     """
 
     observation: Observation
@@ -135,10 +134,11 @@ class SuperResolutionGenerator(nn.Module):
         fine_channels: int = 16,
         fine_blocks: int = 2,
         noise_channels: int = 8,
+        noise_amplitude: float = 3.0,
     ) -> None:
         super().__init__()
         self.observation = observation
-        self.noise_channels = noise_channels
+        self.noise_channels, self.noise_amplitude = noise_channels, noise_amplitude
         conditions = len(PROFILE_FREQUENCIES) + 2
         shuffled = SUBPIXELS**2
 
@@ -182,7 +182,7 @@ class SuperResolutionGenerator(nn.Module):
         -------
         SampleNoise
             Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), float32, of standard
-            deviation `NOISE_AMPLITUDE`.
+            deviation `noise_amplitude`.
         """
         fine_shape = self._fine(coarse_shape)
         device = generator.device
@@ -190,7 +190,7 @@ class SuperResolutionGenerator(nn.Module):
             batch, self.noise_channels, *coarse_shape, generator=generator, device=device
         )
         fine = torch.randn(batch, 1, *fine_shape, generator=generator, device=device)
-        return SampleNoise(NOISE_AMPLITUDE * coarse, NOISE_AMPLITUDE * fine)
+        return SampleNoise(self.noise_amplitude * coarse, self.noise_amplitude * fine)
 
     def forward(
         self,
