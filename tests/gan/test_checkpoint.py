@@ -70,6 +70,23 @@ def test_rectangles_of_any_size_keep_their_first_corner():
     assert abs(x - 34.5) < 1.1
 
 
+def test_a_recovery_that_contradicts_the_data_is_mended(saved, monkeypatch):
+    resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    operator = resolver.operator
+    axis = torch.arange(112) - 55.5
+    truth = 2e4 * torch.exp(-(axis[:, None] ** 2 + axis[None, :] ** 2) / 30)[None, None]
+    transfer = seeing(operator.frequencies((40, 40)))
+    noise = torch.randn(1, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    observed = operator(truth, transfer) + noise
+    misfits = []
+    for limit in (1e9, 1.2):
+        monkeypatch.setattr("clumpygan.gan.recovery.MISFIT", limit)
+        recovered = resolver.recover(observed, torch.ones(1), seeing, samples=2)
+        misfits.append(float((operator(recovered.best, transfer) - observed).square().mean()))
+    assert misfits[0] > 2
+    assert misfits[1] < 0.5 * misfits[0]
+
+
 def test_masked_pixels_are_sky(saved):
     resolver = SuperResolver.from_checkpoint(str(saved[0]))
     observed = torch.zeros(1, 1, 30, 30)
