@@ -5,7 +5,7 @@ from clumpygan.gan.adversarial import Game, Schedule
 from clumpygan.gan.checkpoint import build_network
 from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
 from clumpygan.instruments import moffat_transfer
-from clumpygan.networks.super_resolution import SuperResolutionDiscriminator
+from clumpygan.networks.discriminator import SuperResolutionDiscriminator
 
 TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
 

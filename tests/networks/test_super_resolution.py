@@ -5,11 +5,8 @@ from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.instruments import ObservationOperator, moffat_transfer
 from clumpygan.networks.ancestor import AncestorGenerator
 from clumpygan.networks.blocks import ConditionalResidualBlock, stretch, unstretch
-from clumpygan.networks.super_resolution import (
-    Crop,
-    SuperResolutionDiscriminator,
-    SuperResolutionGenerator,
-)
+from clumpygan.networks.discriminator import SuperResolutionDiscriminator
+from clumpygan.networks.super_resolution import Crop, SuperResolutionGenerator
 
 
 def gaussians(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:

@@ -23,7 +23,7 @@ from clumpygan.gan.callbacks import ProgressLine, RecoveryPictures
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
 from clumpygan.io import atomic_path
-from clumpygan.networks.super_resolution import SuperResolutionDiscriminator
+from clumpygan.networks.discriminator import SuperResolutionDiscriminator
 
 STATE = "last.ckpt"
 """Name of the state in the output folder from which a run goes on."""
