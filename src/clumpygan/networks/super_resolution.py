@@ -44,6 +44,14 @@ WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
 
 
+DEPTH_RANGE = (0.0, 0.7)
+"""log10 of the noise in nJy per coarse pixel that blocks are told, at least and at most: images in
+other units, or far deeper ones, are taken to be at the edge of what is seen in training."""
+
+LARGEST_FLUX = 2.2
+"""Largest flux that blocks are told, as asinh(flux / 100 sigma) / 3: H of 20 at HSC-Wide depth."""
+
+
 class Observation(Protocol):
     """The linear operator that observes a fine image on the coarse grid; handed in."""
 
@@ -307,7 +315,8 @@ class SuperResolutionGenerator(nn.Module):
             mean = (magnitude * weight).flatten(1).sum(1) / weight.sum()
             rings.append(mean.clamp_min(1e-6).log10() + 1)
         flux = torch.asinh(data.flatten(1).sum(1) / 100) / 3
-        return torch.stack([*rings, sigma.log10(), flux], 1)
+        depth = sigma.log10().clamp(*DEPTH_RANGE)
+        return torch.stack([*rings, depth, flux.clamp(max=LARGEST_FLUX)], 1)
 
     def _squared_frequency(self, data: Tensor) -> Tensor:
         """Return k^2 in (cycles/arcsec)^2 on the grid of the transfer functions."""
