@@ -146,6 +146,8 @@ def hydra_program(tmp_path: Path) -> Path:
                 if config.seed < 0:
                     raise InputError(f"seed {config.seed} is negative; expected 0 or more")
                 if config.seed == 99:
+                    # A parent in the background leaves its children deaf to Ctrl-C.
+                    signal.signal(signal.SIGINT, signal.default_int_handler)
                     os.kill(os.getpid(), signal.SIGINT)
                 print("seed", config.seed, "channels", config.model.channels)
 
