@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.gan.super_resolution import SuperResolutionModule
+from clumpygan.networks.blocks import stretch
 
 
 class ProgressLine(pl.Callback):
@@ -98,7 +98,7 @@ class RecoveryPictures(pl.Callback):
         sample = module.one_sample(batch, noise)
         shown = [batch["observed"] / PIXEL_AREA_RATIO, best, sample, batch["hst"]]
         unit = (batch["sigma"] / PIXEL_AREA_RATIO).view(-1, 1, 1, 1)
-        return [torch.asinh(image / unit)[:, 0].cpu().numpy() for image in shown]
+        return [stretch(image / unit)[:, 0].cpu().numpy() for image in shown]
 
 
 def _draw(panels: list[np.ndarray], path: Path) -> None:
@@ -113,5 +113,4 @@ def _draw(panels: list[np.ndarray], path: Path) -> None:
             axis.set_axis_off()
             if row == 0:
                 axis.set_title(title)
-    with matplotlib.rc_context({"savefig.dpi": 100}):
-        figure.savefig(path)
+    figure.savefig(path, dpi=100)

@@ -138,11 +138,15 @@ class SuperResolutionModule(AdversarialModule):
         if self._crop is not None:
             # Outside the crop the truth stands in: what is judged there isn't the network's.
             whole = self._crop.paste(image, batch["hst"], FINE_BLOCK)
-        again = self.generator.observation(whole, batch["transfer"])
-        residual = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
+        residual = self._residual(whole, batch)
         if self._crop is not None:
             residual = self._crop.of(residual, COARSE_BLOCK)
         return misfit_excess(residual, tolerance=0.05)
+
+    def _residual(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return (A x - y) / sigma of whole HST images, (B, 1, y, x)."""
+        again = self.generator.observation(image, batch["transfer"])
+        return (again - batch["observed"]) / batch["sigma"][:, None, None, None]
 
     def _draw_crop(self, observed: Tensor, noise: torch.Generator) -> Crop | None:
         """Draw a window that holds the centre of the stamp."""
@@ -182,9 +186,7 @@ class SuperResolutionModule(AdversarialModule):
         """Measure the averaged generator's best estimate on whole stamps."""
         noise = torch.Generator(self.device).manual_seed(batch_index)
         best = self.best_estimate(batch, self.validation_samples, noise)
-        again = self.average.observation(best, batch["transfer"])
-        residual = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
-        misfit = residual.square().flatten(1).mean(1)
+        misfit = self._residual(best, batch).square().flatten(1).mean(1)
         images = zip(best[:, 0].double().cpu(), batch["hst"][:, 0].double().cpu(), strict=True)
         for (recovered, truth), chi2 in zip(images, misfit.tolist(), strict=True):
             self._measured.append(_summary(recovered.numpy(), truth.numpy()) | {"chi2": chi2})
