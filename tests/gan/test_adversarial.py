@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from clumpygan.errors import InputError
 from clumpygan.gan.adversarial import AdversarialModule, Game, Schedule, frozen
 
 pytestmark = [
@@ -194,6 +195,14 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     module.fidelity = lambda samples, batch: {"broken": samples[0].sum() * float("nan")}
     fit(module, loader)
     assert module.generator.shift.item() == 0.0
+
+
+def test_a_gradient_that_stays_infinite_ends_the_training():
+    # The discriminator's steps are finite all the while.
+    module, loader = toy(batch_size=1, images=64)
+    module.fidelity = lambda samples, batch: {"broken": samples[0].sum() * float("nan")}
+    with pytest.raises(InputError, match="has not been finite for 50 steps"):
+        fit(module, loader)
 
 
 def fail_while_frozen(layer):

@@ -9,6 +9,7 @@ Lightning's `global_step`, which counts both optimisers (edm2 counts images too:
 import copy
 import math
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ class AdversarialModule(pl.LightningModule):
         self.seed = seed
         self.ema_half_life = ema_half_life
         self.gradient_clip = gradient_clip
-        self._skipped = 0
+        # Counted for each network: the steps of one say nothing about the other.
+        self._skipped: Counter[nn.Module] = Counter()
         self.register_buffer("images_seen", torch.zeros((), dtype=torch.long))
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))
 
@@ -198,7 +200,7 @@ class AdversarialModule(pl.LightningModule):
         count = self.truth(batch).shape[0] * self.trainer.world_size
         self.images_seen += count
         self._update_average(count)
-        logs["skipped"] = float(self._skipped)
+        logs["skipped"] = float(self._skipped.total())
         named = {f"train/{name}": value for name, value in logs.items()}
         # Lightning takes "step" as the place on the axis of its loggers.
         self.log_dict({**named, "step": float(self.images_seen)})
@@ -257,10 +259,10 @@ class AdversarialModule(pl.LightningModule):
         norm = nn.utils.clip_grad_norm_(network.parameters(), self.gradient_clip)
         if torch.isfinite(norm):
             optimiser.step()
-            self._skipped = 0
+            self._skipped[network] = 0
         else:
-            self._skipped += 1
-        if self._skipped > PATIENCE:
+            self._skipped[network] += 1
+        if self._skipped[network] > PATIENCE:
             raise InputError(
                 f"the gradient has not been finite for {PATIENCE} steps, at {int(self.images_seen)}"
                 " images: lower model.schedule.peak or model.game.weight, or look at the data"
