@@ -20,7 +20,7 @@ from clumpygan.data.views import Conditions
 from clumpygan.errors import InputError
 from clumpygan.gan.adversarial import Game, Schedule
 from clumpygan.gan.callbacks import ProgressLine, RecoveryPictures
-from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.gan.checkpoint import build_network, load_checkpoint, save_checkpoint
 from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
 from clumpygan.io import atomic_path
 from clumpygan.networks.discriminator import SuperResolutionDiscriminator
@@ -52,18 +52,37 @@ def build_data(settings: dict[str, Any]) -> PairDataModule:
         raise InputError(f"data: {error}") from error
 
 
-def build_module(settings: dict[str, Any], total_images: int, seed: int) -> SuperResolutionModule:
+def build_module(
+    settings: dict[str, Any], total_images: int, seed: int, initial: str | None = None
+) -> SuperResolutionModule:
     """Build generator, discriminator and their training from the section `model`.
+
+    Parameters
+    ----------
+    settings : dict
+    total_images, seed : int
+    initial : str, optional
+        Name or path of a checkpoint of the same network: the generator starts with its weights.
 
     Raises
     ------
     InputError
-        If a value is out of range or unknown.
+        If a value is out of range or unknown, or the checkpoint is of another network.
     """
     torch.manual_seed(seed)
     network = settings["network"]
     generator = build_network(network["name"], network["arguments"])
+    if initial is not None:
+        trained, card = load_checkpoint(initial, (network["name"],))
+        changed = ", ".join(_differences(card["network"]["arguments"], network["arguments"]))
+        if changed:
+            raise InputError(
+                f"initial={initial}: its network has other arguments ({changed}); "
+                "set them as in its card, or start from initial=null"
+            )
+        generator.load_state_dict(trained.state_dict())
     game = dataclass_from(Game, settings["game"])
+    _positive("model.game.penalty_interval", game.penalty_interval)
     if game.start >= total_images:
         raise InputError(
             f"model.game.start={game.start}: the discriminator would never join in a training of "
@@ -120,7 +139,9 @@ def train(config: DictConfig) -> dict[str, float]:
         torch.set_num_threads(_positive("threads", plain["threads"]))
     data = build_data(plain["data"])
     epochs = -(-_positive("total_images", plain["total_images"]) // data.images_per_epoch)
-    module = build_module(plain["model"], epochs * data.images_per_epoch, int(plain["seed"]))
+    module = build_module(
+        plain["model"], epochs * data.images_per_epoch, int(plain["seed"]), plain["initial"]
+    )
     trainer = _trainer(plain, config, epochs)
     _check_batches(data, trainer.world_size)
     state = _state_to_resume(plain, output)
@@ -211,7 +232,7 @@ def _trainer(plain: dict[str, Any], config: DictConfig, epochs: int) -> pl.Train
 def _state_to_resume(plain: dict[str, Any], output: Path) -> Path | None:
     """Return the state to go on from, after checking that it is of the same training."""
     state, notes = output / STATE, output / "settings.json"
-    kept = {key: plain[key] for key in ("model", "data", "seed", "total_images")}
+    kept = {key: plain[key] for key in ("model", "data", "seed", "initial", "total_images")}
     if plain["resume"] and state.exists():
         changed = ", ".join(_differences(_read_settings(notes), kept))
         if changed:

@@ -12,7 +12,7 @@ import torch
 
 import clumpygan
 from clumpygan.errors import InputWarning
-from clumpygan.gan.checkpoint import read_card, save_checkpoint
+from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
 from clumpygan.gan.super_resolution import SuperResolutionModule
 
 _PLACES = ("root", "stamps", "psf")
@@ -31,11 +31,17 @@ def make_card(
     trainer : Trainer
         That trained it.
     """
+    initial = plain["initial"]
+    before = read_card(find_checkpoint(initial).with_suffix(".yaml")) if initial else None
     data = {key: value for key, value in plain["data"].items() if key not in _PLACES}
     return {
         "network": plain["model"]["network"],
         "clumpygan": clumpygan.__version__,
         "commit": _commit(),
+        # A training that started from trained weights: what had gone into those comes on top.
+        "initial": before and {
+            key: before.get(key) for key in ("commit", "images_seen", "hours", "initial", "notes")
+        },
         "images_seen": int(module.images_seen),
         "hours": round(float(module.seconds) / 3600, 3),
         "hardware": _hardware(trainer),

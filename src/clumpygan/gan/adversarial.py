@@ -40,6 +40,9 @@ class Game:
         Weight of the generator's adversarial loss beside its fidelity losses.
     r1, r2 : float
         Weights (gamma / 2) of the zero-centred gradient penalties on real and generated images.
+    penalty_interval : int
+        The penalties are computed at every so many steps of the discriminator, and count as many
+        times as much there (lazy regularisation: Karras et al. 2020, StyleGAN2).
     start : int
         Images after which the discriminator joins; before, the generator trains without noise.
     ramp : int
@@ -51,6 +54,7 @@ class Game:
     weight: float = 1.0
     r1: float = 1.0
     r2: float = 1.0
+    penalty_interval: int = 1
     start: int = 0
     ramp: int = 0
 
@@ -208,16 +212,20 @@ class AdversarialModule(pl.LightningModule):
     def _discriminator_step(
         self, fake: Tensor, batch: Batch, optimiser: Any
     ) -> dict[str, Tensor | float]:
-        real = self.judged(self.truth(batch), batch).detach().requires_grad_(self.game.r1 > 0)
-        fake = self.judged(fake, batch).detach().requires_grad_(self.game.r2 > 0)
+        interval = self.game.penalty_interval
+        step = int(self.images_seen) // (len(fake) * self.trainer.world_size)
+        due = interval if step % interval == 0 else 0
+        r1, r2 = due * self.game.r1, due * self.game.r2
+        real = self.judged(self.truth(batch), batch).detach().requires_grad_(r1 > 0)
+        fake = self.judged(fake, batch).detach().requires_grad_(r2 > 0)
         conditions = self.conditions(batch)
         real_scores = self.discriminator(real, *conditions)
         fake_scores = self.discriminator(fake, *conditions)
         loss = self.adversarial.discriminator(real_scores, fake_scores).mean()
         logs: dict[str, Tensor | float] = {"discriminator": loss.detach()}
         for name, weight, scores, images in (
-            ("r1", self.game.r1, real_scores, real),
-            ("r2", self.game.r2, fake_scores, fake),
+            ("r1", r1, real_scores, real),
+            ("r2", r2, fake_scores, fake),
         ):
             if weight > 0:
                 penalty = zero_centred_penalty(scores, images).mean()
