@@ -19,3 +19,6 @@ FINE_BLOCK, COARSE_BLOCK = 14, 5
 
 PIXEL_AREA_RATIO = (FINE_BLOCK / COARSE_BLOCK) ** 2
 """HST pixels in the area of one HSC pixel: 7.84."""
+
+SPEED_OF_LIGHT = 299_792.458
+"""km/s, exact."""
