@@ -6,6 +6,7 @@ from math import pi
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.special import gammaln, kve
 from torch import Tensor
 
@@ -62,6 +63,41 @@ def moffat_transfer(
     return _interpolate_rows(_moffat_rows(beta), squared.float() ** 0.25)
 
 
+def precise_moffat_transfer(product: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """Transfer function of a round Moffat PSF in double precision, to 1e-8.
+
+    Parameters
+    ----------
+    product : numpy.ndarray
+        Frequency times FWHM, any shape, not negative.
+    beta : float
+        Moffat exponent, 1.6 to 8.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of `product`, float64: the function of `moffat_transfer`.
+
+    Raises
+    ------
+    InputError
+        If the exponent is outside its range.
+    """
+    _check_moffat(torch.ones(1), torch.tensor([beta]))
+    root = np.sqrt(product)
+    value: NDArray[np.float64] = np.where(
+        product < _TABLE_END, _moffat_curve(beta)(np.minimum(root, _TABLE_END**0.5)), 0.0
+    )
+    return value
+
+
+@lru_cache(maxsize=64)
+def _moffat_curve(beta: float) -> CubicSpline:
+    """Spline of the transfer function in the square root of k FWHM, as in `_moffat_table`."""
+    root = np.linspace(0, _TABLE_END**0.5, 4 * _TABLE_SIZE)
+    return CubicSpline(root, _exact_transfer(root**2, beta))
+
+
 def _check_moffat(fwhm: Tensor, beta: Tensor) -> None:
     low, high = float(beta.min()), float(beta.max())
     if not (low >= BETA_RANGE[0] and high <= BETA_RANGE[1]):
@@ -83,12 +119,19 @@ def _moffat_table() -> NDArray[np.float64]:
     """
     inverse = _inverse_beta_start() + _inverse_beta_step() * np.arange(-1, _TABLE_BETAS + 1)
     beta = 1 / inverse[:, None]
-    nu = beta - 1
     root = _root_step() * np.arange(-1, _TABLE_SIZE + 2)[None, :]
-    x = np.maximum(2 * pi * root**2 / (2 * np.sqrt(2 ** (1 / beta) - 1)), 1e-12)
+    return _exact_transfer(root**2, beta)
+
+
+def _exact_transfer(
+    product: NDArray[np.floating], beta: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Transfer function at a frequency times the FWHM, from the Bessel function itself."""
+    nu = beta - 1
+    x = np.maximum(2 * pi * product / (2 * np.sqrt(2 ** (1 / beta) - 1)), 1e-12)
     log_value = (1 - nu) * np.log(2) - gammaln(nu) + nu * np.log(x) + np.log(kve(nu, x)) - x
-    table: NDArray[np.float64] = np.where(x > 1e-11, np.exp(log_value), 1.0)
-    return table
+    value: NDArray[np.float64] = np.where(x > 1e-11, np.exp(log_value), 1.0)
+    return value
 
 
 def _root_step() -> float:

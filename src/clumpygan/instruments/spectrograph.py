@@ -1,0 +1,144 @@
+"""An integral-field spectrograph: sourced constants and what they mean at any wavelength."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clumpygan.constants import SPEED_OF_LIGHT
+from clumpygan.errors import InputError
+from clumpygan.instruments.spread import (
+    FWHM_PER_SIGMA,
+    GaussianLSF,
+    GaussianPSF,
+    MeasuredLSF,
+    MeasuredPSF,
+    MoffatPSF,
+    Transfer,
+)
+
+
+@dataclass(frozen=True)
+class Spectrograph:
+    """An integral-field spectrograph in one of its modes.
+
+    Attributes
+    ----------
+    name : str
+        Key in `clumpygan.instruments.SPECTROGRAPHS`.
+    description : str
+        Telescope, instrument, mode.
+    pixel_scale : float
+        arcsec per spaxel of the cubes.
+    channel_width : float
+        Angstrom.
+    wavelength_range : tuple of float
+        First and last wavelength, Angstrom.
+    medium : {"air", "vacuum"}
+        In which wavelengths are given.
+    psf : MoffatPSF, GaussianPSF or MeasuredPSF
+        Point spread function.
+    lsf : GaussianLSF or MeasuredLSF
+        Line spread function.
+    psf_includes_pixel, lsf_includes_channel : bool
+        Whether PSF and LSF contain the response of pixel and channel, as those measured in a cube
+        do. Where they don't, a cube integrates over pixels and channels besides: the
+        `pixel_response` and `channel_response` of its grid are the opposite of these two.
+    source : str
+        Where the numbers come from.
+    """
+
+    name: str
+    description: str
+    pixel_scale: float
+    channel_width: float
+    wavelength_range: tuple[float, float]
+    medium: Literal["air", "vacuum"]
+    psf: MoffatPSF | GaussianPSF | MeasuredPSF
+    lsf: GaussianLSF | MeasuredLSF
+    source: str
+    psf_includes_pixel: bool = True
+    lsf_includes_channel: bool = True
+
+    def transfer(self, wavelength: ArrayLike) -> Transfer:
+        """Transfer function of the PSF.
+
+        Parameters
+        ----------
+        wavelength : float or array_like
+            Angstrom: one, or those of the C channels of a cube.
+
+        Returns
+        -------
+        callable
+            Of frequencies (ky, kx) in cycles per arcsec that broadcast to (Ky, Kx); gives an array
+            of shape (Ky, Kx) for one wavelength, (C, Ky, Kx) for C of them.
+
+        Raises
+        ------
+        InputError
+            If a wavelength is outside the range of the instrument.
+        """
+        waves = self._checked(wavelength)
+
+        def function(
+            ky: ArrayLike, kx: ArrayLike
+        ) -> NDArray[np.floating] | NDArray[np.complexfloating]:
+            return self.psf.transfer(ky, kx, waves)
+
+        return function
+
+    def line_spread(self, wavelength: ArrayLike) -> NDArray[np.float64]:
+        """Width of the LSF in velocity.
+
+        Parameters
+        ----------
+        wavelength : float or array_like
+            Angstrom.
+
+        Returns
+        -------
+        numpy.ndarray
+            Standard deviation in km/s, c sigma / lambda, of the Gaussian that the LSF is or that
+            fits it best; shape of `wavelength`.
+
+        Raises
+        ------
+        InputError
+            If a wavelength is outside the range of the instrument.
+        """
+        waves = self._checked(wavelength)
+        return np.asarray(SPEED_OF_LIGHT * self.lsf.width(waves) / FWHM_PER_SIGMA / waves)
+
+    def with_seeing(self, fwhm: float) -> "Spectrograph":
+        """Return the instrument in another seeing.
+
+        Parameters
+        ----------
+        fwhm : float
+            FWHM of the PSF in arcsec at the reference wavelength of its model; shape and slope
+            stay.
+
+        Raises
+        ------
+        InputError
+            If the FWHM isn't positive, or the PSF is an image.
+        """
+        if isinstance(self.psf, MeasuredPSF):
+            raise InputError(
+                f"the PSF of {self.name} is an image: its seeing can't be changed, give another PSF"
+            )
+        return replace(self, psf=replace(self.psf, fwhm=float(fwhm)))
+
+    def _checked(self, wavelength: ArrayLike) -> NDArray[np.float64]:
+        waves = np.asarray(wavelength, dtype=np.float64)
+        low, high = self.wavelength_range
+        outside = ~((waves >= low) & (waves <= high))
+        if outside.any():
+            raise InputError(
+                f"{waves[outside].flat[0]:g} Angstrom is outside the range of {self.name}, "
+                f"{low:g} to {high:g} Angstrom ({self.medium}): choose another line, redshift or "
+                "instrument"
+            )
+        return waves
