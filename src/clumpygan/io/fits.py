@@ -12,7 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.fits import Header
 from astropy.io.fits.verify import VerifyError
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from clumpygan.errors import InputError
 
@@ -43,7 +43,8 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
         raise InputError(f"{path}: {kind}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of all ages: odd cards don't matter here
+            # Headers of all ages: odd cards don't matter here. Our own warnings do.
+            warnings.simplefilter("ignore", AstropyWarning)
             warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
             # The stream is opened here because astropy leaves it open when it gives up on a file.
             with Path(path).open("rb") as stream, fits.open(stream) as hdus:

@@ -1,0 +1,118 @@
+"""Units of cubes in the spellings of FITS files, and the beam of a radio telescope."""
+
+import re
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units
+from astropy.io.fits import Header
+from astropy.units import Unit, UnitBase
+
+from clumpygan.errors import InputError
+
+_SPELLINGS = {
+    "jy/beam": "Jy/beam",
+    "jybeam-1": "Jy/beam",
+    "mjy/beam": "mJy/beam",
+    "kelvin": "K",
+    "counts": "count",
+    "adu": "adu",
+    "electrons": "electron",
+    "none": "",
+}
+# Angstrom as A, which elsewhere is an ampere, and spaxels, which are pixels.
+_WORDS = {"A": "Angstrom", "Ang": "Angstrom", "angstroms": "Angstrom", "spaxel": "pixel"}
+_WORD = re.compile(r"[A-Za-z]+")
+_SQUARED = re.compile(r"\((?P<base>.*)\)\*\*2")
+_ARCSEC_PER_DEGREE = 3600.0
+# Area of a Gaussian of unit full widths at half maximum.
+_GAUSSIAN_AREA = np.pi / (4 * np.log(2))
+
+
+@dataclass(frozen=True)
+class Beam:
+    """A Gaussian beam.
+
+    Attributes
+    ----------
+    major, minor : float
+        Full widths at half maximum in arcsec.
+    angle : float
+        Position angle of the major axis in degrees, from north to east.
+    """
+
+    major: float
+    minor: float
+    angle: float = 0.0
+
+    @property
+    def area(self) -> float:
+        """Integral of the beam of peak 1, in square arcsec."""
+        return float(_GAUSSIAN_AREA * self.major * self.minor)
+
+
+def read_beam(header: Header) -> Beam | None:
+    """Return the beam that BMAJ, BMIN and BPA describe, or None."""
+    widths = [header.get(keyword) for keyword in ("BMAJ", "BMIN")]
+    if not all(isinstance(width, int | float) and width > 0 for width in widths):
+        return None
+    major, minor = (float(width) * _ARCSEC_PER_DEGREE for width in widths)
+    return Beam(major, minor, float(header.get("BPA", 0.0)))
+
+
+def parse_unit(text: str) -> UnitBase | None:
+    """Return a unit in one of its many spellings, with its factor; None if it isn't one.
+
+    `10**(-20)*erg/s/cm**2/Angstrom`, `JY/BEAM` and `1E-17 erg/s/cm^2/Ang/spaxel` are units;
+    so is "", the dimensionless one.
+    """
+    text = text.strip()
+    squared = _SQUARED.fullmatch(text)
+    if squared is not None:
+        base = parse_unit(squared["base"])
+        return None if base is None else base**2
+    text = _SPELLINGS.get(text.casefold().replace(" ", ""), text)
+    text = _WORD.sub(lambda word: _WORDS.get(word[0], word[0]), text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # several slashes in a row are discouraged, not unclear
+        try:
+            return Unit(text)
+        except (ValueError, TypeError):
+            return None
+
+
+def noise_factor(noise_text: str, unit: UnitBase | None, power: int) -> float:
+    """Return the factor that brings noise to the unit of the data, raised to `power`.
+
+    1 where the noise has no unit or one that can't be that of the data's noise: many files give
+    variances the unit of the data, or forget a bracket.
+    """
+    noise = parse_unit(noise_text) if noise_text.strip() else None
+    if noise is None or unit is None:
+        return 1.0
+    try:
+        return float(noise.to(unit**power))
+    except units.UnitConversionError:
+        return 1.0
+
+
+def unit_text(unit: UnitBase | None, name: str) -> str:
+    """Return the unit as FITS programs spell it, "" where there is none.
+
+    Raises
+    ------
+    InputError
+        If FITS has no spelling for it.
+    """
+    if unit is None or unit == units.dimensionless_unscaled:
+        return ""
+    if unit == units.Jy / units.beam:
+        return "Jy/beam"
+    try:
+        return str(unit.to_string("fits"))
+    except (ValueError, units.UnitsError) as error:
+        raise InputError(
+            f"{name}: the unit {unit} can't be written to FITS; expected e.g. a power of ten times "
+            "erg/s/cm2, Jy/beam or K"
+        ) from error
