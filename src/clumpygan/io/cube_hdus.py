@@ -55,12 +55,13 @@ class Layout:
 
     def read(self, hdu: fits.ImageHDU, window: tuple[slice, slice, slice]) -> np.ndarray:
         """Read a window (v, y, x) of an HDU, and no more of it than that."""
-        places: list[slice | int] = [0] * self.dimensions
+        places = [slice(0, 1)] * self.dimensions
         for axis, part in zip(self.order, window, strict=True):
             places[axis] = part
         read = np.asarray(hdu.section[tuple(places)])
-        kept = sorted(self.order)
-        return read.transpose([kept.index(axis) for axis in self.order])
+        others = [axis for axis in range(self.dimensions) if axis not in self.order]
+        read = read.transpose(*others, *self.order)
+        return read.reshape(read.shape[len(others) :])
 
 
 def noise_kind(header: Header) -> NoiseKind | None:

@@ -4,8 +4,8 @@ import math
 import re
 from collections.abc import Mapping
 
-import numpy as np
 from astropy.io.fits import Card, Header
+from astropy.io.fits.verify import VerifyError
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CARD_LENGTH = 80
 _ARCSEC_PER_DEGREE = 3600.0
 _AXIS_KEYWORD = re.compile(r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|PV|CD|PC)(\d)(?:_(\d+))?")
-_FRAME_KEYWORDS = ("LONPOLE", "LATPOLE", "RADESYS", "RADECSYS", "EQUINOX", "EPOCH")
+_FRAME_KEYWORDS = ("LONPOLE", "LATPOLE", "RADESYS", "RADECSYS", "EQUINOX")
 
 
 def is_axis_keyword(keyword: str) -> bool:
@@ -38,6 +38,8 @@ def read_sky(header: Header, x: int, y: int) -> WCS | None:
         if match is None:
             if keyword in _FRAME_KEYWORDS:
                 sky[keyword] = value
+            elif keyword == "EPOCH" and "EQUINOX" not in header:
+                sky["EQUINOX"] = value
             continue
         stem, axis, other = match.groups()
         if axis not in numbers or (stem in ("CD", "PC") and other not in numbers):
@@ -62,15 +64,20 @@ def sky_of_mock(shape: tuple[int, ...], pixel_scale: float, centre: tuple[float,
     return wcs
 
 
-def sky_cards(wcs: WCS) -> Header:
+def sky_cards(wcs: WCS, name: str) -> Header:
     """Return the cards of a celestial WCS as axes 1 and 2 of three.
 
     CDELT is the size of a pixel and PC its orientation: programs that look at CDELT alone find
     what they expect.
+
+    Raises
+    ------
+    InputError
+        If the WCS has distortions.
     """
-    wcs = wcs.deepcopy()
     if wcs.sip is not None:
-        raise InputError("a cube's WCS can't have distortions (SIP); expected one without")
+        raise InputError(f"{name}: the WCS has distortions (SIP); expected one without for a cube")
+    wcs = wcs.deepcopy()
     matrix = wcs.pixel_scale_matrix
     scales = proj_plane_pixel_scales(wcs) * (-1, 1)
     if wcs.wcs.has_cd():
@@ -79,6 +86,7 @@ def sky_cards(wcs: WCS) -> Header:
     wcs.wcs.pc = matrix / scales[:, None]
     cards = wcs.to_header()
     cards["WCSAXES"] = 3
+    cards.remove("MJDREF", ignore_missing=True)
     for number in (1, 2):
         cards.set(f"CRPIX{number}", float(wcs.wcs.crpix[number - 1]))
         cards.set(f"CDELT{number}", float(scales[number - 1]))
@@ -130,16 +138,23 @@ def _card(key: str, value: float | str, comment: str, name: str) -> Card:
         )
     if isinstance(value, str):
         text = "'" + value.replace("'", "''") + "'"
-        valid = value.isascii() and value.isprintable()
     else:
-        number = float(value)
-        text, valid = repr(number).upper(), bool(np.isfinite(number))
+        value = float(value)
+        text = repr(value).upper()
     image = f"HIERARCH {_PREFIX}{key} = {text}"
-    if not valid or len(image) > _CARD_LENGTH:
+    if len(image) > _CARD_LENGTH or not text.isascii() or not _says(image, value):
         raise InputError(
             f"{name}: {key} is {value!r}, which doesn't fit a card of a FITS header; expected a "
-            "finite number or a short text"
+            "finite number or a short, plain text"
         )
     if comment and len(image) + 3 < _CARD_LENGTH:
         image = f"{image} / {comment}"[:_CARD_LENGTH]
     return Card.fromstring(image)
+
+
+def _says(image: str, value: float | str) -> bool:
+    """Whether a reader of the card finds the value in it."""
+    try:
+        return bool(Card.fromstring(image).value == value)
+    except VerifyError:
+        return False

@@ -12,17 +12,23 @@ from astropy.units import Unit, UnitBase
 from clumpygan.errors import InputError
 
 _SPELLINGS = {
-    "jy/beam": "Jy/beam",
+    one.casefold(): one
+    for one in ("Jy/beam", "Jy/pixel", "Angstrom", "um", "nm", "m/s", "km/s", "Hz", "kHz", "GHz")
+} | {
+    "mhz": "MHz",
     "jybeam-1": "Jy/beam",
-    "mjy/beam": "mJy/beam",
     "kelvin": "K",
+    "microns": "um",
+    "nanometers": "nm",
     "counts": "count",
-    "adu": "adu",
     "electrons": "electron",
     "none": "",
 }
 # Angstrom as A, which elsewhere is an ampere, and spaxels, which are pixels.
-_WORDS = {"A": "Angstrom", "Ang": "Angstrom", "angstroms": "Angstrom", "spaxel": "pixel"}
+_WORDS = {
+    **dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms", "ANGSTROM"), "Angstrom"),
+    **{"spaxel": "pixel", "spaxels": "pixel", "ADU": "adu"},
+}
 _WORD = re.compile(r"[A-Za-z]+")
 _SQUARED = re.compile(r"\((?P<base>.*)\)\*\*2")
 _ARCSEC_PER_DEGREE = 3600.0
@@ -59,6 +65,15 @@ def read_beam(header: Header) -> Beam | None:
         return None
     major, minor = (float(width) * _ARCSEC_PER_DEGREE for width in widths)
     return Beam(major, minor, float(header.get("BPA", 0.0)))
+
+
+def beam_cards(beam: Beam) -> dict[str, float]:
+    """Return BMAJ, BMIN and BPA."""
+    return {
+        "BMAJ": beam.major / _ARCSEC_PER_DEGREE,
+        "BMIN": beam.minor / _ARCSEC_PER_DEGREE,
+        "BPA": beam.angle,
+    }
 
 
 def parse_unit(text: str) -> UnitBase | None:

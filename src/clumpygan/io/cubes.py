@@ -1,8 +1,6 @@
-"""FITS cubes in and out: DATA and STAT with their WCS, and where the numbers came from."""
+"""Cubes from FITS files, whichever telescope they come from."""
 
 import os
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,27 +10,16 @@ from astropy.io.fits import Header
 from astropy.units import UnitBase
 from astropy.wcs import WCS
 
-from clumpygan.errors import InputError, InputWarning
-from clumpygan.io.atomic import atomic_path
-from clumpygan.io.cube_hdus import Layout, NoiseKind, find_cube, find_layout, noise_kind
-from clumpygan.io.cube_header import (
-    is_axis_keyword,
-    parameter_cards,
-    read_parameters,
-    read_seed,
-    read_sky,
-    sky_cards,
-    sky_of_mock,
-)
-from clumpygan.io.cube_units import Beam, noise_factor, parse_unit, read_beam, unit_text
+from clumpygan.errors import InputError
+from clumpygan.io.cube_hdus import Layout, find_cube, find_layout, noise_kind
+from clumpygan.io.cube_header import is_axis_keyword, read_parameters, read_seed, read_sky
+from clumpygan.io.cube_noise import as_variance, find_mask, for_float32
+from clumpygan.io.cube_units import Beam, parse_unit, read_beam
 from clumpygan.io.fits import open_fits
 from clumpygan.io.region import Region, Window
 from clumpygan.io.spectral_axis import Definition, Medium, SpectralAxis
-from clumpygan.io.spectral_header import axis_cards, read_axis
+from clumpygan.io.spectral_header import read_axis
 from clumpygan.io.wcs import pixel_scale_of
-
-_NOISE_POWER = {"variance": 2, "sigma": 1, "inverse variance": -2}
-_SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +42,8 @@ class Cube:
     wcs : astropy.wcs.WCS or None
         Celestial, two axes.
     unit : astropy.units.UnitBase or None
-        With its factor, such as 1e-20 erg / (Angstrom s cm2); None if unknown.
+        With its factor, such as 1e-20 erg / (Angstrom s cm2); None if unknown. Where float32
+        couldn't hold the variance, a factor is added to that of the file.
     beam : Beam or None
         Of a radio telescope.
     parameters : dict
@@ -169,21 +157,23 @@ def read_cube(
             return _read_window(hdus[index], layout, window, falling)
 
         data, flags = read(found.data), None if found.flags is None else read(found.flags)
-        units = parse_unit(header.get("BUNIT", "") if unit is None else unit)
+        text = str(header.get("BUNIT", "")) if unit is None else unit
+        units = parse_unit(text) if text.strip() else None
         noise = None
         if variance is not None:
             noise = _read_separate(variance, lengths, layout, window, falling, units)
         elif found.noise is not None:
             own = hdus[found.noise].header
-            noise = _as_variance(read(found.noise), noise_kind(own) or "variance", own, units)
-    mask = _mask(data, noise, flags, name)
+            noise = as_variance(read(found.noise), noise_kind(own) or "variance", own, units)
+    mask = find_mask(data, noise, flags, name)
+    values, variances, units = for_float32(data, noise, mask, units)
     part = _part_of_axis(axis, window, region)
     return Cube(
-        data=np.where(mask, 0, data).astype(np.float32),
+        data=values,
         mask=mask,
         axis=part,
         pixel_scale=scale,
-        variance=None if noise is None else np.where(mask, np.inf, noise).astype(np.float32),
+        variance=variances,
         wcs=None if wcs is None else wcs.slice(window[1:]),
         unit=units,
         beam=read_beam(header),
@@ -213,89 +203,6 @@ def subcube(cube: Cube, region: Region) -> Cube:
         axis=_part_of_axis(cube.axis, window, region),
         wcs=None if cube.wcs is None else cube.wcs.slice(window[1:]),
     )
-
-
-def write_cube(
-    path: str | os.PathLike[str],
-    data: np.ndarray,
-    *,
-    axis: SpectralAxis,
-    pixel_scale: float,
-    variance: np.ndarray | None = None,
-    mask: np.ndarray | None = None,
-    centre: tuple[float, float] = (0.0, 0.0),
-    wcs: WCS | None = None,
-    unit: str | UnitBase | None = None,
-    beam: Beam | None = None,
-    parameters: Mapping[str, float | str] | None = None,
-    comments: Mapping[str, str] | None = None,
-    seed: int | None = None,
-) -> None:
-    """Write a cube as the extensions DATA and STAT of a FITS file, complete or not at all.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file; replaced if it exists.
-    data : numpy.ndarray
-        (v, y, x), written as float32.
-    axis : SpectralAxis
-        Of the channels; of the length of the first axis of the data.
-    pixel_scale : float
-        Arcsec.
-    variance : numpy.ndarray, optional
-        (v, y, x), in the square of the unit.
-    mask : numpy.ndarray, optional
-        (v, y, x), bool; True is written as NaN.
-    centre : tuple of float
-        Right ascension and declination of the middle of the field in degrees; north is up.
-    wcs : astropy.wcs.WCS, optional
-        Celestial, instead of `centre`.
-    unit : str or astropy.units.UnitBase, optional
-        Of the data.
-    beam : Beam, optional
-        Of a radio telescope.
-    parameters : mapping, optional
-        Name -> number or text, written as `HIERARCH CLUMPYGAN name`; numbers come back exactly.
-    comments : mapping, optional
-        Name -> unit or comment of a parameter.
-    seed : int, optional
-        With which the cube was made.
-
-    Raises
-    ------
-    InputError
-        If the shapes don't fit, a unit or parameter can't be written, float32 can't hold the
-        variance, or the file can't be written there.
-    """
-    name = str(path)
-    if data.ndim != 3 or len(data) != axis.count:
-        raise InputError(
-            f"{name}: data of shape {data.shape} for an axis of {axis.count} channels; expected "
-            f"({axis.count}, y, x)"
-        )
-    for what, array in (("variance", variance), ("mask", mask)):
-        if array is not None and array.shape != data.shape:
-            raise InputError(
-                f"{name}: the {what} has shape {array.shape}; expected {data.shape}, as the data"
-            )
-    units = parse_unit(unit) if isinstance(unit, str) else unit
-    if units is None and unit is not None:
-        raise InputError(f"{name}: {unit!r} isn't a unit; expected e.g. 1e-20 erg/s/cm2/Angstrom")
-    cards = sky_cards(wcs if wcs is not None else sky_of_mock(data.shape, pixel_scale, centre))
-    cards.update(axis_cards(axis))
-    primary = fits.PrimaryHDU()
-    primary.header.extend(parameter_cards(parameters or {}, comments or {}, seed, name))
-    hdus = [primary, _extension("DATA", data, mask, cards, unit_text(units, name))]
-    if beam is not None:
-        degrees = {"BMAJ": beam.major / 3600, "BMIN": beam.minor / 3600, "BPA": beam.angle}
-        hdus[1].header.update(degrees)
-    if variance is not None:
-        _check_float32(variance, name)
-        squared = unit_text(None if units is None else units**2, name)
-        hdus.append(_extension("STAT", variance, mask, cards, squared))
-    with atomic_path(path) as temporary:
-        fits.HDUList(hdus).writeto(temporary, checksum=True)
 
 
 def _inherited(hdus: fits.HDUList, index: int) -> Header:
@@ -348,55 +255,7 @@ def _read_separate(
         if shape != lengths:
             raise InputError(f"{path}: the variance has shape {shape}; expected {lengths}")
         read = _read_window(chosen, own, window, falling)
-        return _as_variance(read, noise_kind(chosen.header) or "variance", chosen.header, unit)
-
-
-def _as_variance(
-    noise: np.ndarray, kind: NoiseKind, header: Header, unit: UnitBase | None
-) -> np.ndarray:
-    """Return the variance in the squared unit of the data."""
-    factor = noise_factor(str(header.get("BUNIT", "")), unit, _NOISE_POWER[kind])
-    noise = noise.astype(np.float64) * factor
-    if kind == "sigma":
-        return np.where(noise > 0, noise**2, noise)
-    if kind == "inverse variance":
-        return np.divide(1.0, noise, out=np.full_like(noise, np.nan), where=noise > 0)
-    return noise
-
-
-def _mask(
-    data: np.ndarray, noise: np.ndarray | None, flags: np.ndarray | None, name: str
-) -> np.ndarray:
-    """Return where there is no observation, and say what is odd about it."""
-    mask = ~np.isfinite(data)
-    if mask.all():
-        raise InputError(f"{name}: all voxels are NaN; expected an observation")
-    blank = mask.all(axis=(1, 2))
-    if blank.any():
-        _warn(f"{name}: {blank.sum()} of {len(blank)} channels are all NaN; they are masked")
-    if flags is not None:
-        mask = mask | (flags != 0)
-        if mask.all():
-            raise InputError(f"{name}: all voxels are flagged or NaN; expected an observation")
-    if noise is None:
-        return mask
-    bad = {"NaN": np.isnan(noise), "zero or negative": noise <= 0}
-    for what, where in bad.items():
-        count = int((where & ~mask).sum())
-        if count == (~mask).sum():
-            raise InputError(
-                f"{name}: the variance is {what} wherever there are data; expected positive values"
-            )
-        if count:
-            _warn(f"{name}: the variance is {what} in {count} voxels with data; they are masked")
-    mask = mask | bad["NaN"] | bad["zero or negative"] | np.isinf(noise)
-    if mask.all():
-        raise InputError(f"{name}: no voxel has both data and a variance; expected some")
-    return mask
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, InputWarning, stacklevel=4)
+        return as_variance(read, noise_kind(chosen.header) or "variance", chosen.header, unit)
 
 
 def _part_of_axis(axis: SpectralAxis, window: Window, region: Region | None) -> SpectralAxis:
@@ -410,24 +269,3 @@ def _part_of_axis(axis: SpectralAxis, window: Window, region: Region | None) -> 
         if (value := getattr(region, name)) is not None
     }
     return replace(part, **named)
-
-
-def _check_float32(variance: np.ndarray, name: str) -> None:
-    """Check that no positive variance becomes 0 on the way into the file."""
-    positive = variance[variance > 0]
-    if positive.size and positive.min() < _SMALLEST_NORMAL:
-        raise InputError(
-            f"{name}: variances down to {positive.min():.3g} don't fit float32; give data and "
-            "variance in a smaller unit, such as 1e-20 erg/s/cm2"
-        )
-
-
-def _extension(
-    name: str, array: np.ndarray, mask: np.ndarray | None, cards: Header, unit: str
-) -> fits.ImageHDU:
-    values = np.asarray(array, np.float32)
-    if mask is not None:
-        values = np.where(mask, np.float32(np.nan), values)
-    hdu = fits.ImageHDU(values, cards.copy(), name=name)
-    hdu.header["BUNIT"] = unit
-    return hdu

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.wcs import WCS
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS, NoConvergence
 
 from clumpygan.errors import InputError
 from clumpygan.io.spectral_axis import UNITS, SpectralAxis
@@ -20,7 +21,8 @@ class Region:
     Attributes
     ----------
     position : tuple of float, optional
-        Right ascension and declination of the centre in degrees, or whatever the WCS has.
+        Right ascension and declination (ICRS, J2000) of the centre in degrees, whichever
+        coordinates the WCS has.
     pixel : tuple of float, optional
         The centre as (x, y), instead of `position`; 0 is the centre of the first pixel.
     size : float or tuple of float, optional
@@ -116,8 +118,12 @@ class Region:
             return (float(x), float(y)), f"pixel ({x:g}, {y:g})"
         if wcs is None:
             raise InputError(f"{name}: has no WCS, so no positions; give the centre as a pixel")
-        x, y = (float(value) for value in wcs.all_world2pix(*self.position, 0, quiet=True))
-        return (x, y), f"position ({self.position[0]:.6f}, {self.position[1]:.6f}) deg"
+        words = f"position ({self.position[0]:.6f}, {self.position[1]:.6f}) deg"
+        try:
+            x, y = wcs.world_to_pixel(SkyCoord(*self.position, unit="deg", frame="icrs"))
+        except (ValueError, NoConvergence) as error:
+            raise InputError(f"{name}: {words} isn't on the sky of the WCS") from error
+        return (float(x), float(y)), words
 
     def _channels(self, axis: SpectralAxis, name: str) -> slice:
         if self.channels is None and self.velocities is None:

@@ -231,24 +231,25 @@ def velocity_of_stretch(stretch: ArrayLike) -> FloatArray:
     return np.asarray(SPEED_OF_LIGHT * (squared - 1) / (squared + 1))
 
 
-def vacuum_of(air: ArrayLike) -> FloatArray:
-    """Return vacuum wavelengths of wavelengths in air, Angstrom.
-
-    The relation of the FITS standard: n = 1 + 1e-6 (287.6155 + 1.62887 / l^2 + 0.01360 / l^4) with
-    l in micrometres (IUGG 1999; Greisen et al. 2006, equation 65), which takes l in air.
-    """
-    air = np.asarray(air, np.float64)
-    inverse = (1e4 / air) ** 2
-    return np.asarray(air * (1 + 1e-6 * (287.6155 + 1.62887 * inverse + 0.01360 * inverse**2)))
-
-
 def air_of(vacuum: ArrayLike) -> FloatArray:
-    """Return wavelengths in air of vacuum wavelengths, Angstrom: the inverse of `vacuum_of`."""
+    """Return wavelengths in standard air of vacuum wavelengths, Angstrom.
+
+    The IAU's relation (Edlen 1953; Morton 1991), which wcslib has too: with s = 1/l in inverse
+    micrometres, `n = 1 + 6.4328e-5 + 2.94981e-2 / (146 - s^2) + 2.5540e-4 / (41 - s^2)`.
+    """
     vacuum = np.asarray(vacuum, np.float64)
-    air = vacuum
-    for _ in range(5):  # each step gains a factor 1e4 and more
-        air = air * vacuum / vacuum_of(air)
-    return air
+    squared = (1e4 / vacuum) ** 2
+    index = 1 + 6.4328e-5 + 2.94981e-2 / (146 - squared) + 2.5540e-4 / (41 - squared)
+    return np.asarray(vacuum / index)
+
+
+def vacuum_of(air: ArrayLike) -> FloatArray:
+    """Return vacuum wavelengths of wavelengths in air, Angstrom: the inverse of `air_of`."""
+    air = np.asarray(air, np.float64)
+    vacuum = air
+    for _ in range(5):  # each step gains a factor of more than 1e4
+        vacuum = vacuum * air / air_of(vacuum)
+    return vacuum
 
 
 def rest_wavelength_of(frequency: float) -> float:

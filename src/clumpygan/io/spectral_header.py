@@ -4,11 +4,12 @@ import warnings
 from typing import Any
 
 import numpy as np
-from astropy import units
 from astropy.io.fits import Header
+from astropy.units import UnitBase
 
 from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError, InputWarning
+from clumpygan.io.cube_units import parse_unit
 from clumpygan.io.spectral_axis import (
     UNITS,
     Definition,
@@ -36,23 +37,6 @@ _FRAMES = {"LSR": "LSRK", "HEL": "BARYCENT", "GEO": "GEOCENTR", "OBS": "TOPOCENT
 _STEPS_IN_FREQUENCY = ("VOPT-F2W", "VELO-F2V")
 _NONLINEAR = ("LOG", "TAB", "GRI", "GRA")
 _SI = {"frequency": "Hz", "velocity": "m/s"}
-_SPELLINGS = {
-    "a": "Angstrom",
-    "ang": "Angstrom",
-    "angstroms": "Angstrom",
-    "angstrom": "Angstrom",
-    "micron": "um",
-    "microns": "um",
-    "nanometer": "nm",
-    "hz": "Hz",
-    "khz": "kHz",
-    "mhz": "MHz",
-    "ghz": "GHz",
-    "m/s": "m/s",
-    "km/s": "km/s",
-    "m.s-1": "m/s",
-    "km.s-1": "km/s",
-}
 _AIPS_RADIO = 256
 _SOURCE = "SOURCE"
 _CROSS_TERM = 1e-6
@@ -62,7 +46,7 @@ def is_spectral(header: Header, number: int) -> bool:
     """Whether the header says that FITS axis `number`, counted from 1, is a spectral one."""
     if _type(header, number)[:4] in _KINDS:
         return True
-    unit = _parse_unit(str(header.get(f"CUNIT{number}", "")))
+    unit = parse_unit(str(header.get(f"CUNIT{number}", "")))
     return unit is not None and _kind_of(unit) is not None
 
 
@@ -195,7 +179,7 @@ def _unit_and_kind(
             f"{name}: no CUNIT{number}, so the unit of the spectral axis isn't known; give it as "
             "spectral_unit, e.g. Angstrom, um, Hz or km/s"
         )
-    parsed = _parse_unit(text)
+    parsed = parse_unit(text)
     kind = None if parsed is None else _kind_of(parsed)
     if kind is None or kind != (of_type or kind):
         raise InputError(
@@ -205,16 +189,7 @@ def _unit_and_kind(
     return float(parsed.to(UNITS[kind])), kind
 
 
-def _parse_unit(text: str) -> units.UnitBase | None:
-    """Return the unit in whatever spelling, None if it isn't one."""
-    squeezed = text.strip().casefold().replace(" ", "" if "/" in text else ".")
-    try:
-        return units.Unit(_SPELLINGS.get(squeezed, text.strip()))
-    except (ValueError, TypeError):
-        return None
-
-
-def _kind_of(unit: units.UnitBase) -> Kind | None:
+def _kind_of(unit: UnitBase) -> Kind | None:
     return next((kind for kind, own in UNITS.items() if unit.is_equivalent(own)), None)
 
 
