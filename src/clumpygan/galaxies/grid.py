@@ -75,7 +75,7 @@ class CubeGrid:
         object.__setattr__(self, "edges", edges)
         if edges.shape[1] != self.shape[0] + 1:
             raise InputError(
-                f"{edges.shape[1]} edges of channels for {self.shape[0]} channels: expected one more"
+                f"{edges.shape[1]} edges of {self.shape[0]} channels: expected one more"
             )
         steps = np.diff(edges, axis=1)
         if not np.isfinite(edges).all() or not ((steps > 0).all() or (steps < 0).all()):
@@ -122,7 +122,9 @@ class CubeGrid:
             raise InputError(
                 f"channel_width is {channel_width} km/s; expected a number other than 0"
             )
-        edges = centre + channel_width * (np.arange(shape[0] + 1) - shape[0] / 2)
+        edges: FloatArray = np.asarray(
+            centre + channel_width * (np.arange(shape[0] + 1) - shape[0] / 2), dtype=np.float64
+        )
         return cls(shape, pixel_scale, edges[None], line_spread=(line_spread,), **responses)
 
     @classmethod

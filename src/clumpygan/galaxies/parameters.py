@@ -269,7 +269,7 @@ def _draw(row: Parameter, generator: np.random.Generator, count: int) -> NDArray
         return np.exp(generator.uniform(np.log(prior.low), np.log(prior.high), count))
     if prior.kind == "isotropic":
         ends = np.cos(np.radians([prior.high, prior.low]))
-        return np.degrees(np.arccos(generator.uniform(*ends, count)))
+        return np.degrees(np.arccos(generator.uniform(ends[0], ends[1], count)))
     values = generator.normal(prior.low, prior.high, count)
     while (outside := (values < row.minimum) | (values > row.maximum)).any():
         values[outside] = generator.normal(prior.low, prior.high, int(outside.sum()))

@@ -1,0 +1,156 @@
+"""Light in the plane of the disk and along the line of sight, for the compiled renderer."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from clumpygan.galaxies.parameters import DiskModel
+from clumpygan.galaxies.rotation import sersic_b
+
+_MODEL = DiskModel()
+_RADIUS = _MODEL.index("half_light_radius")
+_SERSIC = _MODEL.index("sersic_index")
+_RING_WIDTH = _MODEL.index("ring_width")
+_BULGE = _MODEL.index("bulge_fraction")
+_BULGE_RADIUS = _MODEL.index("bulge_radius")
+_BULGE_INDEX = _MODEL.index("bulge_index")
+_ARM_AMPLITUDE = _MODEL.index("arm_amplitude")
+_ARM_PITCH = _MODEL.index("arm_pitch")
+_ARM_PHASE = _MODEL.index("arm_phase")
+_LOPSIDEDNESS = _MODEL.index("lopsidedness")
+_LOPSIDEDNESS_PHASE = _MODEL.index("lopsidedness_phase")
+
+ARM_CORE = 0.3
+"""Radius in half-light radii inside which arms fade."""
+
+_STEPS, _END = 512, 8.0
+
+
+def _normal_distribution() -> NDArray[np.float64]:
+    """Tabulate the cumulative normal distribution from -8 to 8, with an entry to spare."""
+    x = np.arange(int(2 * _END * _STEPS) + 2) / _STEPS - _END
+    return np.array([0.5 * math.erfc(-value / math.sqrt(2.0)) for value in x])
+
+
+NORMAL_DISTRIBUTION = _normal_distribution()
+"""Linear interpolation in it is good to 1.2e-7, the precision of the cubes."""
+
+
+@njit(cache=True, nogil=True)
+def sersic(radius, index, half_light_radius):  # type: ignore[no-untyped-def]
+    """Return the surface brightness of a Sersic profile of unit flux.
+
+    `b^(2n) / (2 pi n Gamma(2n) R_h^2) exp(-b (R / R_h)^(1 / n))` (Graham & Driver 2005, eq. 1, 4).
+    """
+    b = sersic_b(index)
+    norm = math.exp(2.0 * index * math.log(b) - math.lgamma(2.0 * index + 1.0)) / math.pi
+    ratio = radius / half_light_radius
+    return norm / half_light_radius**2 * math.exp(-b * ratio ** (1.0 / index))
+
+
+@njit(cache=True, nogil=True)
+def annulus(radius, centre, width):  # type: ignore[no-untyped-def]
+    """Return the surface brightness of a Gaussian annulus of unit flux."""
+    ratio = centre / width
+    norm = math.exp(-0.5 * ratio * ratio)
+    norm += ratio * math.sqrt(0.5 * math.pi) * (1.0 + math.erf(ratio / math.sqrt(2.0)))
+    inside = (radius - centre) / width
+    return math.exp(-0.5 * inside * inside) / (2.0 * math.pi * width * width * norm)
+
+
+@njit(cache=True, nogil=True)
+def surface_brightness(radius, p, ring):  # type: ignore[no-untyped-def]
+    """Return the surface brightness of disk and bulge, which have unit flux together."""
+    if ring:
+        disk = annulus(radius, p[_RADIUS], p[_RING_WIDTH])
+    else:
+        disk = sersic(radius, p[_SERSIC], p[_RADIUS])
+    bulge = 0.0
+    if p[_BULGE] > 0.0:
+        bulge = p[_BULGE] * sersic(radius, p[_BULGE_INDEX], p[_BULGE_RADIUS])
+    return (1.0 - p[_BULGE]) * disk, bulge
+
+
+@njit(cache=True, nogil=True)
+def modulation(radius, azimuth, p, arms):  # type: ignore[no-untyped-def]
+    """Return the factor by which arms and lopsidedness change the disk; 1 on average."""
+    factor = 1.0
+    ratio = radius / p[_RADIUS]
+    if arms > 0 and p[_ARM_AMPLITUDE] > 0.0:
+        fade = ratio * ratio / (ratio * ratio + ARM_CORE * ARM_CORE)
+        crest = math.radians(p[_ARM_PHASE]) - math.log(ratio) / math.tan(
+            math.radians(p[_ARM_PITCH])
+        )
+        factor += p[_ARM_AMPLITUDE] * fade * math.cos(arms * (azimuth - crest))
+    if p[_LOPSIDEDNESS] > 0.0:
+        rise = ratio * ratio / (ratio * ratio + 1.0)
+        side = math.cos(azimuth - math.radians(p[_LOPSIDEDNESS_PHASE]))
+        factor *= 1.0 + p[_LOPSIDEDNESS] * rise * side
+    return factor
+
+
+@njit(cache=True, nogil=True)
+def _cumulative(x):  # type: ignore[no-untyped-def]
+    if x <= -_END:
+        return 0.0
+    if x >= _END:
+        return 1.0
+    place = (x + _END) * _STEPS
+    low = int(place)
+    value = NORMAL_DISTRIBUTION[low]
+    return value + (place - low) * (NORMAL_DISTRIBUTION[low + 1] - value)
+
+
+@njit(cache=True, nogil=True)
+def line_profile(velocity, dispersion, edges, line_fluxes, spreads, integrate, reach, out):  # type: ignore[no-untyped-def]
+    """Write the shares of the channels in the light of one point.
+
+    Parameters
+    ----------
+    velocity, dispersion : float
+        km/s.
+    edges : ndarray of shape (lines, C + 1)
+        Rising, km/s.
+    line_fluxes, spreads : ndarray of shape (lines,)
+        Shares of the lines, and standard deviations of the LSF in km/s.
+    integrate : bool
+        Over the channels; else the value at their centre times their width.
+    reach : float
+        Standard deviations after which a line ends.
+    out : ndarray of shape (C,)
+        Valid between the returned bounds, 0 outside them where it was 0 before.
+
+    Returns
+    -------
+    low, high : int
+    """
+    lines, channels = edges.shape[0], edges.shape[1] - 1
+    low, high = channels, 0
+    for line in range(lines):
+        sigma = math.sqrt(dispersion * dispersion + spreads[line] * spreads[line])
+        first = np.searchsorted(edges[line], velocity - reach * sigma, side="right") - 1
+        last = np.searchsorted(edges[line], velocity + reach * sigma, side="left")
+        low, high = min(low, max(first, 0)), max(high, min(last, channels))
+    if low >= high:
+        return 0, 0
+    for c in range(low, high):
+        out[c] = 0.0
+    for line in range(lines):
+        sigma = math.sqrt(dispersion * dispersion + spreads[line] * spreads[line])
+        share = line_fluxes[line]
+        first = max(np.searchsorted(edges[line], velocity - reach * sigma, side="right") - 1, 0)
+        last = min(np.searchsorted(edges[line], velocity + reach * sigma, side="left"), channels)
+        if integrate:
+            before = _cumulative((edges[line, first] - velocity) / sigma) if first < last else 0.0
+            for c in range(first, last):
+                after = _cumulative((edges[line, c + 1] - velocity) / sigma)
+                out[c] += share * (after - before)
+                before = after
+        else:
+            for c in range(first, last):
+                width = edges[line, c + 1] - edges[line, c]
+                x = (0.5 * (edges[line, c + 1] + edges[line, c]) - velocity) / sigma
+                out[c] += share * width * math.exp(-0.5 * x * x) / (sigma * 2.5066282746310002)
+    return low, high

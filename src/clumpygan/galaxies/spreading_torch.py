@@ -1,0 +1,221 @@
+"""The spreading of points onto a grid as a differentiable operation on tensors.
+
+On the CPU it is compiled, forwards and backwards; elsewhere it is made of tensor operations.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from clumpygan.galaxies.spreading import (
+    evaluate_kernel,
+    evaluate_slope,
+    first_point,
+    kernel_polynomials,
+    spread,
+)
+
+
+@njit(cache=True, nogil=True)
+def _bounds(profile, smallest):  # type: ignore[no-untyped-def]
+    """Return the range of channels outside which a line profile is negligible."""
+    low, high = 0, profile.size
+    while low < high and abs(profile[low]) < smallest:
+        low += 1
+    while high > low and abs(profile[high - 1]) < smallest:
+        high -= 1
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _forward(y, x, flux, profile, coefficients, smallest, grid):  # type: ignore[no-untyped-def]
+    row = np.empty(coefficients.shape[1], dtype=grid.dtype)
+    column = np.empty(coefficients.shape[1], dtype=grid.dtype)
+    for g in range(profile.shape[0]):
+        low, high = _bounds(profile[g], smallest)
+        for m in range(x.shape[1]):
+            spread(
+                grid, y[g, m], x[g, m], flux[g, m], profile[g], low, high, coefficients, row, column
+            )
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _backward(y, x, flux, profile, coefficients, smallest, grid, y_, x_, flux_, profile_):  # type: ignore[no-untyped-def]
+    """Write the gradients with respect to y, x, flux and profile; `grid` holds the one given."""
+    width = coefficients.shape[1]
+    rows, columns, _ = grid.shape
+    row, column = np.empty(width, dtype=grid.dtype), np.empty(width, dtype=grid.dtype)
+    row_slope, column_slope = np.empty_like(row), np.empty_like(column)
+    for g in range(profile.shape[0]):
+        low, high = _bounds(profile[g], smallest)
+        line, line_ = profile[g], profile_[g]
+        for m in range(x.shape[1]):
+            top, down = first_point(y[g, m], width)
+            left, right = first_point(x[g, m], width)
+            if top < 0 or left < 0 or top + width > rows or left + width > columns:
+                continue
+            evaluate_kernel(coefficients, down, 1.0, row)
+            evaluate_kernel(coefficients, right, 1.0, column)
+            evaluate_slope(coefficients, down, row_slope)
+            evaluate_slope(coefficients, right, column_slope)
+            for_y, for_x, for_flux = 0.0, 0.0, 0.0
+            for a in range(width):
+                for b in range(width):
+                    weight = row[a] * column[b]
+                    source = grid[top + a, left + b]
+                    seen = grid.dtype.type(0.0)
+                    share = weight * flux[g, m]
+                    for c in range(low, high):
+                        seen += source[c] * line[c]
+                        line_[c] += share * source[c]
+                    for_flux += weight * seen
+                    for_y += row_slope[a] * column[b] * seen
+                    for_x += row[a] * column_slope[b] * seen
+            flux_[g, m] = for_flux
+            y_[g, m] = for_y * flux[g, m]
+            x_[g, m] = for_x * flux[g, m]
+
+
+def _in_threads(task, count: int) -> None:  # type: ignore[no-untyped-def]
+    """Run a compiled task, which releases the interpreter, for each galaxy of a batch."""
+    threads = min(torch.get_num_threads(), count)
+    if threads == 1:
+        for i in range(count):
+            task(i)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(task, range(count)))
+
+
+def _smallest(profile: Tensor) -> float:
+    return 0.01 * torch.finfo(profile.dtype).eps
+
+
+@torch.library.custom_op("clumpygan::spread", mutates_args=(), device_types="cpu")
+def _spread_compiled(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, rows: int, columns: int, width: int
+) -> Tensor:
+    grid = profile.new_zeros(len(profile), rows, columns, profile.shape[-1])
+    arrays = [t.detach().contiguous().numpy() for t in (y, x, flux, profile)]
+    coefficients, out = kernel_polynomials(width), grid.numpy()
+
+    def task(i: int) -> None:
+        _forward(*(array[i] for array in arrays), coefficients, _smallest(profile), out[i])
+
+    _in_threads(task, len(profile))
+    return grid
+
+
+@_spread_compiled.register_fake
+def _(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, rows: int, columns: int, width: int
+) -> Tensor:
+    return profile.new_empty(len(profile), rows, columns, profile.shape[-1])
+
+
+@torch.library.custom_op("clumpygan::spread_backward", mutates_args=(), device_types="cpu")
+def _spread_backward(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, gradient: Tensor, width: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    gradients = tuple(torch.zeros_like(t) for t in (y, x, flux, profile))
+    arrays = [t.detach().contiguous().numpy() for t in (y, x, flux, profile)]
+    given = gradient.detach().contiguous().numpy()
+    outs = [t.numpy() for t in gradients]
+    coefficients = kernel_polynomials(width)
+
+    def task(i: int) -> None:
+        _backward(
+            *(array[i] for array in arrays),
+            coefficients,
+            _smallest(profile),
+            given[i],
+            *(out[i] for out in outs),
+        )
+
+    _in_threads(task, len(profile))
+    return gradients  # type: ignore[return-value]
+
+
+@_spread_backward.register_fake
+def _(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, gradient: Tensor, width: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return tuple(torch.empty_like(t) for t in (y, x, flux, profile))  # type: ignore[return-value]
+
+
+def _remember(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    y, x, flux, profile, _, _, width = inputs
+    ctx.save_for_backward(y, x, flux, profile)
+    ctx.width = width
+
+
+def _differentiate(ctx, gradient):  # type: ignore[no-untyped-def]
+    gradients = _spread_backward(*ctx.saved_tensors, gradient.contiguous(), ctx.width)
+    return (*gradients, None, None, None)
+
+
+_spread_compiled.register_autograd(_differentiate, setup_context=_remember)
+
+
+def _spread_portable(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, rows: int, columns: int, width: int
+) -> Tensor:
+    """Spread by tensor operations, one for each of the w x w neighbours of a point."""
+    coefficients = torch.as_tensor(kernel_polynomials(width), dtype=y.dtype, device=y.device)
+    first_y, kernel_y = _taps(y, coefficients)
+    first_x, kernel_x = _taps(x, coefficients)
+    inside = (first_y >= 0) & (first_x >= 0)
+    inside &= (first_y + width <= rows) & (first_x + width <= columns)
+    weight = torch.where(inside, flux, torch.zeros_like(flux))
+    batch, _, channels = profile.shape
+    offset = torch.arange(batch, device=y.device)[:, None, None] * (rows * columns)
+    start = torch.where(inside, first_y * columns + first_x, torch.zeros_like(first_y)) + offset
+    grid = profile.new_zeros(batch * rows * columns, channels)
+    for a in range(width):
+        for b in range(width):
+            share = weight * kernel_y[..., a] * kernel_x[..., b]
+            values = share[..., None] * profile[:, :, None, :]
+            place = (start + (a * columns + b)).reshape(-1)
+            grid = grid.index_add(0, place, values.reshape(-1, channels))
+    return grid.reshape(batch, rows, columns, channels)
+
+
+def _taps(coordinate: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first grid point and the values of the kernel on the following ones."""
+    width = coefficients.shape[1]
+    first = torch.ceil(coordinate.detach() - 0.5 * width)
+    fraction = (2.0 * (coordinate - first) - width + 1.0)[..., None]
+    value = coefficients[-1].expand(*fraction.shape[:-1], width)
+    for power in range(len(coefficients) - 2, -1, -1):
+        value = value * fraction + coefficients[power]
+    return first.long(), value
+
+
+def spread_points(
+    y: Tensor, x: Tensor, flux: Tensor, profile: Tensor, shape: tuple[int, int], width: int
+) -> Tensor:
+    """Spread groups of points, each group with one line profile, onto grids.
+
+    Parameters
+    ----------
+    y, x : Tensor (B, G, M)
+        In grid points; points too near to the edge are left out.
+    flux : Tensor (B, G, M)
+    profile : Tensor (B, G, C)
+        Shares of the channels.
+    shape : tuple of int
+        (Y, X) of the grid.
+    width : int
+        Of the kernel, one of `clumpygan.galaxies.spreading.WIDTHS`.
+
+    Returns
+    -------
+    Tensor (B, Y, X, C)
+        Differentiable in the first four arguments, once.
+    """
+    function = _spread_compiled if y.device.type == "cpu" else _spread_portable
+    result: Tensor = function(y, x, flux, profile, *shape, width)
+    return result
