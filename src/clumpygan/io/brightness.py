@@ -56,10 +56,13 @@ def _factors(cube: Cube, unit: UnitBase, wanted: UnitBase, name: str) -> np.ndar
         for power, of_channel in ((1, unit * units.Angstrom), (-1, unit / units.Angstrom)):
             if of_channel.is_equivalent(wanted):
                 return one * cube.axis.step**power * of_channel.to(wanted)
-    ends = [_intensity(cube, end, name) for end in (unit, wanted)]
-    if ends[0] is None or ends[1] is None:
-        raise InputError(f"{name}: its unit is {unit}, which can't become {wanted}")
-    return one * ends[0] / ends[1]
+    intensities = []
+    for end in (wanted, unit):
+        intensity = _intensity(cube, end, name)
+        if intensity is None:
+            raise InputError(f"{name}: its unit is {unit}, which can't become {wanted}")
+        intensities.append(intensity)
+    return one * intensities[1] / intensities[0]
 
 
 def _intensity(cube: Cube, unit: UnitBase, name: str) -> np.ndarray | float | None:

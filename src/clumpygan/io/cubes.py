@@ -1,6 +1,7 @@
 """Cubes from FITS files, whichever telescope they come from."""
 
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from astropy.io.fits import Header
 from astropy.units import UnitBase
 from astropy.wcs import WCS
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.io.cube_hdus import Layout, find_cube, find_layout, noise_kind
 from clumpygan.io.cube_header import is_axis_keyword, read_parameters, read_seed, read_sky
 from clumpygan.io.cube_noise import as_variance, find_mask, for_float32
@@ -133,6 +134,7 @@ def read_cube(
     """
     name = str(path)
     with open_fits(path) as hdus:
+        _check_end(hdus, name)
         found = find_cube(hdus, hdu, name)
         header = _inherited(hdus, found.data)
         shape = hdus[found.data].shape
@@ -203,6 +205,20 @@ def subcube(cube: Cube, region: Region) -> Cube:
         axis=_part_of_axis(cube.axis, window, region),
         wcs=None if cube.wcs is None else cube.wcs.slice(window[1:]),
     )
+
+
+def _check_end(hdus: fits.HDUList, name: str) -> None:
+    """Warn of a rest that is no HDU: where a download broke off, the variance may be missing."""
+    place = hdus[-1].fileinfo()
+    place["file"].seek(place["datLoc"] + place["datSpan"])
+    rest = place["file"].read().strip(b"\0 ")
+    if rest:
+        warnings.warn(
+            f"{name}: the end of the file isn't FITS, or only the beginning of an "
+            "extension; if anything is missing, get the file again",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def _inherited(hdus: fits.HDUList, index: int) -> Header:

@@ -1,12 +1,15 @@
 """Opening FITS files: one plane of one image, or one line saying why not."""
 
+import gzip
 import os
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -17,6 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 from clumpygan.errors import InputError
 
 _HSC_BANDS = "grizy"
+_GZIP = b"\x1f\x8b"
 _UNREADABLE = (OSError, EOFError, TypeError, ValueError, zlib.error, VerifyError)
 
 
@@ -47,7 +51,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
             # The stream is opened here because astropy leaves it open when it gives up on a file.
-            with Path(path).open("rb") as stream, fits.open(stream) as hdus:
+            with _stream(Path(path)) as stream, fits.open(stream) as hdus:
                 yield hdus
     except InputError:
         raise
@@ -58,6 +62,16 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
         raise InputError(
             f"{path}: can't be read as FITS, damaged or another format ({_first_line(problem)})"
         ) from problem
+
+
+def _stream(path: Path) -> BinaryIO:
+    """Open a file; a gzipped one is decompressed whole, since astropy takes half of one for all."""
+    stream = path.open("rb")
+    if stream.read(len(_GZIP)) != _GZIP:
+        stream.seek(0)
+        return stream
+    with stream, gzip.open(path) as content:
+        return BytesIO(content.read())
 
 
 def read_plane(

@@ -126,23 +126,25 @@ class Region:
         return (float(x), float(y)), words
 
     def _channels(self, axis: SpectralAxis, name: str) -> slice:
-        if self.channels is None and self.velocities is None:
-            return slice(0, axis.count)
         if self.velocities is not None:
-            unit, (low, high) = "km/s", self.velocities
-            values = axis.velocities(self.rest_wavelength, self.redshift)
+            ends = axis.values_at(self.velocities, self.rest_wavelength, self.redshift)
+            limits, words = (float(ends.min()), float(ends.max())), self._line()
+        elif self.channels is not None:
+            limits, words = self.channels, "the region"
         else:
-            unit, (low, high) = UNITS[axis.kind], self.channels or (0.0, 0.0)
-            values = axis.values
-        kept = np.flatnonzero((values >= low) & (values <= high))
+            return slice(0, axis.count)
+        values, unit = axis.values, UNITS[axis.kind]
+        kept = np.flatnonzero((values >= limits[0]) & (values <= limits[1]))
         if not len(kept):
             raise InputError(
-                f"{name}: {low:g} to {high:g} {unit}{self._line()} is outside the cube, which has "
-                f"{min(values):g} to {max(values):g} {unit}"
+                f"{name}: {words} is at {limits[0]:.8g} to {limits[1]:.8g} {unit}; the cube has "
+                f"channels from {values.min():.8g} to {values.max():.8g} {unit}"
             )
         return slice(int(kept[0]), int(kept[-1]) + 1)
 
     def _line(self) -> str:
-        """Return " of the line 3728.5 A at z = 0.91", as far as it is known."""
-        line = "" if self.rest_wavelength is None else f" of the line {self.rest_wavelength:g} A"
-        return line + ("" if self.redshift is None else f" at z = {self.redshift:g}")
+        """Return "the line of 3728.5 Angstrom at redshift 0.91", as far as they are given."""
+        line = "the line"
+        if self.rest_wavelength is not None:
+            line += f" of {self.rest_wavelength:g} Angstrom"
+        return line if self.redshift is None else f"{line} at redshift {self.redshift:g}"

@@ -143,6 +143,24 @@ class SpectralAxis:
         """Return the velocities at the edges of the channels (v + 1,), as `velocities` does."""
         return self._velocities(self.edges, rest_wavelength, redshift)
 
+    def values_at(
+        self,
+        velocity: ArrayLike,
+        rest_wavelength: float | None = None,
+        redshift: float | None = None,
+    ) -> FloatArray:
+        """Return where on the axis, in its unit, velocities in km/s are: `velocities` inverted.
+
+        `values_at(0.0)` is where the line is. Parameters and errors are those of `velocities`.
+        """
+        stretches = stretch_of(velocity) * (1 + self._redshift(redshift))
+        if self.kind == "velocity":
+            return _in_definition(stretches / (1 + self.origin), self.definition)
+        wavelengths = self._in_vacuum(self._rest(rest_wavelength)) * stretches
+        if self.kind == "frequency":
+            return _ANGSTROM_HERTZ / wavelengths
+        return air_of(wavelengths) if self.medium == "air" else wavelengths
+
     def redshift_of(self, velocity: float) -> float:
         """Return the redshift of a systemic velocity in km/s in the axis' own definition."""
         return float(stretch_of(velocity, self.definition)) * (1 + self.origin) - 1
@@ -168,11 +186,14 @@ class SpectralAxis:
     def _velocities(
         self, values: FloatArray, rest_wavelength: float | None, redshift: float | None
     ) -> FloatArray:
+        stretches = self._stretches(values, rest_wavelength)
+        return _in_definition(stretches / (1 + self._redshift(redshift)), "relativistic")
+
+    def _redshift(self, redshift: float | None) -> float:
         redshift = self.redshift if redshift is None else redshift
         if redshift is None and self.kind == "wavelength":
             raise InputError("a wavelength axis has velocities only at a redshift: give redshift")
-        stretches = self._stretches(values, rest_wavelength) / (1 + (redshift or 0.0))
-        return velocity_of_stretch(stretches)
+        return redshift or 0.0
 
     def _stretches(self, values: FloatArray, rest_wavelength: float | None) -> FloatArray:
         """Return observed over emitted wavelengths, relative to an observer at redshift 0."""
@@ -225,10 +246,13 @@ def stretch_of(velocity: ArrayLike, definition: Definition = "relativistic") -> 
     return np.asarray(np.sqrt((1 + beta) / (1 - beta)))
 
 
-def velocity_of_stretch(stretch: ArrayLike) -> FloatArray:
-    """Return the relativistic velocity in km/s of observed over emitted wavelength."""
-    squared = np.asarray(stretch, np.float64) ** 2
-    return np.asarray(SPEED_OF_LIGHT * (squared - 1) / (squared + 1))
+def _in_definition(stretch: FloatArray, definition: Definition) -> FloatArray:
+    """Return velocities in km/s of observed over emitted wavelength: inverts `stretch_of`."""
+    if definition == "optical":
+        return np.asarray(SPEED_OF_LIGHT * (stretch - 1))
+    if definition == "radio":
+        return np.asarray(SPEED_OF_LIGHT * (1 - 1 / stretch))
+    return np.asarray(SPEED_OF_LIGHT * (stretch**2 - 1) / (stretch**2 + 1))
 
 
 def air_of(vacuum: ArrayLike) -> FloatArray:
