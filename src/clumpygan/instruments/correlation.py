@@ -103,7 +103,7 @@ def estimate_noise(
     """
     data = np.asarray(image, dtype=np.float64)
     bad = ~np.isfinite(data) if mask is None else np.asarray(mask, bool) | ~np.isfinite(data)
-    free = _source_free(data, bad)
+    free = source_free(data, bad)
     if free.sum() < _FEWEST_PIXELS:
         raise InputError(
             f"only {int(free.sum())} pixels are free of sources, expected {_FEWEST_PIXELS} or more "
@@ -112,7 +112,7 @@ def estimate_noise(
     background, sigma = _median_and_sigma(data[free])
     if not sigma > 0:
         raise InputError("the source-free pixels are all equal: give the noise level itself")
-    return NoiseModel(sigma, pixel_scale, _correlation_of(data - background, free))
+    return NoiseModel(sigma, pixel_scale, pair_correlation(data - background, free, (_LAGS, _LAGS)))
 
 
 def _median_and_sigma(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -120,8 +120,19 @@ def _median_and_sigma(values: NDArray[np.float64]) -> tuple[float, float]:
     return median, _MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
 
 
-def _source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Good pixels far from any source: three rounds of clipping the smoothed image."""
+def source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Good pixels far from any source: three rounds of clipping the smoothed image.
+
+    Parameters
+    ----------
+    data, bad : numpy.ndarray
+        Shape (y, x): image, and True where its pixels are bad.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (y, x), True where there is neither a source nor a bad pixel.
+    """
     free = ~bad
     weight = gaussian_filter((~bad).astype(float), 1.5)
     for _ in range(3):
@@ -135,15 +146,33 @@ def _source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[n
     return free
 
 
-def _correlation_of(residual: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Correlation coefficients up to `_LAGS` pixels from the pairs of free pixels."""
-    shape = [n + _LAGS + 1 for n in residual.shape]
+def pair_correlation(
+    residual: NDArray[np.float64], free: NDArray[np.bool_], lags: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Correlation coefficients from all pairs of free pixels, of an image or a cube.
+
+    Parameters
+    ----------
+    residual : numpy.ndarray
+        Noise with mean near 0, any number of dimensions.
+    free : numpy.ndarray
+        Same shape: True where it is noise alone.
+    lags : tuple of int
+        Largest lag along each dimension.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape 2 lag + 1 along each dimension, 1 in the middle.
+    """
+    shape = [n + lag + 1 for n, lag in zip(residual.shape, lags, strict=True)]
     values = np.where(free, residual, 0.0)
+    axes = tuple(range(residual.ndim))
     products, pairs = (
-        np.fft.irfft2(np.abs(np.fft.rfft2(a, shape)) ** 2, shape)
+        np.fft.irfftn(np.abs(np.fft.rfftn(a, shape, axes)) ** 2, shape, axes)
         for a in (values - values.sum() / free.sum() * free, free.astype(float))
     )
-    lag = np.arange(-_LAGS, _LAGS + 1)
-    covariance = products[np.ix_(lag, lag)] / np.maximum(pairs[np.ix_(lag, lag)], 1.0)
-    table: NDArray[np.float64] = covariance / covariance[_LAGS, _LAGS]
+    around = np.ix_(*(np.arange(-lag, lag + 1) for lag in lags))
+    covariance = products[around] / np.maximum(pairs[around], 1.0)
+    table: NDArray[np.float64] = covariance / covariance[tuple(lags)]
     return table

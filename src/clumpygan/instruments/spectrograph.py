@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError
+from clumpygan.instruments.sky_noise import SkyNoise
 from clumpygan.instruments.spread import (
     FWHM_PER_SIGMA,
     GaussianLSF,
@@ -19,7 +20,7 @@ from clumpygan.instruments.spread import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spectrograph:
     """An integral-field spectrograph in one of its modes.
 
@@ -45,6 +46,10 @@ class Spectrograph:
         Whether PSF and LSF contain the response of pixel and channel, as those measured in a cube
         do. Where they don't, a cube integrates over pixels and channels besides: the
         `pixel_response` and `channel_response` of its grid are the opposite of these two.
+    sky : SkyNoise, optional
+        Level of the noise; None where it isn't known.
+    noise_correlation : numpy.ndarray, optional
+        Correlation of neighbouring voxels, as `draw_cube_noise` takes it.
     source : str
         Where the numbers come from.
     """
@@ -60,6 +65,8 @@ class Spectrograph:
     source: str
     psf_includes_pixel: bool = True
     lsf_includes_channel: bool = True
+    sky: SkyNoise | None = None
+    noise_correlation: NDArray[np.float64] | None = None
 
     def transfer(self, wavelength: ArrayLike) -> Transfer:
         """Transfer function of the PSF.
@@ -110,6 +117,35 @@ class Spectrograph:
         """
         waves = self._checked(wavelength)
         return np.asarray(SPEED_OF_LIGHT * self.lsf.width(waves) / FWHM_PER_SIGMA / waves)
+
+    def noise_sigma(self, wavelength: ArrayLike, exposure_time: float) -> NDArray[np.float64]:
+        """Noise per voxel, which rises at the lines of the night sky.
+
+        Parameters
+        ----------
+        wavelength : array_like
+            Shape (v,): centres of the channels, Angstrom.
+        exposure_time : float
+            Seconds in total.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (v,): standard deviation in 1e-20 erg s-1 cm-2 Angstrom-1 (`FLUX_UNIT`); times
+            the channel width for the flux of a voxel.
+
+        Raises
+        ------
+        InputError
+            If a wavelength is outside the range of the instrument, the exposure time isn't
+            positive, or the instrument has no noise model.
+        """
+        if self.sky is None:
+            raise InputError(
+                f"{self.name} has no model of its noise: give the noise per voxel itself"
+            )
+        waves = np.atleast_1d(self._checked(wavelength))
+        return self.sky.level(waves, self.lsf.width(waves), exposure_time)
 
     def with_seeing(self, fwhm: float) -> "Spectrograph":
         """Return the instrument in another seeing.

@@ -1,8 +1,57 @@
 """Spectrograph presets: constants of real integral-field spectrographs, each with its source."""
 
 from clumpygan.errors import InputError
+from clumpygan.instruments.cube_noise import MUSE_CORRELATION
+from clumpygan.instruments.sky_noise import SkyNoise
 from clumpygan.instruments.spectrograph import Spectrograph
-from clumpygan.instruments.spread import GaussianLSF, MoffatPSF
+from clumpygan.instruments.spread import GaussianLSF, GaussianPSF, MoffatPSF
+
+# Throughput of telescope and instrument, from the table for mode WFM-NOAO-N that the exposure time
+# calculator pyetc ships. Sky continuum in Rayleigh/Angstrom: airglow of ESO's sky model (see
+# `OPTICAL_SKY_LINES`) + 0.45 for zodiacal light and scattered starlight at a dark site (Leinert et
+# al. 1998, A&AS 127, 1). Gain: 48.5 m2 of mirror, 0.2" spaxels, 1.25 Angstrom channels, exposures
+# of 1500 s as in the UDF; detector: readout noise 2.8 e-, 3 e-/h of dark current.
+# Sigma: median square root of STAT at 5275-5325 Angstrom in the UDF mosaic (10 h). With no other
+# free number the model follows STAT, in bins of 60 Angstrom, to 7 % (beyond 4875 Angstrom to 3 %);
+# at the sky line [N I] 5200 it is 17 % low. The level that these constants themselves predict for
+# voxels without resampling is 1.4 times sigma: what `MUSE_CORRELATION` says resampling takes away.
+_MUSE_SKY = SkyNoise(
+    sigma=1.14,
+    wavelength=5300.0,
+    exposure_time=36_000.0,
+    throughput=(
+        (4750.0, 0.214),
+        (5000.0, 0.252),
+        (5250.0, 0.271),
+        (5500.0, 0.277),
+        (6000.0, 0.302),
+        (6500.0, 0.328),
+        (7000.0, 0.334),
+        (7250.0, 0.322),
+        (7500.0, 0.301),
+        (8000.0, 0.247),
+        (8500.0, 0.206),
+        (9000.0, 0.162),
+        (9300.0, 0.126),
+    ),
+    continuum=(
+        (4750.0, 0.85),
+        (5000.0, 0.85),
+        (5500.0, 0.97),
+        (5750.0, 1.12),
+        (6000.0, 1.11),
+        (6500.0, 0.99),
+        (7000.0, 1.02),
+        (7500.0, 1.14),
+        (8000.0, 1.31),
+        (8250.0, 1.63),
+        (8500.0, 1.94),
+        (9000.0, 2.23),
+        (9350.0, 2.38),
+    ),
+    gain=68.0,
+    detector_variance=9.1,
+)
 
 MUSE_WFM = Spectrograph(
     name="muse_wfm",
@@ -13,12 +62,79 @@ MUSE_WFM = Spectrograph(
     medium="air",
     psf=MoffatPSF(fwhm=0.637, beta=2.8, reference=7000.0, slope=-3.04e-5),
     lsf=GaussianLSF((6.040, -9.187e-4, 5.866e-8)),
+    sky=_MUSE_SKY,
+    noise_correlation=MUSE_CORRELATION,
     source="PSF: mean of the nine fields in the header of the UDF mosaic (FSF01FWA to FSF09FWB); "
     "LSF: Bacon et al. 2017 (A&A 608, A1), equation 8",
 )
-"""MUSE as in the UDF mosaic. PSF and LSF were measured in cubes: they hold pixel and channel."""
+"""MUSE as in the UDF mosaic, in a seeing of 0.64" at 7000 Angstrom.
 
-SPECTROGRAPHS: dict[str, Spectrograph] = {preset.name: preset for preset in (MUSE_WFM,)}
+The PSF was fitted as what turns an HST image, filtered to the band of 0.2" samples, into the MUSE
+image, and the LSF to sky lines in a cube: both hold the response of pixel and channel.
+"""
+
+
+# Bands, resolving powers and spaxels of KMOS and SINFONI are nominal ones (resolving powers: ESO's
+# overview pages; limits of the bands and vacuum wavelengths: user manuals, not compared with a
+# header). Their noise, dominated by OH lines of the near infrared, isn't modelled.
+def _near_infrared(
+    name: str,
+    description: str,
+    pixel_scale: float,
+    wavelength_range: tuple[float, float],
+    resolving_power: float,
+    source: str,
+) -> Spectrograph:
+    """Spectrograph with 2048 channels and a grating: one line width in Angstrom over the band."""
+    low, high = wavelength_range
+    return Spectrograph(
+        name=name,
+        description=description,
+        pixel_scale=pixel_scale,
+        channel_width=(high - low) / 2048,
+        wavelength_range=wavelength_range,
+        medium="vacuum",
+        psf=GaussianPSF(fwhm=0.6, reference=(low + high) / 2),
+        lsf=GaussianLSF(((low + high) / 2 / resolving_power,)),
+        source=source,
+    )
+
+
+def _kmos(band: str, low: float, high: float, resolving_power: float) -> Spectrograph:
+    return _near_infrared(
+        f"kmos_{band.lower()}",
+        f"VLT KMOS, band {band}",
+        0.2,
+        (low, high),
+        resolving_power,
+        "Sharples et al. 2013 (The Messenger 151, 21), KMOS User Manual: bands, resolving power, "
+        'spaxels; PSF: typical effective seeing of 0.6" (Wisnioski et al. 2015, ApJ 799, 209)',
+    )
+
+
+def _sinfoni(band: str, low: float, high: float, resolving_power: float) -> Spectrograph:
+    return _near_infrared(
+        f"sinfoni_{band.lower()}",
+        f'VLT SINFONI, grating {band}, seeing-limited, 0.25" slices resampled to 0.125"',
+        0.125,
+        (low, high),
+        resolving_power,
+        "ESO's SINFONI overview and User Manual: gratings, resolving power, spaxels; PSF: typical "
+        'effective seeing of 0.6" (Foerster Schreiber et al. 2009, ApJ 706, 1364)',
+    )
+
+
+KMOS_YJ = _kmos("YJ", 10_250.0, 13_440.0, 3600)
+KMOS_H = _kmos("H", 14_560.0, 18_460.0, 4000)
+KMOS_K = _kmos("K", 19_340.0, 24_600.0, 4200)
+SINFONI_J = _sinfoni("J", 11_000.0, 14_000.0, 2000)
+SINFONI_H = _sinfoni("H", 14_500.0, 18_500.0, 3000)
+SINFONI_K = _sinfoni("K", 19_500.0, 24_500.0, 4000)
+
+SPECTROGRAPHS: dict[str, Spectrograph] = {
+    preset.name: preset
+    for preset in (MUSE_WFM, KMOS_YJ, KMOS_H, KMOS_K, SINFONI_J, SINFONI_H, SINFONI_K)
+}
 """All presets by name."""
 
 
