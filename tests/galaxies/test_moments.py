@@ -7,7 +7,9 @@ import pytest
 from scipy.special import ndtr
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.measured_cube import MeasuredCube
 from clumpygan.galaxies.moments import moments
+from clumpygan.galaxies.signal_mask import signal_mask
 
 VELOCITIES = np.linspace(-600.0, 600.0, 41)
 EVERYWHERE = np.ones((30, 30), dtype=bool)
@@ -132,6 +134,27 @@ def test_noise_that_is_correlated_beyond_its_variance_gives_nothing() -> None:
     noise = noise + np.roll(noise, 1, axis=1) + np.roll(noise, 1, axis=2)
     maps = moments(noise / np.sqrt(3), VELOCITIES, variance=1.0)
     assert not maps.mask.any()
+
+
+def test_cosmic_rays_give_nothing_unless_voxels_are_chosen_by_hand() -> None:
+    cube = np.random.default_rng(10).normal(size=(41, 20, 20))
+    cube[20, 5, 5:7] += 100.0
+    assert not moments(cube, VELOCITIES, variance=1.0).mask.any()
+    chosen = np.zeros(cube.shape, dtype=bool)
+    chosen[20, 5, 5:7] = True
+    by_hand = moments(cube, VELOCITIES, variance=1.0, voxels=chosen)
+    assert np.argwhere(by_hand.mask).tolist() == [[5, 5], [5, 6]]
+
+
+def test_signal_of_a_single_channel_is_dropped() -> None:
+    cube = np.random.default_rng(11).normal(size=(41, 30, 30))
+    cube += 10.0 * line(VELOCITIES, 1.0, 0.0, 30.0)
+    mask = signal_mask(MeasuredCube.of(cube, VELOCITIES, 1.0))
+    assert mask.any()
+    joined = np.zeros_like(mask)
+    joined[1:] |= mask[:-1]
+    joined[:-1] |= mask[1:]
+    assert not (mask & ~joined).any()
 
 
 def test_the_mask_finds_the_line_where_it_is() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.line_fitting import fit_lines
@@ -15,6 +16,9 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 METHODS = ("moments", "gaussian")
+
+SMALLEST_ISLAND = 5
+"""Adjoining spaxels with signal, below which they count as noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +100,8 @@ def moments(
     window : (float, float), optional
         Velocities in km/s between which channels are used; all by default.
     voxels : array_like of bool, (v, y, x) or (y, x), optional
-        Where the line is, instead of `signal_mask`: the voxels to be summed by "moments"; the
-        spaxels with any of them are fitted by "gaussian".
+        Where the line is, instead of `signal_mask`: other voxels count as if they weren't there,
+        and small groups of spaxels (below `SMALLEST_ISLAND`) are kept.
     lines : sequence of (float, float)
         Offset in km/s from the first, and relative flux, of the lines in the cube: for the [OII]
         doublet ((0, 1), (224, 1.4)). More than one only with "gaussian".
@@ -131,7 +135,10 @@ def moments(
         maps = _fitted(inside, chosen, lines, channel_response)
     else:
         maps = _summed(inside, chosen, channel_response)
-    return _trusted(maps, variance is not None, signal_to_noise, line_spread)
+    trusted = _trusted(maps, variance is not None, signal_to_noise)
+    if voxels is None and variance is not None:
+        trusted = _without_islands(trusted)
+    return _moments(maps, trusted, line_spread)
 
 
 def _checked_lines(
@@ -208,12 +215,25 @@ def _fitted(
     return _Maps(maps[0], maps[1])
 
 
-def _trusted(maps: _Maps, noisy: bool, signal_to_noise: float, line_spread: float) -> Moments:
-    """Take off the line spread function and blank what can't be trusted."""
-    flux, velocity, width = maps.values
+def _trusted(maps: _Maps, noisy: bool, signal_to_noise: float) -> BoolArray:
+    """Return the spaxels (y, x) of positive flux, known velocity and sufficient S/N."""
+    flux, velocity, _ = maps.values
     mask = (flux > 0) & np.isfinite(velocity) & ~np.isinf(maps.variances[1])
     if noisy:
         mask &= flux >= signal_to_noise * np.sqrt(np.where(mask, maps.variances[0], 1.0))
+    return np.asarray(mask)
+
+
+def _without_islands(mask: BoolArray) -> BoolArray:
+    """Return the spaxels in groups no smaller than any PSF: others are noise or cosmic rays."""
+    labels, _ = ndimage.label(mask)
+    large = np.bincount(labels.ravel()) >= SMALLEST_ISLAND
+    return np.asarray(mask & large[labels])
+
+
+def _moments(maps: _Maps, mask: BoolArray, line_spread: float) -> Moments:
+    """Take off the line spread function and blank what can't be trusted."""
+    flux, velocity, width = maps.values
     intrinsic = width - line_spread**2
     resolved = mask & (intrinsic >= 0) & ~np.isinf(maps.variances[2])
     dispersion = np.sqrt(np.where(resolved, intrinsic, np.nan))
@@ -221,11 +241,11 @@ def _trusted(maps: _Maps, noisy: bool, signal_to_noise: float, line_spread: floa
     # At a dispersion of exactly 0 linear propagation has no answer.
     slope = np.where(dispersion > 0, 2 * dispersion, np.nan)
     return Moments(
-        np.where(mask, flux, np.nan),
-        np.where(mask, velocity, np.nan),
-        dispersion,
-        errors[0],
-        errors[1],
-        np.where(resolved, errors[2], np.nan) / slope,
-        mask,
+        flux=np.where(mask, flux, np.nan),
+        velocity=np.where(mask, velocity, np.nan),
+        dispersion=dispersion,
+        flux_error=errors[0],
+        velocity_error=errors[1],
+        dispersion_error=np.where(resolved, errors[2], np.nan) / slope,
+        mask=mask,
     )

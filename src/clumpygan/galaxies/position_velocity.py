@@ -97,7 +97,7 @@ def position_velocity(
     step = pixel_scale if step is None else step
     _check_sizes(pixel_scale=pixel_scale, width=width, length=length, step=step)
     cells = 2 * int(np.ceil(length / step / 2 - 0.5 - 1e-6)) + 1
-    bounds: FloatArray = step * (np.arange(cells + 1) - cells / 2)
+    bounds = np.asarray(step * (np.arange(cells + 1) - cells / 2), dtype=np.float64)
     y, x = np.indices((count_y, count_x), dtype=np.float64).reshape(2, -1)
     x = (x - (count_x - 1) / 2) * pixel_scale - centre[0]
     y = (y - (count_y - 1) / 2) * pixel_scale - centre[1]
