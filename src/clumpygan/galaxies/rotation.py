@@ -5,9 +5,10 @@
 - arctan: V_max (2 / pi) arctan(R / R_t); tanh: V_max tanh(R / R_t);
   exponential: V_max (1 - exp(-R / R_t)), R_t being the `turnover_radius`.
 - courteau: V_max (1 + x)^beta / (1 + x^gamma)^(1 / gamma), x = R_t / R, with beta `curve_slope` and
-  gamma `curve_sharpness` (Courteau 1997, equation 3, without offsets).
-- freeman: a thin exponential disk (Freeman 1970, equation 12) of scale length R_d, the half-light
-  radius over 1.678, whatever the light's Sersic index; V_max is its peak, at 2.15 R_d.
+  gamma `curve_sharpness` (the multi-parameter curve of Courteau 1997).
+- freeman: a thin exponential disk, V^2 ~ y^2 [I0(y) K0(y) - I1(y) K1(y)] with y = R / (2 R_d)
+  (Freeman 1970); the scale length R_d is the half-light radius over 1.678, whatever the light's
+  Sersic index; V_max is the peak, at 2.15 R_d.
 - mass_following: V^2 ~ M(<R) / R, the mass following the Sersic profile of the light as if it were
   spherical ("mass" of GalPaK3D); V_max is its largest value.
 - nfw: in quadrature, the Freeman disk and a halo (Navarro, Frenk & White 1997) of scale radius
@@ -16,9 +17,9 @@
   V^2 = V_h^2 [1 - (R_c / R) arctan(R / R_c)].
 - table: linear between the rows of a table, from (0, 0); constant beyond the last.
 
-Asymmetric drift takes 2 sigma^2 R / R_d off V^2 (Burkert et al. 2010, equation 11, for a constant
-dispersion sigma = `velocity_dispersion`). Where that leaves nothing, V is 0; where it leaves less
-than 2 %, V goes to 0 as a cubic whose slope joins on both sides, for fits need its derivative.
+Asymmetric drift takes 2 sigma^2 R / R_d off V^2 (Burkert et al. 2010: an exponential disk of the
+same dispersion everywhere, sigma = `velocity_dispersion`). Where that leaves nothing, V is 0; where
+it leaves less than 2 %, V goes to 0 as a cubic that joins smoothly, for fits need its derivative.
 """
 
 import math
