@@ -35,16 +35,46 @@ def test_a_loaded_network_gives_identical_samples(saved):
     resolver = SuperResolver.from_checkpoint(str(path))
     observed = torch.randn(1, 1, 40, 40, generator=torch.Generator().manual_seed(3))
     recovered = resolver.recover(observed, torch.ones(1), seeing, samples=4, seed=5)
-    noises = resolver._noises(1, (40, 40), 4, 5)
-    with torch.no_grad():
-        transfer = seeing(resolver.operator.frequencies((40, 40)))
-        expected = torch.stack(network(observed, torch.ones(1), transfer, noises))
-    assert torch.equal(recovered.samples, expected)
-    assert torch.equal(recovered.best, expected.mean(0))
+    generator = torch.Generator().manual_seed(5 * 65537)
+    transfer = seeing(resolver.operator.frequencies((40, 40)))
+    expected = []
+    for axes in ([], [-1]):
+        noise = network.draw_noise(1, (40, 40), generator)
+        with torch.no_grad():
+            pair = network(
+                observed.flip(axes), torch.ones(1), transfer, (noise, noise.opposite())
+            )
+        expected += [image.flip(axes) for image in pair]
+    expected = torch.stack(expected)
+    assert torch.allclose(recovered.samples, expected, atol=1e-4)
+    assert torch.equal(recovered.best, recovered.samples.mean(0))
     assert recovered.error.min() > 0
     deviation = (expected - expected.mean(0)).square().mean(0).sqrt()
     assert torch.allclose(recovered.error, deviation, atol=1e-6)
     assert not (path.parent / ".tiny.safetensors.partial").exists()
+
+
+def test_all_orientations_see_the_same_sky_through_the_same_psf():
+    """What is a deconvolution and nothing else doesn't depend on how the image is turned."""
+
+    class Deconvolution(torch.nn.Module):
+        def draw_noise(self, batch, shape, generator):
+            return None
+
+        def forward(self, observed, sigma, transfer, noises):
+            ratio = torch.full(transfer.shape, 1e-2)
+            return tuple(resolver.operator.wiener(observed, transfer, ratio) for _ in noises)
+
+    resolver = SuperResolver(Deconvolution(), {"network": {"name": "deconvolution"}})
+    observed = torch.randn(1, 1, 25, 40, generator=torch.Generator().manual_seed(0))
+
+    def lopsided(frequencies):
+        ky, kx = frequencies
+        return torch.exp(-((0.9 * ky) ** 2) - (0.6 * kx - 0.2 * ky) ** 2 + 0.7j * (ky + 2 * kx))
+
+    samples = resolver.recover(observed, torch.ones(1), lopsided, samples=16).samples
+    assert len(samples) == 16
+    assert (samples - samples[0]).abs().max() < 1e-4 * samples.abs().max()
 
 
 def test_recovery_depends_on_the_seed_not_on_the_batch(saved):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,55 @@ MISFIT = 1.2
 
 ITERATIONS = 50
 """Richardson-Lucy iterations that do it."""
+
+
+class Orientation(NamedTuple):
+    """One of the eight ways to turn and mirror an image: flips, then a transposition."""
+
+    flip_y: bool
+    flip_x: bool
+    transpose: bool
+
+    def of(self, image: Tensor) -> Tensor:
+        """Return images (..., y, x) in this orientation."""
+        flipped = image.flip(
+            [axis for axis, flip in ((-2, self.flip_y), (-1, self.flip_x)) if flip]
+        )
+        return flipped.mT if self.transpose else flipped
+
+    def undo(self, image: Tensor) -> Tensor:
+        """Return images in this orientation as they were."""
+        upright = image.mT if self.transpose else image
+        return upright.flip([axis for axis, flip in ((-2, self.flip_y), (-1, self.flip_x)) if flip])
+
+    def transfer(self, transfer: Tensor, width: int) -> Tensor:
+        """Return the transfer function of a PSF in this orientation.
+
+        Parameters
+        ----------
+        transfer : Tensor (..., Ky, Kx)
+            On the modes of an `rfft2`.
+        width : int
+            Length of the image along x; Kx = width // 2 + 1.
+        """
+        # The other half of the modes, kx < 0, holds the complex conjugates.
+        half = transfer.shape[-1]
+        negative = _opposite(transfer, -2).conj()[..., 1 : width - half + 1].flip(-1)
+        full = torch.cat([transfer, negative], -1)
+        for axis, flip in ((-2, self.flip_y), (-1, self.flip_x)):
+            full = _opposite(full, axis) if flip else full
+        full = full.mT if self.transpose else full
+        return full[..., : full.shape[-1] // 2 + 1]
+
+
+def _opposite(modes: Tensor, axis: int) -> Tensor:
+    """Return the modes at the opposite frequencies along an axis."""
+    return modes.flip(axis).roll(1, axis)
+
+
+ORIENTATIONS = tuple(
+    Orientation(y, x, t) for t in (False, True) for y in (False, True) for x in (False, True)
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +142,9 @@ class SuperResolver:
         """Sample the HST images behind HSC images.
 
         Samples come in antithetic pairs (random input z and -z), whose mean scatters less than
-        that of independent ones. The result depends on the seed, not on the size of the batch.
+        that of independent ones. Each pair is recovered in another of the eight orientations of the
+        image, which averages out what a network, other than the sky, knows of up and down. The
+        result depends on the seed, not on the size of the batch.
         Recoveries that contradict the data (chi^2 above 1.2) end with Richardson-Lucy iterations.
 
         Parameters
@@ -133,9 +184,8 @@ class SuperResolver:
         shape = (filled.shape[-2], filled.shape[-1])
         response = transfer(self.operator.frequencies(shape, self.device))
         response = response.expand(len(observed), *response.shape[-2:])
-        noises = self._noises(len(observed), shape, samples, seed)
         arguments = [t.to(self.device) for t in (filled.float(), sigma.float(), response)]
-        images = torch.stack(self.network(*arguments, noises))
+        images = self._samples(*arguments, samples, seed)
         if self.card.get("network", {}).get("name") == "super_resolution":
             valid = torch.ones_like(arguments[0], dtype=torch.bool)
             if mask is not None:
@@ -170,19 +220,37 @@ class SuperResolver:
             )[ITERATIONS]
         return images
 
-    def _noises(
-        self, batch: int, shape: tuple[int, int], samples: int, seed: int
-    ) -> tuple[SampleNoise | None, ...]:
-        """Draw antithetic pairs, each image of the batch from a generator of its own."""
-        generators = [torch.Generator().manual_seed(seed * 65537 + i) for i in range(batch)]
-        noises: list[SampleNoise | None] = []
-        for _ in range((samples + 1) // 2):
-            drawn = [self.network.draw_noise(1, shape, generator) for generator in generators]
-            if drawn[0] is None:
-                noises += [None, None]
-                continue
-            coarse = torch.cat([noise.coarse for noise in drawn]).to(self.device)
-            fine = torch.cat([noise.fine for noise in drawn]).to(self.device)
-            pair = SampleNoise(coarse, fine)
-            noises += [pair, pair.opposite()]
-        return tuple(noises)
+    def _samples(
+        self, observed: Tensor, sigma: Tensor, transfer: Tensor, samples: int, seed: int
+    ) -> Tensor:
+        """Return samples (S, B, 1, Y, X) of padded images, a pair in each orientation by turns."""
+        # Each image of the batch has a generator of its own.
+        generators = [torch.Generator().manual_seed(seed * 65537 + i) for i in range(len(observed))]
+        pairs: dict[Orientation, list[SampleNoise | None]] = {}
+        for i in range((samples + 1) // 2):
+            orientation = ORIENTATIONS[i % len(ORIENTATIONS)]
+            rows, columns = observed.shape[-2:]
+            shape = (columns, rows) if orientation.transpose else (rows, columns)
+            pairs.setdefault(orientation, []).extend(self._pair(generators, shape))
+        width = self.operator.frequencies(observed.shape[-2:][::-1])[0].shape[0]
+        images = []
+        for orientation, noises in pairs.items():
+            turned = orientation.of(observed).contiguous()
+            response = orientation.transfer(transfer, width).contiguous()
+            images += [
+                orientation.undo(image)
+                for image in self.network(turned, sigma, response, tuple(noises))
+            ]
+        return torch.stack(images)
+
+    def _pair(
+        self, generators: list[torch.Generator], shape: tuple[int, int]
+    ) -> tuple[SampleNoise | None, SampleNoise | None]:
+        """Draw an antithetic pair of random inputs."""
+        drawn = [self.network.draw_noise(1, shape, generator) for generator in generators]
+        if drawn[0] is None:
+            return None, None
+        coarse = torch.cat([noise.coarse for noise in drawn]).to(self.device)
+        fine = torch.cat([noise.fine for noise in drawn]).to(self.device)
+        noise = SampleNoise(coarse, fine)
+        return noise, noise.opposite()
