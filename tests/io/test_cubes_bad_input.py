@@ -1,5 +1,6 @@
 """Files that aren't the cubes they should be: one line each, that names the file."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from astropy.wcs import WCS
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io.cube_writing import write_cube
 from clumpygan.io.cubes import read_cube
+from clumpygan.io.fits import open_fits
 from clumpygan.io.spectral_axis import SpectralAxis
 
 SHAPE = (8, 5, 6)
@@ -73,6 +75,9 @@ def refused(path: Path, message: str, **options: object) -> None:
         ({"CUNIT3": "K"}, "CUNIT3 is 'K'"),
         ({"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"}, "no celestial WCS; give the pixel scale"),
         ({"CDELT2": 3e-4}, "expected square ones"),
+        ({"CRPIX3": "first"}, "CRPIX3 of the header is 'first'; expected a number"),
+        ({"ZSOURCE": True}, "ZSOURCE of the header is True; expected a number"),
+        ({"BMAJ": "wide"}, "BMAJ of the header is 'wide'"),
     ],
 )
 def test_bad_headers(spoil: Spoil, cards: dict[str, object], message: str) -> None:
@@ -105,6 +110,17 @@ def test_truncated_files(path: Path, tmp_path: Path, kept: float, ending: str) -
     short = tmp_path / f"short.fits{ending}"
     short.write_bytes(content[: int(kept * len(content))])
     refused(short, "truncated|can't be read as FITS")
+
+
+def test_half_of_a_gzipped_file_is_no_file(path: Path) -> None:
+    # astropy alone takes the extensions that are whole for all there are.
+    content = gzip.compress(path.read_bytes())
+    path.with_suffix(".fits.gz").write_bytes(content[: int(0.9 * len(content))])
+    with (
+        pytest.raises(InputError, match="can't be read as FITS"),
+        open_fits(path.with_suffix(".fits.gz")) as hdus,
+    ):
+        len(hdus)
 
 
 def test_a_download_that_broke_off_before_the_variance(path: Path) -> None:

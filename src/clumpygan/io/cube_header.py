@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from astropy.io.fits import Card, Header
+from astropy.io.fits.card import Undefined
 from astropy.io.fits.verify import VerifyError
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
@@ -24,6 +25,26 @@ _FRAME_KEYWORDS = ("LONPOLE", "LATPOLE", "RADESYS", "RADECSYS", "EQUINOX")
 def is_axis_keyword(keyword: str) -> bool:
     """Whether a keyword describes the world coordinates of one axis."""
     return _AXIS_KEYWORD.fullmatch(keyword) is not None
+
+
+def read_number(header: Header, keyword: str, name: str) -> float | None:
+    """Return the number of a card, None if it isn't there or empty.
+
+    Raises
+    ------
+    InputError
+        If it is something else, or not finite.
+    """
+    value = header.get(keyword)
+    if value is None or isinstance(value, Undefined) or str(value).strip() == "":
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{name}: {keyword} of the header is {value!r}; expected a number")
+    return number
 
 
 def read_sky(header: Header, x: int, y: int) -> WCS | None:

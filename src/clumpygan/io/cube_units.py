@@ -10,6 +10,7 @@ from astropy.io.fits import Header
 from astropy.units import Unit, UnitBase
 
 from clumpygan.errors import InputError
+from clumpygan.io.cube_header import read_number
 
 _SPELLINGS = {
     one.casefold(): one
@@ -58,13 +59,12 @@ class Beam:
         return float(_GAUSSIAN_AREA * self.major * self.minor)
 
 
-def read_beam(header: Header) -> Beam | None:
+def read_beam(header: Header, name: str) -> Beam | None:
     """Return the beam that BMAJ, BMIN and BPA describe, or None."""
-    widths = [header.get(keyword) for keyword in ("BMAJ", "BMIN")]
-    if not all(isinstance(width, int | float) and width > 0 for width in widths):
+    major, minor, angle = (read_number(header, key, name) for key in ("BMAJ", "BMIN", "BPA"))
+    if not (major and minor and min(major, minor) > 0):
         return None
-    major, minor = (float(width) * _ARCSEC_PER_DEGREE for width in widths)
-    return Beam(major, minor, float(header.get("BPA", 0.0)))
+    return Beam(major * _ARCSEC_PER_DEGREE, minor * _ARCSEC_PER_DEGREE, angle or 0.0)
 
 
 def beam_cards(beam: Beam) -> dict[str, float]:
@@ -108,7 +108,7 @@ def noise_factor(noise_text: str, unit: UnitBase | None, power: int) -> float:
         return 1.0
     try:
         return float(noise.to(unit**power))
-    except units.UnitConversionError:
+    except (units.UnitConversionError, OverflowError):
         return 1.0
 
 

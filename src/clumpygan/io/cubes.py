@@ -178,7 +178,7 @@ def read_cube(
         variance=variances,
         wcs=None if wcs is None else wcs.slice(window[1:]),
         unit=units,
-        beam=read_beam(header),
+        beam=read_beam(header, name),
         parameters=read_parameters(header),
         seed=read_seed(header),
         header=header,

@@ -3,12 +3,12 @@
 import warnings
 from typing import Any
 
-import numpy as np
 from astropy.io.fits import Header
 from astropy.units import UnitBase
 
 from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError, InputWarning
+from clumpygan.io.cube_header import read_number
 from clumpygan.io.cube_units import parse_unit
 from clumpygan.io.spectral_axis import (
     UNITS,
@@ -97,20 +97,23 @@ def read_axis(
     ctype = _type(header, number)
     scale, kind = _unit_and_kind(header, number, ctype, unit, name)
     value, step = _linear(header, number, ctype, name)
-    value, step, pixel = value * scale, step * scale, float(header.get(f"CRPIX{number}", 0.0))
+    value, step, pixel = value * scale, step * scale, read_number(header, f"CRPIX{number}", name)
     fields: dict[str, Any] = {"frame": _frame(header, ctype)}
     if kind == "wavelength":
         fields["medium"] = medium or _medium(ctype, name, number)
     if kind == "velocity":
-        fields["definition"] = definition or _definition(header, ctype)
-    fields["rest_wavelength"] = rest_wavelength or _rest_wavelength(header, fields.get("medium"))
-    source = header.get("ZSOURCE")
+        fields["definition"] = definition or _definition(header, ctype, name)
+    if rest_wavelength is None:
+        rest_wavelength = _rest_wavelength(header, fields.get("medium"), name)
+    fields["rest_wavelength"] = rest_wavelength
+    source = read_number(header, "ZSOURCE", name)
     fields["redshift"] = source if redshift is None else redshift
     if fields["frame"] == _SOURCE and kind == "velocity":
-        fields["origin"] = float(source or 0.0)
+        fields["origin"] = source or 0.0
     if ctype in _STEPS_IN_FREQUENCY or ctype.startswith("FELO"):
         value, step = _in_frequency(value, step, fields, name)
         kind = "frequency"
+    pixel = pixel or 0.0
     first, last = value + (1 - pixel) * step, value + (count - pixel) * step
     reverse = step > 0 if kind == "frequency" else step < 0
     if reverse:
@@ -208,36 +211,37 @@ def _linear(header: Header, number: int, ctype: str, name: str) -> tuple[float, 
             f"{name}: CTYPE{number} is {ctype!r}, which isn't understood; expected e.g. "
             f"{ctype[:4]} or {ctype[:4]}-LSR"
         )
-    step = _matrix(header, number, number)
-    value = header.get(f"CRVAL{number}")
-    if not isinstance(step, int | float) or not isinstance(value, int | float):
-        missing = f"CRVAL{number}" if isinstance(step, int | float) else f"CDELT{number}"
+    step = _matrix(header, number, number, name)
+    value = read_number(header, f"CRVAL{number}", name)
+    if step is None or value is None:
+        missing = f"CDELT{number}" if step is None else f"CRVAL{number}"
         raise InputError(
             f"{name}: no {missing}, so where the channels are isn't known; expected a cube with a "
             "spectral axis"
         )
-    if step == 0 or not (np.isfinite(step) and np.isfinite(value)):
-        raise InputError(f"{name}: the step of the spectral axis is {step}; expected one but 0")
+    if step == 0:
+        raise InputError(f"{name}: the step of the spectral axis is 0; expected another number")
     _check_upright(header, number, name)
-    return float(value), float(step)
+    return value, step
 
 
-def _matrix(header: Header, row: int, column: int) -> float | None:
+def _matrix(header: Header, row: int, column: int, name: str) -> float | None:
     """Return how world axis `row` changes along pixel axis `column`, None if nothing says it."""
-    element = header.get(f"CD{row}_{column}")
+    element = read_number(header, f"CD{row}_{column}", name)
     if element is not None:
         return element
-    step = header.get(f"CDELT{row}")
-    if not isinstance(step, int | float):
-        return None
-    return step * header.get(f"PC{row}_{column}", 1.0 if row == column else 0.0)
+    step = read_number(header, f"CDELT{row}", name)
+    turn = read_number(header, f"PC{row}_{column}", name)
+    if turn is None:
+        turn = 1.0 if row == column else 0.0
+    return None if step is None else step * turn
 
 
 def _check_upright(header: Header, number: int, name: str) -> None:
     """Check that wavelength depends on the plane alone, and the sky not on it."""
     axes = range(1, int(header.get("NAXIS", number)) + 1)
     for row in axes:
-        elements = {column: abs(_matrix(header, row, column) or 0.0) for column in axes}
+        elements = {column: abs(_matrix(header, row, column, name) or 0.0) for column in axes}
         limit = _CROSS_TERM * max(elements.values())
         crossed = [
             one for one in axes if elements[one] > limit and (one == number) != (row == number)
@@ -262,12 +266,12 @@ def _medium(ctype: str, name: str, number: int) -> Medium:
     return "air"
 
 
-def _definition(header: Header, ctype: str) -> Definition:
+def _definition(header: Header, ctype: str, name: str) -> Definition:
     stated = _DEFINITIONS.get(ctype[:4])
     if stated is not None:
         return stated
-    reference = header.get("VELREF")
-    if not isinstance(reference, int) or reference <= 0:
+    reference = read_number(header, "VELREF", name) or 0
+    if reference <= 0:
         return "relativistic"
     return "radio" if reference > _AIPS_RADIO else "optical"
 
@@ -277,17 +281,17 @@ def _frame(header: Header, ctype: str) -> str:
     return stated or _FRAMES.get(ctype.rpartition("-")[2], "")
 
 
-def _rest_wavelength(header: Header, medium: str | None) -> float | None:
+def _rest_wavelength(header: Header, medium: str | None, name: str) -> float | None:
     """Return the line's wavelength by RESTFRQ or RESTWAV, in Angstrom, or None."""
-    vacuum = None
-    for keyword in ("RESTFRQ", "RESTFREQ", "RESTWAV"):
-        value = header.get(keyword)
-        if isinstance(value, int | float) and value > 0:
-            vacuum = value * 1e10 if keyword == "RESTWAV" else rest_wavelength_of(value)
-            break
-    if vacuum is None or medium != "air":
-        return vacuum
-    return float(air_of(vacuum))
+    frequency = read_number(header, "RESTFRQ", name) or read_number(header, "RESTFREQ", name)
+    wavelength = read_number(header, "RESTWAV", name)
+    if frequency and frequency > 0:
+        vacuum = rest_wavelength_of(frequency)
+    elif wavelength and wavelength > 0:
+        vacuum = wavelength * 1e10
+    else:
+        return None
+    return float(air_of(vacuum)) if medium == "air" else vacuum
 
 
 def _in_frequency(
