@@ -126,6 +126,8 @@ def test_maps_slit_and_few_channels_may_be_given(tmp_path: Path, written: list[F
         tmp_path / "a.pdf", cube, velocities, 0.2, maps=moments(cube, velocities),
         systemic_velocity=1000.0, slit=Slit(45.0, (0.1, -0.2), 0.5), north_angle=None,
     )  # fmt: skip
+    shown = written[0].axes[1].images[0].get_array()
+    assert abs(shown[15, 13]) < 1
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     assert 'Slit of 0.5" at 45°' in [axis.get_title(loc="left") for axis in written[0].axes]
     assert "N" not in [text.get_text() for text in written[0].axes[1].texts]

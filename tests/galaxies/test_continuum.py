@@ -14,7 +14,7 @@ VELOCITIES = np.linspace(-500.0, 500.0, 41)
 def spectra() -> tuple[np.ndarray, np.ndarray]:
     """Return a line (v, 3, 4), and it on top of a continuum of another slope in every spaxel."""
     rng = np.random.default_rng(1)
-    line = np.exp(-0.5 * (VELOCITIES / 50) ** 2)[:, None, None] * rng.uniform(1, 2, (3, 4))
+    line = np.exp(-0.5 * ((VELOCITIES - 40) / 50) ** 2)[:, None, None] * rng.uniform(1, 2, (3, 4))
     level, slope = rng.uniform(1, 5, (3, 4)), rng.normal(0, 0.003, (3, 4))
     return line, line + level + slope * VELOCITIES[:, None, None]
 

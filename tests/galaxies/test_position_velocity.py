@@ -73,6 +73,7 @@ def test_a_slit_takes_the_shares_of_pixels_that_fine_sampling_finds() -> None:
 def test_errors_are_the_scatter() -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(0, 0.3, (2000, 11, 11))
+    noise[:, 5, 5] = np.nan
     result = position_velocity(
         noise, np.arange(2000), 0.2, position_angle=25.0, width=0.5, length=1.0, variance=0.09
     )
@@ -89,6 +90,9 @@ def test_unknown_voxels_are_filled_by_the_rest_of_their_cell() -> None:
     narrow = position_velocity(cube, [0.0, 1.0], 1.0, position_angle=0.0, width=1.0)
     assert np.flatnonzero(np.isnan(narrow.diagram[0])).tolist() == [10]
     assert np.isnan(narrow.diagram[1]).sum() == 5
+    cube[0, :, 9:12] = np.nan
+    mostly_unknown = position_velocity(cube, [0.0, 1.0], 1.0, position_angle=0.0, width=5.0)
+    assert np.isnan(mostly_unknown.diagram[0]).all()
 
 
 def test_off_the_field_nothing_is_known() -> None:
