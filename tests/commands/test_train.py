@@ -29,6 +29,7 @@ def run(*words, cwd):
         ("total_images=many", "total_images=many"),
         ("total_images=0", "total_images=0"),
         ("data.target=hsc_wide_u", "hsc_wide_u"),
+        ("data=cubes", "data=cubes: no model trains on cubes yet"),
     ],
 )
 def test_bad_override_is_one_line_and_code_2(word, named, tmp_path):

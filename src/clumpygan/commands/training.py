@@ -38,8 +38,10 @@ def build_data(settings: dict[str, Any]) -> PairDataModule:
     Raises
     ------
     InputError
-        If a value is out of range or unknown.
+        If a value is out of range or unknown, or the data are cubes.
     """
+    if "cubes" in settings:
+        raise InputError("data=cubes: no model trains on cubes yet; expected data=pairs or stamps")
     for name in ("train_size", "val_size", "batch_size", "images_per_epoch"):
         _positive(f"data.{name}", settings[name])
     if settings["batch_size"] > settings["images_per_epoch"]:

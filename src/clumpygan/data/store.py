@@ -121,7 +121,7 @@ def open_sample(folder: Path, settings: SampleSettings, workers: int | None = No
     images, table, card = home / "images.npy", home / "table.fits", home / "card.json"
     if not card.exists():
         home.mkdir(parents=True, exist_ok=True)
-        with _only_one(home):
+        with only_one(home):
             if not images.exists():
                 _render(home, settings, workers or os.cpu_count() or 1)
             if not card.exists():
@@ -137,10 +137,27 @@ def open_sample(folder: Path, settings: SampleSettings, workers: int | None = No
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Let one process at a time render a sample, also on several machines with a shared disk."""
+def only_one(home: Path, *, wait: bool = True) -> Iterator[None]:
+    """Let one process at a time write into a folder, also on several machines with a shared disk.
+
+    Parameters
+    ----------
+    home : Path
+    wait : bool
+        Whether to wait for another process.
+
+    Raises
+    ------
+    InputError
+        If another process is writing there, and it isn't waited for.
+    """
     with (home / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise InputError(
+                f"another process is writing into {home}; wait until it ends"
+            ) from None
         yield
 
 

@@ -1,0 +1,350 @@
+"""Sets of rendered cubes on disk: written once, resumed where they stopped, memory-mapped after."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from astropy.table import Column, Table
+from tqdm import tqdm
+
+from clumpygan import __version__
+from clumpygan.data.cube_settings import CubeSettings, frame_for, renderer_for
+from clumpygan.data.store import only_one
+from clumpygan.errors import InputError
+from clumpygan.io import atomic_path
+
+CARD, CUBES, PARAMETERS = "card.yaml", "cubes.npy", "parameters.npy"
+_NOTES, _LOCK = "done.txt", "lock"
+_OWN = {CARD, CUBES, PARAMETERS, _NOTES, _LOCK}
+
+SPLIT = "prepared"
+"""Part of the key with which the galaxies of a set are drawn."""
+
+CHUNK_BYTES, FEWEST_IN_CHUNK = 2**24, 8
+"""Cubes between two notes of the progress: as many as this many bytes hold, but not fewer."""
+
+_FORMAT = 1
+_MOST_LIGHT = 1.01  # of that of the galaxy
+
+
+@dataclass(frozen=True)
+class CubeSet:
+    """A complete set, opened for reading.
+
+    Attributes
+    ----------
+    folder : Path
+    settings : CubeSettings
+        With which it was rendered.
+    count, seed : int
+        Cubes, and the seed of their galaxies.
+    card : dict
+        All of the card.
+    """
+
+    folder: Path
+    settings: CubeSettings
+    count: int
+    seed: int
+    card: dict[str, Any] = field(repr=False, default_factory=dict)
+
+    @cached_property
+    def cubes(self) -> np.ndarray:
+        """Noiseless cubes (n, v, y, x), float32, memory-mapped."""
+        return _mapped(self.folder / CUBES, (self.count, *self.settings.frame.shape), np.float32)
+
+    @cached_property
+    def parameters(self) -> np.ndarray:
+        """Parameter vectors (n, P), float64, memory-mapped; in the order of `model.names`."""
+        shape = (self.count, len(self.settings.model.names))
+        return _mapped(self.folder / PARAMETERS, shape, np.float64)
+
+    def table(self) -> Table:
+        """Return the parameters as a table with units and descriptions."""
+        rows = self.settings.model.table
+        return Table(
+            [
+                Column(values, row.name, description=f"{row.description} [{row.unit}]")
+                for row, values in zip(rows, self.parameters.T, strict=True)
+            ]
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A memory map would be copied into the message to another process.
+        return {k: v for k, v in self.__dict__.items() if k not in ("cubes", "parameters")}
+
+
+def prepare_cubes(
+    folder: str | os.PathLike[str],
+    settings: CubeSettings,
+    count: int,
+    seed: int,
+    *,
+    workers: int = 1,
+    made_by: Mapping[str, str] | None = None,
+) -> CubeSet:
+    """Render a set, or what is missing of it: row i is galaxy i of the seed, whatever happened.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it doesn't exist.
+    settings : CubeSettings
+    count, seed : int
+        Number of cubes; seed of their parameters.
+    workers : int
+        Threads that render.
+    made_by : mapping of str, optional
+        Added to the card.
+
+    Raises
+    ------
+    InputError
+        If the folder holds anything else, such as a set with other settings, if another process is
+        writing into it, or if the settings can't be rendered.
+    """
+    home = Path(folder)
+    _check_home(home)
+    renderer_for(settings, workers)
+    card = {
+        "format": _FORMAT,
+        "clumpygan": __version__,
+        "cubes": count,
+        "seed": seed,
+        "settings": settings.to_dict(),
+        "parameters": {row.name: row.unit for row in settings.model.table},
+        **(made_by or {}),
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    with only_one(home, wait=False):
+        if (home / CARD).exists():
+            _check_same(home, _read_card(home), card)
+        else:
+            _allocate(home, settings, count)
+            _write_card(home, card | {"complete": False})
+        if not _read_card(home)["complete"]:
+            _render(home, settings, count, seed, workers)
+            _write_card(home, _read_card(home) | {"complete": True})
+            (home / _NOTES).unlink()
+    return open_cubes(home)
+
+
+def open_cubes(folder: str | os.PathLike[str]) -> CubeSet:
+    """Open a complete set.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it isn't complete or not as its card says.
+    """
+    home = Path(folder)
+    if not (home / CARD).is_file():
+        raise InputError(
+            f"{home} holds no set of cubes (no {CARD}): make one with prepare.py cubes"
+        )
+    card = _read_card(home)
+    if not card["complete"]:
+        raise InputError(
+            f"{home} isn't complete: run the command that began it again, it goes on from there"
+        )
+    settings = CubeSettings.from_dict(card["settings"])
+    found = CubeSet(home, settings, card["cubes"], card["seed"], card)
+    _ = found.cubes, found.parameters
+    return found
+
+
+def check_cubes(cubes: CubeSet, generator: np.random.Generator, rows: int = 8) -> None:
+    """Check that a set is whole: each cube has its light, and some, rendered again, are the same.
+
+    Parameters
+    ----------
+    cubes : CubeSet
+    generator : numpy.random.Generator
+        Chooses those.
+    rows : int
+        How many are drawn and rendered again.
+
+    Raises
+    ------
+    InputError
+        If a cube isn't finite, is empty, has more light than its galaxy, is there twice, or isn't
+        what its parameters and the seed give.
+    """
+    home, settings = cubes.folder, cubes.settings
+    flux, magnification, continuum = (
+        cubes.parameters[:, settings.model.index(name)]
+        for name in ("flux", "magnification", "continuum")
+    )
+    grid = frame_for(settings).grid
+    integrated = grid.pixel_response and grid.channel_response
+    expected = flux * magnification
+    most = np.where((continuum == 0) & integrated, _MOST_LIGHT * expected, np.inf)
+    for first, last in _chunks(settings, cubes.count):
+        light = cubes.cubes[first:last].sum(axis=(1, 2, 3), dtype=np.float64)
+        dark = (light <= 0) & (expected[first:last] > 0)
+        wrong = ~np.isfinite(light) | dark | (light > most[first:last])
+        if wrong.any():
+            row = first + int(np.argmax(wrong))
+            raise InputError(
+                f"{home}: cube {row} holds {light[row - first]:.4g} of the {expected[row]:.4g} "
+                "flux units of its galaxy: it is damaged (delete the folder and prepare it again), "
+                "or its settings put the galaxy outside the cube"
+            )
+    # Equal rows have equal sums.
+    sums = cubes.parameters @ np.random.default_rng(0).random(cubes.parameters.shape[1])
+    if len(np.unique(sums)) < cubes.count and not _all_fixed(settings):
+        raise InputError(f"{home}: a galaxy is there twice; delete the folder and prepare it again")
+    _check_rows(cubes, generator.choice(cubes.count, min(rows, cubes.count), replace=False))
+
+
+def _check_rows(cubes: CubeSet, chosen: np.ndarray) -> None:
+    drawn = cubes.settings.draw(cubes.seed, SPLIT, chosen.tolist())
+    rendered = renderer_for(cubes.settings)(drawn)
+    tolerance = 0.1 * cubes.settings.accuracy
+    for row, vector, cube in zip(chosen.tolist(), drawn, rendered, strict=True):
+        same = np.allclose(vector, cubes.parameters[row], rtol=1e-12, atol=0)
+        error = float(np.abs(cube - cubes.cubes[row]).max())
+        if not same or not error <= tolerance * float(cube.max()):
+            raise InputError(
+                f"{cubes.folder}: cube {row} isn't what its seed and settings give with clumpygan "
+                f"{__version__} (it was made with {cubes.card['clumpygan']}); delete the folder "
+                "and prepare it again"
+            )
+
+
+def _all_fixed(settings: CubeSettings) -> bool:
+    """Whether nothing that is drawn differs between galaxies."""
+    drawn = settings.draw(0, SPLIT, range(2))
+    return bool(np.array_equal(*drawn))
+
+
+def _check_home(home: Path) -> None:
+    if home.exists() and not home.is_dir():
+        raise InputError(f"{home} is a file; expected the name of a folder")
+    if home.is_dir() and not (home / CARD).exists():
+        foreign = sorted(one.name for one in home.iterdir() if one.name not in _OWN)
+        if foreign:
+            raise InputError(
+                f"{home} holds {foreign[0]} and no set of cubes; expected a new or empty folder"
+            )
+
+
+def _check_same(home: Path, before: dict[str, Any], card: dict[str, Any]) -> None:
+    names = ["format", "cubes", "seed", "settings"]
+    if not before["complete"]:
+        # Rows of two versions may differ.
+        names.append("clumpygan")
+    differing = [
+        difference for name in names for difference in _differences(before[name], card[name], name)
+    ]
+    if differing:
+        raise InputError(
+            f"{home} holds another set ({'; '.join(differing[:3])}): choose another folder, or "
+            "delete it"
+        )
+
+
+def _differences(before: Any, after: Any, name: str) -> list[str]:
+    """Return what differs, as "settings.frame.shape: [8, 8, 8], not [16, 8, 8]"."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            difference
+            for key in sorted(set(before) | set(after))
+            for difference in _differences(before.get(key), after.get(key), f"{name}.{key}")
+        ]
+    return [] if before == after else [f"{name}: {before}, not {after}"]
+
+
+def _read_card(home: Path) -> dict[str, Any]:
+    try:
+        card = yaml.safe_load((home / CARD).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{home / CARD} can't be read: delete the folder {home}") from error
+    needed = {"format", "clumpygan", "cubes", "seed", "settings", "complete"}
+    if not isinstance(card, dict) or not needed <= set(card) or card["format"] != _FORMAT:
+        raise InputError(f"{home / CARD} is no card of a set of cubes: choose another folder")
+    return card
+
+
+def _write_card(home: Path, card: dict[str, Any]) -> None:
+    with atomic_path(home / CARD) as temporary:
+        temporary.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+
+
+def _allocate(home: Path, settings: CubeSettings, count: int) -> None:
+    """Make the arrays, with the room that they will need."""
+    shapes = {
+        CUBES: ((count, *settings.frame.shape), np.float32),
+        PARAMETERS: ((count, len(settings.model.names)), np.float64),
+    }
+    for name, (shape, kind) in shapes.items():
+        np.lib.format.open_memmap(home / name, mode="w+", dtype=kind, shape=shape).flush()
+        if hasattr(os, "posix_fallocate"):
+            # Writing to a map on a full disk would end the process without a word.
+            with (home / name).open("r+b") as handle:
+                os.posix_fallocate(handle.fileno(), 0, os.fstat(handle.fileno()).st_size)
+    (home / _NOTES).write_text("")
+
+
+def _render(home: Path, settings: CubeSettings, count: int, seed: int, workers: int) -> None:
+    """Render the rows that aren't there; note a chunk as soon as it is on the disk."""
+    render = renderer_for(settings, workers)
+    cubes, parameters = (np.load(home / name, mmap_mode="r+") for name in (CUBES, PARAMETERS))
+    done = _read_notes(home / _NOTES, count)
+    with tqdm(total=count, initial=int(done.sum()), desc=str(home), unit="cube") as bar:
+        for first, last in _missing(done, settings):
+            vectors = settings.draw(seed, SPLIT, range(first, last))
+            cubes[first:last] = render(vectors)
+            parameters[first:last] = vectors
+            cubes.flush()
+            parameters.flush()
+            with (home / _NOTES).open("a", encoding="ascii") as notes:
+                notes.write(f"{first} {last}\n")
+            bar.update(last - first)
+
+
+def _read_notes(notes: Path, count: int) -> np.ndarray:
+    """Return which rows are done (n,), and drop a line that was only half written."""
+    done = np.zeros(count, dtype=bool)
+    lines = notes.read_text(encoding="ascii").splitlines(keepends=True) if notes.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    with atomic_path(notes) as temporary:
+        temporary.write_text("".join(whole), encoding="ascii")
+    for line in whole:
+        first, last = map(int, line.split())
+        done[first:last] = True
+    return done
+
+
+def _missing(done: np.ndarray, settings: CubeSettings) -> Iterator[tuple[int, int]]:
+    """Yield (first, last + 1) of the runs of rows that aren't done, cut into chunks."""
+    edges = np.flatnonzero(np.diff(np.r_[True, done, True].astype(np.int8)))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        for first, last in _chunks(settings, stop - start):
+            yield start + first, start + last
+
+
+def _chunks(settings: CubeSettings, count: int) -> Iterator[tuple[int, int]]:
+    size = max(FEWEST_IN_CHUNK, CHUNK_BYTES // (4 * int(np.prod(settings.frame.shape))))
+    return pairwise([*range(0, count, size), count])
+
+
+def _mapped(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} can't be read ({error}): delete {path.parent} and prepare it again"
+        ) from error
+    if array.shape != shape or array.dtype != kind:
+        raise InputError(
+            f"{path} holds {array.shape} {array.dtype}, expected {shape} {np.dtype(kind)}: delete "
+            f"{path.parent} and prepare it again"
+        )
+    return array
