@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from clumpygan.commands.flag_types import LARGEST_SEED, integer, number
 from clumpygan.errors import InputError
 
 DESCRIPTION = """\
@@ -36,8 +36,8 @@ MAX_REDSHIFT, MAX_MAGNITUDE = 2.0, 26.0
 DEFAULT_SIZE = 6.72
 """arcsec: width of the part taken around --position, that of the synthetic stamps."""
 
-MOST_SAMPLES, LARGEST_SEED = 256, 2**32 - 1
-"""Upper limits of --samples (for the memory) and --seed."""
+MOST_SAMPLES = 256
+"""Upper limit of --samples, for the memory."""
 
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 """Formats of the picture."""
@@ -66,35 +66,6 @@ class Flag:
     def attribute(self) -> str:
         """Name in the parsed namespace."""
         return self.names.split()[0].removeprefix("--").replace("-", "_")
-
-
-def number(above: float | None = None) -> Callable[[str], float]:
-    """Return an argparse type: a finite number, greater than `above`."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not isfinite(value) or (above is not None and value <= above):
-            bound = "" if above is None else f" > {above:g}"
-            raise ArgumentTypeError(f"invalid value: {text!r} (expected a number{bound})")
-        return value
-
-    parse.__name__ = "number"
-    return parse
-
-
-def integer(least: int, most: int) -> Callable[[str], int]:
-    """Return an argparse type: an integer from `least` to `most`."""
-
-    def parse(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise ArgumentTypeError(
-                f"invalid value: {text!r} (expected an integer from {least} to {most})"
-            )
-        return value
-
-    parse.__name__ = "integer"
-    return parse
 
 
 def _hdu(text: str) -> int | str:

@@ -1,7 +1,6 @@
 """The card of a trained network, and the decision whether it is shipped."""
 
 import platform
-import subprocess
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 import clumpygan
+from clumpygan.commands.provenance import commit
 from clumpygan.errors import InputWarning
 from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
 from clumpygan.gan.super_resolution import SuperResolutionModule
@@ -37,7 +37,7 @@ def make_card(
     return {
         "network": plain["model"]["network"],
         "clumpygan": clumpygan.__version__,
-        "commit": _commit(),
+        "commit": commit(),
         # A training that started from trained weights: what had gone into those comes on top.
         "initial": before and {
             key: before.get(key) for key in ("commit", "images_seen", "hours", "initial", "notes")
@@ -91,22 +91,3 @@ def _hardware(trainer: pl.Trainer) -> str:
         return f"{trainer.world_size} x {torch.cuda.get_device_name(device)}"
     threads = torch.get_num_threads()
     return f"{trainer.world_size} process(es) of {threads} CPU thread(s), {platform.machine()}"
-
-
-def _commit() -> str:
-    """Return the commit of the checkout that this code is in, or 'unknown' outside one."""
-    here = Path(__file__).resolve()
-    try:
-        top, described = (
-            subprocess.run(
-                ["git", *words], capture_output=True, text=True, check=True, cwd=here.parent
-            ).stdout.strip()
-            for words in (
-                ("rev-parse", "--show-toplevel"),
-                ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
-            )
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    # An installed package may lie in the repository of something else.
-    return described if Path(top) == here.parents[3] else "unknown"

@@ -1,0 +1,67 @@
+"""A galaxy as a flat mapping of numbers and words, for FITS headers and JSON: nothing is lost."""
+
+from collections.abc import Mapping
+
+from clumpygan.errors import InputError
+from clumpygan.galaxies.parameters import CLUMP_PARAMETERS, DiskModel, DiskParameters
+
+_CHOICES = ("light", "vertical", "curve")
+
+
+def describe(galaxy: DiskParameters) -> dict[str, float | str]:
+    """Return name -> value of all parameters and choices of the model.
+
+    The rows of a rotation table are `rotation_radius_1` and `rotation_velocity_1`, and so on.
+    """
+    model = galaxy.model
+    description: dict[str, float | str] = {**galaxy.to_dict()}
+    description |= {name: getattr(model, name) for name in _CHOICES}
+    description |= {"asymmetric_drift": float(model.asymmetric_drift), "arms": float(model.arms)}
+    for number, (radius, velocity) in enumerate(model.rotation_table, 1):
+        description[f"rotation_radius_{number}"] = radius
+        description[f"rotation_velocity_{number}"] = velocity
+    return description
+
+
+def galaxy_of(description: Mapping[str, float | str]) -> DiskParameters:
+    """Build the galaxy of a description; what else is in the mapping is left alone.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range or no number.
+    """
+    clumps = _count(description, f"clump_{{}}_{CLUMP_PARAMETERS[0].name}")
+    table = tuple(
+        (
+            _number(description, f"rotation_radius_{number}"),
+            _number(description, f"rotation_velocity_{number}"),
+        )
+        for number in range(1, _count(description, "rotation_radius_{}") + 1)
+    )
+    chosen = {name: description[name] for name in _CHOICES if name in description}
+    model = DiskModel(
+        **chosen,  # type: ignore[arg-type]
+        asymmetric_drift=bool(_number(description, "asymmetric_drift", 0.0)),
+        arms=int(_number(description, "arms", 0.0)),
+        clumps=clumps,
+        rotation_table=table,
+    )
+    values = {name: _number(description, name) for name in model.names if name in description}
+    return DiskParameters.from_dict(values, model)
+
+
+def _count(description: Mapping[str, float | str], pattern: str) -> int:
+    number = 0
+    while pattern.format(number + 1) in description:
+        number += 1
+    return number
+
+
+def _number(
+    description: Mapping[str, float | str], name: str, default: float | None = None
+) -> float:
+    value = description.get(name, default)
+    if value is None or isinstance(value, str):
+        raise InputError(f"{name} is {value!r}; expected a number")
+    return float(value)
