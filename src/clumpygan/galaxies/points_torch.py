@@ -1,0 +1,231 @@
+"""The points of a batch of galaxies as tensors: `clumpygan.galaxies.points`, differentiably."""
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from clumpygan.galaxies.cube import CubeRenderer
+from clumpygan.galaxies.fourier import FourierGrid
+from clumpygan.galaxies.light_torch import annulus, modulation, sersic
+from clumpygan.galaxies.parameters import CLUMP_PARAMETERS
+from clumpygan.galaxies.points import CLUMP_SIGMA
+from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, legendre_rules
+from clumpygan.galaxies.rotation_torch import dispersion, rotation_velocity
+
+
+class Constants:
+    """Arrays as tensors on the device and in the dtype of others, made once for each."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Hashable, torch.device, torch.dtype], Tensor] = {}
+
+    def __call__(self, key: Hashable, like: Tensor, value: ArrayLike) -> Tensor:
+        """Return a constant.
+
+        Parameters
+        ----------
+        key : hashable
+            What it is known by: the value is looked at the first time only.
+        like : Tensor
+            Floating-point; complex constants get the precision of its dtype.
+        value : array_like
+        """
+        place = (key, like.device, like.dtype)
+        if place not in self._made:
+            tensor = torch.as_tensor(np.asarray(value), device=like.device)
+            if tensor.is_floating_point():
+                tensor = tensor.to(like.dtype)
+            elif tensor.is_complex():
+                tensor = tensor.to(like.dtype.to_complex())
+            self._made[place] = tensor
+        return self._made[place]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Where the galaxies of a batch are sampled, all of them in the same way.
+
+    Attributes
+    ----------
+    fourier : FourierGrid
+    radii : ndarray of shape (rings,)
+        In half-light radii.
+    steps : ndarray of shape (rings,)
+        Weights of the radii, dR in half-light radii.
+    counts : ndarray of shape (rings,), int
+        Azimuths on each ring, even.
+    clump : tuple of (row of the Legendre rules, azimuths, reach in sigma)
+    constants : Constants
+        Tensors of this plan.
+    """
+
+    fourier: FourierGrid
+    radii: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    clump: tuple[int, int, float]
+    constants: Constants = field(default_factory=Constants)
+
+
+class GalaxyPoints:
+    """The points of a batch of galaxies, from their parameters.
+
+    Parameters
+    ----------
+    parameters : Tensor (B, P)
+    compiled : CubeRenderer
+        Of the same model.
+    plan : Plan
+    """
+
+    def __init__(self, parameters: Tensor, compiled: CubeRenderer, plan: Plan) -> None:
+        self.parameters, self.compiled, self.plan = parameters, compiled, plan
+        self.model = compiled.model
+        self.table: tuple[Tensor, Tensor] | None = None
+        if self.model.curve == "table":
+            radii, velocities = compiled.table
+            self.table = (
+                plan.constants("table radii", parameters, radii),
+                plan.constants("table velocities", parameters, velocities),
+            )
+
+    def __call__(self, name: str) -> Tensor:
+        """Return one parameter as a column (B, 1)."""
+        place = self.model.index(name)
+        return self.parameters[:, place : place + 1]
+
+    def total(self) -> Tensor:
+        """Return the observed flux (B, 1)."""
+        return self("flux") * self("magnification")
+
+    def axes(self, radius: Tensor) -> tuple[Tensor, ...]:
+        """Return the axes of the disk on the sky at radii (B, N): as `points.sky_axes`."""
+        inclination, angle = self("inclination"), self("position_angle")
+        if self.model.warped:
+            turns = radius / self("half_light_radius")
+            inclination = inclination + self("warp_inclination") * turns
+            angle = angle + self("warp_position_angle") * turns
+        inclination, angle = torch.deg2rad(inclination), torch.deg2rad(angle)
+        sine, cosine = angle.sin(), angle.cos()
+        tilt, face = inclination.sin(), inclination.cos()
+        g1, g2 = self("g1"), self("g2")
+        scale = (self("magnification") / (1 - g1.square() - g2.square())).sqrt()
+        xx, xy, yy = scale * (1 + g1), scale * g2, scale * (1 - g1)
+        major = (-xx * sine + xy * cosine, -xy * sine + yy * cosine)
+        minor = (-xx * cosine - xy * sine, -xy * cosine - yy * sine)
+        return (
+            *major, minor[0] * face, minor[1] * face, minor[0] * tilt, minor[1] * tilt, tilt,
+        )  # fmt: skip
+
+    def thickness(self, frequencies: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the Fourier transform (B, Ky, Kx) of the thickness."""
+        ky, kx = frequencies
+        *_, x, y, _ = self.axes(self("half_light_radius"))
+        height = self("scale_height")[..., None]
+        wave = height * (ky * y[..., None] + kx * x[..., None])
+        if self.model.vertical == "gaussian":
+            return torch.exp(-0.5 * wave.square())
+        if self.model.vertical == "exponential":
+            return 1 / (1 + wave.square())
+        # x / sinh(x), with a series where it is 0 / 0.
+        half = 0.5 * math.pi * wave.abs().clamp(max=50.0)
+        small = half < 1e-2
+        safe = torch.where(small, torch.ones_like(half), half)
+        return torch.where(small, 1 - half.square() / 6, safe / safe.sinh())
+
+    def _place(self, along: Tensor, across: Tensor, axes: tuple[Tensor, ...]) -> list[Tensor]:
+        """Return sky coordinates [x, y] (B, N, H) of points in the plane (B, N) at all heights."""
+        z = self.plan.constants("heights", self.parameters, self.compiled.heights[0])
+        xx, xy, yx, yy, zx, zy, _ = axes
+        places = []
+        for offset, major, minor, normal in (
+            (self("offset_x"), xx, yx, zx),
+            (self("offset_y"), xy, yy, zy),
+        ):
+            plane = offset + along * major + across * minor
+            height = (normal * self("scale_height"))[..., None] * z
+            places.append(plane[..., None] + height)
+        return places
+
+    def disk(self) -> tuple[Tensor, ...]:
+        """Return x, y, flux (B, G, M), velocity and dispersion (B, G) of the smooth disk."""
+        plan, constant, like = self.plan, self.plan.constants, self.parameters
+        ring = np.repeat(np.arange(plan.radii.size), plan.counts // 2)
+        count = plan.counts[ring]
+        order = np.concatenate([np.arange(n // 2) for n in plan.counts])
+        phi = 2 * np.pi * (order + 0.5) / count
+        ratio = constant("radii", like, plan.radii)
+        index = constant("ring", like, ring)
+        cosine = constant("cosine", like, np.cos(phi))
+        sine = constant("sine", like, np.sin(phi))
+        azimuth = constant("phi", like, phi)
+        steps = constant("steps", like, plan.steps * plan.radii)
+        share = constant("share", like, 2 * np.pi / count)
+
+        size = self("half_light_radius")
+        radius = size * ratio
+        velocity = self._velocity(radius)
+        sigma = dispersion(radius, velocity, self)
+        if self.model.light == "ring":
+            light = annulus(radius, size, self("ring_width"))
+        else:
+            light = sersic(radius, self("sersic_index"), size)
+        area = size.square() * steps * self._smooth_flux()
+        disk = (area * (1 - self("bulge_fraction")) * light)[:, index] * share
+        bulge = sersic(radius, self("bulge_index"), self("bulge_radius"))
+        bulge = (area * self("bulge_fraction") * bulge)[:, index] * share
+        radius = radius[:, index]
+        axes = self.axes(radius)
+        heights = constant("height shares", like, self.compiled.heights[1])
+        sides = []
+        for sign in (1.0, -1.0):
+            x, y = self._place(radius * cosine, sign * radius * sine, axes)
+            flux = disk * modulation(radius, sign * azimuth, self, self.model.arms) + bulge
+            sides.append((x, y, flux[..., None] * heights))
+        x, y, flux = (torch.cat(parts, -1) for parts in zip(*sides, strict=True))
+        line_of_sight = self("systemic_velocity") + velocity[:, index] * cosine * axes[-1]
+        return x, y, flux, line_of_sight, sigma[:, index]
+
+    def clump(self, number: int) -> tuple[Tensor, ...]:
+        """Return the same of one clump."""
+        plan, constant, like = self.plan, self.plan.constants, self.parameters
+        row, count, reach = plan.clump
+        nodes, weights = (rule[row, : 4 * (row + 1)] for rule in legendre_rules())
+        s = np.repeat(reach * nodes, count)
+        turn = np.add.outer(0.5 * (np.arange(nodes.size) % 2) + 0.25, np.arange(count)) / count
+        angle = 2 * np.pi * turn.ravel()
+        shares = np.repeat(reach * weights, count) * s * np.exp(-0.5 * s**2)
+        shares /= count * (1 - math.exp(-0.5 * reach**2))
+        fraction, x_plane, y_plane, size, sigma = (
+            self(f"clump_{number + 1}_{row.name}") for row in CLUMP_PARAMETERS
+        )
+        unit = self("half_light_radius")
+        spread = size * CLUMP_SIGMA
+        along = x_plane * unit + spread * constant("clump x", like, s * np.cos(angle))
+        across = y_plane * unit + spread * constant("clump y", like, s * np.sin(angle))
+        radius = (along.square() + across.square() + (1e-6 * unit).square()).sqrt()
+        axes = self.axes(radius)
+        x, y = self._place(along, across, axes)
+        flux = self.total() * fraction * constant("clump share", like, shares)
+        heights = constant("height shares", like, self.compiled.heights[1])
+        velocity = self._velocity(radius) * along / radius * axes[-1]
+        return (
+            x, y, flux[..., None] * heights,
+            self("systemic_velocity") + velocity, sigma.expand_as(velocity),
+        )  # fmt: skip
+
+    def _velocity(self, radius: Tensor) -> Tensor:
+        return rotation_velocity(
+            self.model.curve, radius, self, self.table, self.model.asymmetric_drift
+        )
+
+    def _smooth_flux(self) -> Tensor:
+        if not self.model.clumps:
+            return self.total()
+        fractions = self.parameters[:, FIRST_CLUMP::CLUMP_LENGTH]
+        return self.total() * (1 - fractions.sum(1, keepdim=True))
