@@ -1,14 +1,19 @@
-"""What is on the sky: galaxies drawn from published statistics, and their noiseless images."""
+"""What is on the sky: galaxies, their noiseless images and velocity cubes, and maps of cubes."""
 
 from clumpygan.galaxies.clumps import MAXIMUM_CLUMPS, Clumps, draw_clumps
+from clumpygan.galaxies.continuum import without_continuum
 from clumpygan.galaxies.cube import CubeRenderer, render_cube
 from clumpygan.galaxies.cube_torch import TorchCubeRenderer
 from clumpygan.galaxies.disk import sheared_disk_image
 from clumpygan.galaxies.galsim_model import galsim_galaxy
 from clumpygan.galaxies.grid import CubeGrid
 from clumpygan.galaxies.image import StampRenderer
+from clumpygan.galaxies.moments import Moments, moments
 from clumpygan.galaxies.parameters import Clump, DiskModel, DiskParameters
 from clumpygan.galaxies.population import COLUMNS, draw_galaxy, draw_population
+from clumpygan.galaxies.position_velocity import PositionVelocity, position_velocity
+from clumpygan.galaxies.signal_mask import noise_level
+from clumpygan.galaxies.spectrum import Spectrum, circular_aperture, spectrum
 
 __all__ = [
     "COLUMNS",
@@ -19,12 +24,21 @@ __all__ = [
     "CubeRenderer",
     "DiskModel",
     "DiskParameters",
+    "Moments",
+    "PositionVelocity",
+    "Spectrum",
     "StampRenderer",
     "TorchCubeRenderer",
+    "circular_aperture",
     "draw_clumps",
     "draw_galaxy",
     "draw_population",
     "galsim_galaxy",
+    "moments",
+    "noise_level",
+    "position_velocity",
     "render_cube",
     "sheared_disk_image",
+    "spectrum",
+    "without_continuum",
 ]
