@@ -20,6 +20,16 @@ pytestmark = pytest.mark.real_data
 MUSE_UNIT = units.Unit("1e-20 erg / (s cm2 Angstrom)")
 
 
+def receding_side(data: np.ndarray, velocities: np.ndarray, least: float) -> float:
+    """Return the position angle in degrees from the approaching to the receding light."""
+    y, x = np.indices(data.shape[1:])
+    centroids = []
+    for light in (data[velocities > least].sum(0), data[velocities < -least].sum(0)):
+        centroids.append(((light * x).sum() / light.sum(), (light * y).sum() / light.sum()))
+    (x_away, y_away), (x_near, y_near) = centroids
+    return float(np.degrees(np.arctan2(x_near - x_away, y_away - y_near)) % 360)
+
+
 def test_ngc_2903_in_neutral_hydrogen(real_data: Path, tmp_path: Path) -> None:
     cube = read_cube(real_data / "cubes" / "NGC2903_WSRT_HI.fits")
     assert cube.data.shape == (113, 89, 70)
@@ -43,6 +53,8 @@ def test_ngc_2903_in_neutral_hydrogen(real_data: Path, tmp_path: Path) -> None:
     pixel = np.unravel_index(galaxy.data.sum(0).argmax(), galaxy.data.shape[1:])
     assert np.hypot(*(np.subtract(pixel, (galaxy.data.shape[1] - 1) / 2))) < 10
     assert (x, y) == (pytest.approx(34.4, abs=1), pytest.approx(47.0, abs=1))
+    clipped = np.where(cube.data > 0.015, cube.data, 0)
+    assert receding_side(clipped, velocities, 100.0) == pytest.approx(202.3, abs=2)
     # And it survives our own files, with its old projection.
     write_cube(
         tmp_path / "hi.fits",
@@ -76,6 +88,8 @@ def test_ngc_4324_in_carbon_monoxide(real_data: Path) -> None:
     lines = np.where(cube.data > 5 * np.std(cube.data[:2]), cube.data, 0).sum((1, 2))
     bright = cube.axis.values[lines > 0.1 * lines.max()]
     assert bright.mean() == pytest.approx(1665, abs=25)
+    clipped = np.where(cube.data > 4 * np.std(cube.data[:2]), cube.data, 0)
+    assert receding_side(clipped, cube.axis.values - 1665, 60.0) == pytest.approx(230, abs=5)
     kelvin = in_unit(cube, "K")
     beam = 2 * np.pi * cube.beam.major * cube.beam.minor / (8 * np.log(2)) * units.arcsec**2
     expected = (units.Jy / units.beam).to(

@@ -1,5 +1,6 @@
 """The variance of a cube, whichever way a file has it, and the voxels without an observation."""
 
+import math
 import warnings
 
 import numpy as np
@@ -17,7 +18,7 @@ _SMALLEST, _LARGEST = 1e-12, 1e12
 def as_variance(
     noise: np.ndarray, kind: NoiseKind, header: Header, unit: UnitBase | None
 ) -> np.ndarray:
-    """Return the variance in the squared unit of the data, float64.
+    """Return the variance in the squared unit of the data.
 
     Parameters
     ----------
@@ -31,6 +32,8 @@ def as_variance(
         Of the data.
     """
     factor = noise_factor(str(header.get("BUNIT", "")), unit, _POWER[kind])
+    if kind == "variance" and factor == 1:
+        return noise
     noise = noise.astype(np.float64) * factor
     if kind == "sigma":
         return np.where(noise > 0, noise**2, noise)
@@ -58,7 +61,7 @@ def find_mask(
     InputError
         If no voxel is left.
     """
-    mask = ~np.isfinite(data)
+    mask: np.ndarray = ~np.isfinite(data)
     if mask.all():
         raise InputError(f"{name}: all voxels are NaN; expected an observation")
     blank = mask.all(axis=(1, 2))
@@ -98,14 +101,18 @@ def for_float32(
         typical = float(np.sqrt(np.median(variance[valid])))
     else:
         typical = float(np.abs(data[valid]).max())
-    factor = 1.0
     if typical > 0 and not _SMALLEST < typical < _LARGEST:
-        factor = 10.0 ** np.floor(np.log10(typical))
+        factor = 10.0 ** math.floor(math.log10(typical))
         unit = Unit(factor) if unit is None else Unit(factor * unit)
-    scaled = np.where(mask, 0.0, data / factor).astype(np.float32)
+        data = data.astype(np.float64) / factor
+        variance = None if variance is None else variance.astype(np.float64) / factor / factor
+    scaled = data.astype(np.float32)
+    scaled[mask] = 0.0
     if variance is None:
         return scaled, None, unit
-    return scaled, np.where(mask, np.inf, variance / factor / factor).astype(np.float32), unit
+    variance = variance.astype(np.float32)
+    variance[mask] = np.inf
+    return scaled, variance, unit
 
 
 def _warn(message: str) -> None:

@@ -184,7 +184,7 @@ def _unit_and_kind(
         )
     parsed = parse_unit(text)
     kind = None if parsed is None else _kind_of(parsed)
-    if kind is None or kind != (of_type or kind):
+    if parsed is None or kind is None or kind != (of_type or kind):
         raise InputError(
             f"{name}: CUNIT{number} is {text!r}; expected a unit of "
             f"{of_type or 'wavelength, frequency or velocity'}; give the right one as spectral_unit"
