@@ -168,7 +168,9 @@ def _words(
     """Write the title, and beside the spectrum what is known and how to read the panels."""
     figure.text(_LEFT / _WIDTH, 1 - 0.2 / _HEIGHT, title, fontsize=21, fontweight="bold", va="top")
     axis.axis("off")
-    axis.text(0, 1, "\n".join(lines), transform=axis.transAxes, va="top", fontsize=12,
+    # Six lines of this size fill the room above the legend.
+    size = 12 * min(1.0, 6 / max(len(lines), 1))
+    axis.text(0, 1, "\n".join(lines), transform=axis.transAxes, va="top", fontsize=size,
               linespacing=1.5)  # fmt: skip
     levels = panels.velocity_levels(view)
     width = float(np.median(np.diff(view.velocity_edges)))
