@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 import numpy as np
 import torch
 from cube_cases import CHANNEL_WIDTH, LINE_SPREAD, PIXEL_SCALE, Case, transfer
 
-from clumpygan.galaxies.cube import CubeRenderer
-from clumpygan.galaxies.cube_torch import TorchCubeRenderer
-from clumpygan.galaxies.grid import CubeGrid
-from clumpygan.galaxies.parameters import DiskModel, DiskParameters
+from clumpygan.galaxies import (
+    CubeGrid,
+    CubeRenderer,
+    DiskModel,
+    DiskParameters,
+    TorchCubeRenderer,
+)
 
 BATCHES = {16: 256, 32: 64, 64: 16, 128: 4}
 """Voxels along a side -> cubes in a batch."""
@@ -30,14 +34,14 @@ def galaxies(size: int, count: int) -> np.ndarray:
 
 
 def rate(draw: Callable[[], object], count: int, rounds: int) -> float:
-    """Return the best rate of several rounds, cubes per second by the clock."""
+    """Return the median rate of several rounds, cubes per second by the clock."""
     draw()
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
         draw()
         seconds.append(time.perf_counter() - start)
-    return count / min(seconds)
+    return count / median(seconds)
 
 
 def throughput(threads: int, rounds: int, accuracy: float) -> dict[str, dict[str, float]]:

@@ -62,7 +62,7 @@ def peer_reference(name: str, suffix: str = "") -> dict[str, np.ndarray]:
 
 def variations(names: list[str], values: dict[str, float], count: int) -> np.ndarray:
     """Return parameter vectors around given values; nothing drawn twice can be remembered."""
-    from clumpygan.galaxies.parameters import DiskModel, DiskParameters
+    from clumpygan.galaxies import DiskModel, DiskParameters
 
     first = DiskParameters.from_dict(values, DiskModel(curve="tanh")).to_vector()
     vectors = np.repeat(first[None], count, axis=0)
@@ -73,7 +73,7 @@ def variations(names: list[str], values: dict[str, float], count: int) -> np.nda
 
 
 def our_grid(case: str, sampled: bool) -> Any:
-    from clumpygan.galaxies.grid import CubeGrid
+    from clumpygan.galaxies import CubeGrid
 
     return CubeGrid.velocities(
         (CASES[case].size,) * 3,
@@ -94,8 +94,7 @@ def our_references(case: str, thick: bool) -> dict[str, np.ndarray]:
 
 
 def our_cube(case: str, thick: bool, sampled: bool, accuracy: float) -> np.ndarray:
-    from clumpygan.galaxies.cube import render_cube
-    from clumpygan.galaxies.parameters import DiskModel, DiskParameters
+    from clumpygan.galaxies import DiskModel, DiskParameters, render_cube
 
     values = CASES[case].parameters(thick)
     parameters = DiskParameters.from_dict(values, DiskModel(curve="tanh"))
@@ -103,8 +102,7 @@ def our_cube(case: str, thick: bool, sampled: bool, accuracy: float) -> np.ndarr
 
 
 def clumpygan_numba(case: str, setting: dict[str, Any]) -> Job:
-    from clumpygan.galaxies.cube import CubeRenderer
-    from clumpygan.galaxies.parameters import DiskModel
+    from clumpygan.galaxies import CubeRenderer, DiskModel
 
     thick, sampled, accuracy = setting["thick"], setting["sampled"], setting["accuracy"]
     model = DiskModel(curve="tanh")
@@ -123,8 +121,7 @@ def clumpygan_numba(case: str, setting: dict[str, Any]) -> Job:
 def clumpygan_torch(case: str, setting: dict[str, Any]) -> Job:
     import torch
 
-    from clumpygan.galaxies.cube_torch import TorchCubeRenderer
-    from clumpygan.galaxies.parameters import DiskModel
+    from clumpygan.galaxies import DiskModel, TorchCubeRenderer
 
     torch.set_num_threads(1)
     thick, sampled, accuracy = setting["thick"], setting["sampled"], setting["accuracy"]
