@@ -21,7 +21,7 @@ def velocity_of(wavelength: ArrayLike, rest_wavelength: float, redshift: float) 
     Parameters
     ----------
     wavelength : array_like
-        Observed, in the unit and the medium (air or vacuum) of the rest wavelength.
+        Observed, in vacuum, in the unit of the rest wavelength.
     rest_wavelength, redshift : float
     """
     squared = (np.asarray(wavelength, dtype=np.float64) / (rest_wavelength * (1 + redshift))) ** 2
@@ -150,9 +150,11 @@ class CubeGrid:
         pixel_scale : float
             Arcsec.
         first, step : float
-            Wavelength of the centre of the first channel, and width of the channels, Angstrom.
+            Vacuum wavelength of the centre of the first channel, and width of the channels, in
+            Angstrom. (The index of air differs between rest and observed wavelength: edges of
+            channels in air come from `clumpygan.io.SpectralAxis.velocity_edges`.)
         lines : sequence of float
-            Rest wavelengths in Angstrom, in the medium of the axis.
+            Rest wavelengths in vacuum, Angstrom.
         redshift : float
             Of the systemic velocity 0.
         line_fluxes, line_spread : sequence of float, optional
