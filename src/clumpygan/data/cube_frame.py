@@ -236,9 +236,9 @@ def _check_range(
         return
     name = ", ".join(f"{line:g}" if isinstance(line, float) else line for line in settings.lines)
     raise InputError(
-        f"the line {name} at redshift {redshift:g} is observed at {_middle(observed):.0f} Angstrom, "
-        f"outside the range of {instrument.name}, {low:g} to {high:g} Angstrom: choose another "
-        "line, redshift or instrument"
+        f"the line {name} at redshift {redshift:g} is observed at {_middle(observed):.0f} "
+        f"Angstrom, outside the range of {instrument.name}, {low:g} to {high:g} Angstrom: choose "
+        "another line, redshift or instrument"
     )
 
 

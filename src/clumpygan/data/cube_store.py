@@ -26,8 +26,8 @@ _OWN = {CARD, CUBES, PARAMETERS, _NOTES, _LOCK}
 SPLIT = "prepared"
 """Part of the key with which the galaxies of a set are drawn."""
 
-CHUNK_BYTES, FEWEST_IN_CHUNK = 2**24, 8
-"""Cubes between two notes of the progress: as many as this many bytes hold, but not fewer."""
+CHUNK_BYTES, CHUNK_CUBES = 2**24, (8, 256)
+"""Between two notes of the progress: as many cubes as so many bytes hold, within these limits."""
 
 _FORMAT = 1
 _MOST_LIGHT = 1.01  # of that of the galaxy
@@ -283,13 +283,22 @@ def _allocate(home: Path, settings: CubeSettings, count: int) -> None:
         CUBES: ((count, *settings.frame.shape), np.float32),
         PARAMETERS: ((count, len(settings.model.names)), np.float64),
     }
-    for name, (shape, kind) in shapes.items():
-        np.lib.format.open_memmap(home / name, mode="w+", dtype=kind, shape=shape).flush()
-        if hasattr(os, "posix_fallocate"):
-            # Writing to a map on a full disk would end the process without a word.
-            with (home / name).open("r+b") as handle:
-                os.posix_fallocate(handle.fileno(), 0, os.fstat(handle.fileno()).st_size)
+    try:
+        for name, (shape, kind) in shapes.items():
+            np.lib.format.open_memmap(home / name, mode="w+", dtype=kind, shape=shape).flush()
+            _reserve(home / name)
+    except OSError:
+        for name in shapes:
+            (home / name).unlink(missing_ok=True)
+        raise
     (home / _NOTES).write_text("")
+
+
+def _reserve(path: Path) -> None:
+    """Take the room on the disk: writing to a map on a full one would end the process, mute."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
 
 
 def _render(home: Path, settings: CubeSettings, count: int, seed: int, workers: int) -> None:
@@ -331,7 +340,7 @@ def _missing(done: np.ndarray, settings: CubeSettings) -> Iterator[tuple[int, in
 
 
 def _chunks(settings: CubeSettings, count: int) -> Iterator[tuple[int, int]]:
-    size = max(FEWEST_IN_CHUNK, CHUNK_BYTES // (4 * int(np.prod(settings.frame.shape))))
+    size = int(np.clip(CHUNK_BYTES // (4 * np.prod(settings.frame.shape)), *CHUNK_CUBES))
     return pairwise([*range(0, count, size), count])
 
 
