@@ -11,6 +11,7 @@ and chi^2 itself scatters 6 % more than its degrees of freedom say.
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -185,7 +186,8 @@ def draw_cube_noise(
         fft.next_fast_len(n + side // 2, real=True)
         for n, side in zip(shape[-3:], correlation.shape, strict=True)
     )
-    amplitude = np.sqrt(_power(correlation, padded)).astype(np.float32)
+    table = np.ascontiguousarray(correlation, dtype=np.float64)
+    amplitude = _amplitude(table.tobytes(), table.shape, padded)
     white = generator.standard_normal((*shape[:-3], *padded), dtype=np.float32)
     axes = (-3, -2, -1)
     noise = fft.irfftn(fft.rfftn(white, axes=axes) * amplitude, padded, axes=axes)
@@ -220,6 +222,15 @@ def _check_correlation(correlation: NDArray[np.float64]) -> None:
     centre = float(correlation[tuple(side // 2 for side in sides)])
     if not abs(centre - 1) < 1e-6:
         raise InputError(f"noise correlation of {centre:g} at lag 0, expected 1")
+
+
+@lru_cache(maxsize=8)
+def _amplitude(
+    correlation: bytes, sides: tuple[int, ...], padded: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Root of the power spectrum, kept: it takes longer than the noise of a small cube."""
+    table = np.frombuffer(correlation).reshape(sides)
+    return np.asarray(np.sqrt(_power(table, padded)), dtype=np.float32)
 
 
 def _power(correlation: NDArray[np.float64], padded: tuple[int, ...]) -> NDArray[np.float64]:
