@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
+from numpy.polynomial import chebyshev
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -37,7 +38,9 @@ Columns = Callable[[str], Tensor]
 _SMALLEST_SQUARE = 1e-20
 """(km/s)^2 below which a square root has no gradient."""
 
-_SERSIC_B, _MASS_PEAK = SERSIC_B.tolist(), MASS_PEAK.tolist()
+_MASS_PEAK = MASS_PEAK.tolist()
+# As plain powers it is one product instead of seventeen steps; its terms are small enough for it.
+_SERSIC_B = chebyshev.cheb2poly(SERSIC_B).tolist()
 _MASS_BY_INDEX = MASS.T.tolist()
 _FREEMAN_REST, _FREEMAN_LOGARITHM = FREEMAN_REST.tolist(), FREEMAN_LOGARITHM.tolist()
 _FREEMAN_FAR, _NFW, _ISOTHERMAL = FREEMAN_FAR.tolist(), NFW.tolist(), ISOTHERMAL.tolist()
@@ -60,7 +63,9 @@ def sersic_b(index: Tensor) -> Tensor:
 
     Good to 1e-10 in float64 from index 0.3 to 6.2, where the table of parameters has its range.
     """
-    return index * _clenshaw(_SERSIC_B, _index_t(index))
+    t = _index_t(index)
+    powers = t[..., None] ** torch.arange(len(_SERSIC_B), device=t.device, dtype=t.dtype)
+    return index * (powers @ t.new_tensor(_SERSIC_B))
 
 
 def _arctan(radius: Tensor, p: Columns) -> Tensor:
