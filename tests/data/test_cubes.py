@@ -157,6 +157,8 @@ def test_workers_change_nothing(workers):
 
 
 def test_the_device_renders_the_same_cubes():
+    loaded = next(iter(module(source="device").train_dataloader()))
+    assert set(loaded) == {"parameters", "noise", "signal_to_noise"}
     workers, device = batches(module()), batches(module(source="device"))
     for one, other in zip(workers, device, strict=True):
         assert torch.equal(one["parameters"], other["parameters"])
@@ -215,7 +217,7 @@ def test_a_resumed_training_sees_what_an_uninterrupted_one_does(source, tmp_path
 
     whole = fit(2)
     first = fit(1, workers=1)
-    second = fit(2, tmp_path / "state.ckpt")
+    second = fit(2, tmp_path / "state.ckpt", workers=1)
     assert len(whole) == 4
     assert all(same(a, b) for a, b in zip(whole, first + second, strict=True))
 
