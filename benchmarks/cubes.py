@@ -94,6 +94,8 @@ RATIOS = (
     ("torch fast gradient", "torch fast"),
     ("geko 3 gradient", "torch gradient"),
     ("geko 3 gradient", "torch gradient, batches"),
+    ("geko 1 gradient", "torch gradient"),
+    ("geko 1 gradient", "torch gradient, batches"),
     ("geko 1 gradient", "torch fast gradient"),
     ("geko 1 gradient", "torch fast gradient, batches"),
 )
