@@ -56,7 +56,7 @@ from clumpygan.galaxies.quadrature import (
     vertical_rule,
     vertical_transform,
 )
-from clumpygan.galaxies.spreading import kernel_polynomials, kernel_width, spread
+from clumpygan.galaxies.spreading import is_inside, kernel_polynomials, kernel_width, spread
 
 FloatArray = NDArray[np.float64]
 Cube = NDArray[np.float32]
@@ -84,13 +84,15 @@ def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):
     row = np.empty(coefficients.shape[1], dtype=grid.dtype)
     column = np.empty(coefficients.shape[1], dtype=grid.dtype)
     for g in range(velocity.size):
-        low, high = line_profile(
-            velocity[g], sigma[g], edges, line_fluxes, spreads, integrate, reach, profile
-        )
+        low, high = -1, -1
         for m in range(x.shape[1]):
-            if flux[g, m] == 0.0:
-                continue
             place_y, place_x = y[g, m] * scale[0] + origin[0], x[g, m] * scale[1] + origin[1]
+            if flux[g, m] == 0.0 or not is_inside(place_y, place_x, grid.shape):
+                continue
+            if low < 0:
+                low, high = line_profile(
+                    velocity[g], sigma[g], edges, line_fluxes, spreads, integrate, reach, profile
+                )
             spread(
                 grid, place_y, place_x, flux[g, m], profile, low, high, coefficients, row, column
             )

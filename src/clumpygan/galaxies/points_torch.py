@@ -37,7 +37,7 @@ class Constants:
         """
         place = (key, like.device, like.dtype)
         if place not in self._made:
-            tensor = torch.as_tensor(np.asarray(value), device=like.device)
+            tensor = torch.as_tensor(np.array(value, order="C"), device=like.device)
             if tensor.is_floating_point():
                 tensor = tensor.to(like.dtype)
             elif tensor.is_complex():

@@ -14,8 +14,10 @@ from clumpygan.galaxies.spreading import (
     evaluate_kernel,
     evaluate_slope,
     first_point,
+    is_inside,
     kernel_polynomials,
     spread,
+    wrapped,
 )
 
 
@@ -46,7 +48,6 @@ def _forward(y, x, flux, profile, coefficients, smallest, grid):  # type: ignore
 def _backward(y, x, flux, profile, coefficients, smallest, grid, y_, x_, flux_, profile_):  # type: ignore[no-untyped-def]
     """Write the gradients with respect to y, x, flux and profile; `grid` holds the one given."""
     width = coefficients.shape[1]
-    rows, columns, _ = grid.shape
     row, column = np.empty(width, dtype=grid.dtype), np.empty(width, dtype=grid.dtype)
     row_slope, column_slope = np.empty_like(row), np.empty_like(column)
     for g in range(profile.shape[0]):
@@ -55,7 +56,7 @@ def _backward(y, x, flux, profile, coefficients, smallest, grid, y_, x_, flux_, 
         for m in range(x.shape[1]):
             top, down = first_point(y[g, m], width)
             left, right = first_point(x[g, m], width)
-            if top < 0 or left < 0 or top + width > rows or left + width > columns:
+            if not is_inside(y[g, m], x[g, m], grid.shape):
                 continue
             evaluate_kernel(coefficients, down, 1.0, row)
             evaluate_kernel(coefficients, right, 1.0, column)
@@ -63,9 +64,10 @@ def _backward(y, x, flux, profile, coefficients, smallest, grid, y_, x_, flux_, 
             evaluate_slope(coefficients, right, column_slope)
             for_y, for_x, for_flux = 0.0, 0.0, 0.0
             for a in range(width):
+                i = wrapped(top + a, grid.shape[0])
                 for b in range(width):
                     weight = row[a] * column[b]
-                    source = grid[top + a, left + b]
+                    source = grid[i, wrapped(left + b, grid.shape[1])]
                     seen = grid.dtype.type(0.0)
                     share = weight * flux[g, m]
                     for c in range(low, high):
@@ -167,19 +169,17 @@ def _spread_portable(
     coefficients = torch.as_tensor(kernel_polynomials(width), dtype=y.dtype, device=y.device)
     first_y, kernel_y = _taps(y, coefficients)
     first_x, kernel_x = _taps(x, coefficients)
-    inside = (first_y >= 0) & (first_x >= 0)
-    inside &= (first_y + width <= rows) & (first_x + width <= columns)
+    inside = (y >= 0) & (x >= 0) & (y < rows) & (x < columns)
     weight = torch.where(inside, flux, torch.zeros_like(flux))
     batch, _, channels = profile.shape
     offset = torch.arange(batch, device=y.device)[:, None, None] * (rows * columns)
-    start = torch.where(inside, first_y * columns + first_x, torch.zeros_like(first_y)) + offset
     grid = profile.new_zeros(batch * rows * columns, channels)
     for a in range(width):
         for b in range(width):
             share = weight * kernel_y[..., a] * kernel_x[..., b]
             values = share[..., None] * profile[:, :, None, :]
-            place = (start + (a * columns + b)).reshape(-1)
-            grid = grid.index_add(0, place, values.reshape(-1, channels))
+            place = (first_y + a).remainder(rows) * columns + (first_x + b).remainder(columns)
+            grid = grid.index_add(0, (place + offset).reshape(-1), values.reshape(-1, channels))
     return grid.reshape(batch, rows, columns, channels)
 
 
@@ -202,7 +202,7 @@ def spread_points(
     Parameters
     ----------
     y, x : Tensor (B, G, M)
-        In grid points; points too near to the edge are left out.
+        In grid points. The grid is periodic; points beyond its edges are left out.
     flux : Tensor (B, G, M)
     profile : Tensor (B, G, C)
         Shares of the channels.
