@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from clumpygan.errors import InputError
 from clumpygan.galaxies.fourier import FourierGrid, Optics, Transfer
 from clumpygan.galaxies.grid import CubeGrid
-from clumpygan.galaxies.light import line_profile
+from clumpygan.galaxies.light import line_profile, line_width
 from clumpygan.galaxies.parameters import (
     CURVES,
     VERTICALS,
@@ -78,7 +78,7 @@ WARPED_HEIGHTS = 9
 def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):  # type: ignore[no-untyped-def]
     """Spread points onto the grid (Y, X, C), with a last channel for all their light if asked."""
     x, y, flux, velocity, sigma = points
-    edges, line_fluxes, spreads, integrate, reach = lines
+    edges, line_fluxes, spreads, narrowest, integrate, reach = lines
     profile = np.zeros(grid.shape[2], dtype=grid.dtype)
     channels = edges.shape[1] - 1
     row = np.empty(coefficients.shape[1], dtype=grid.dtype)
@@ -91,8 +91,9 @@ def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):
                 continue
             if low < 0:
                 low, high = line_profile(
-                    velocity[g], sigma[g], edges, line_fluxes, spreads, integrate, reach, profile
-                )
+                    velocity[g], sigma[g], edges, line_fluxes, spreads, narrowest, integrate, reach,
+                    profile,
+                )  # fmt: skip
             spread(
                 grid, place_y, place_x, flux[g, m], profile, low, high, coefficients, row, column
             )
@@ -188,9 +189,9 @@ class CubeRenderer:
         self.falls = bool(grid.edges[0, 0] > grid.edges[0, -1])
         self._edges = np.ascontiguousarray(grid.edges[:, ::-1] if self.falls else grid.edges)
         self.line_fluxes = np.array(grid.line_fluxes) / sum(grid.line_fluxes)
-        floor = NARROWEST_LINE * grid.channel_width
-        self.spreads = np.maximum(np.array(grid.line_spread), floor)
-        self.narrowest = float(self.spreads.min())
+        self.spreads = np.array(grid.line_spread)
+        self.narrowest = NARROWEST_LINE * grid.channel_width
+        self.resolution = float(self.spreads.min()), self.narrowest
         table = np.array(self.model.rotation_table or [(0.0, 0.0), (1.0, 0.0)], dtype=np.float64)
         self.table = (np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]))
         model = self.model
@@ -245,7 +246,10 @@ class CubeRenderer:
         real = np.float32 if self._complex is np.complex64 else np.float64
         spreading = np.zeros((*fourier.points, channels + continuum), dtype=real)
         edges = np.ascontiguousarray(self._edges[:, lit.start : lit.stop + 1])
-        lines = (edges, self._shares(p), self.spreads, self.grid.channel_response, self._reach)
+        lines = (
+            edges, self._shares(p), self.spreads, self.narrowest, self.grid.channel_response,
+            self._reach,
+        )  # fmt: skip
         density, scale = fourier.density, self.grid.pixel_scale
         middle = [(n - 1) / 2 + m for n, m in zip(fourier.field, fourier.margin, strict=True)]
         placement = (
@@ -288,7 +292,7 @@ class CubeRenderer:
         fastest = max(velocity.max() for *_, velocity, _ in groups)
         widest = max(sigma.max() for *_, sigma in groups)
         for edges, spread_ in zip(self._edges, self.spreads, strict=True):
-            reach = self._reach * math.hypot(widest, spread_)
+            reach = self._reach * line_width(widest, spread_, self.narrowest)
             low = min(low, int(np.searchsorted(edges, slowest - reach, side="right")) - 1)
             high = max(high, int(np.searchsorted(edges, fastest + reach, side="left")))
         low = min(max(low, 0), self.grid.shape[0] - 1)
@@ -309,7 +313,7 @@ class CubeRenderer:
         row = ring_rule(p, arms, low, high, power, in_plane, self.digits)
         nodes, weights = legendre_rules()
         count = 4 * (row + 1)
-        shared = (self.heights, in_plane, self.digits, self.narrowest)
+        shared = (self.heights, in_plane, self.digits, self.resolution)
         rule = (nodes[row, :count], weights[row, :count])
         disk = disk_points(p, self.choices, self.table, rule, (low, high, power), *shared)
         clumps = [

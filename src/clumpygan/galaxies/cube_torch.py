@@ -102,11 +102,11 @@ class TorchCubeRenderer(nn.Module):
         nodes, weights = (rule[row, : 4 * (row + 1)] for rule in legendre_rules())
         radii = low + (high - low) * nodes**power
         steps = (high - low) * power * nodes ** (power - 1) * weights
-        narrowest = compiled.narrowest
+        resolution = compiled.resolution
         counts = np.max(
             [
                 ring_counts(
-                    p, compiled.choices, compiled.table, radii * r, k, compiled.digits, narrowest
+                    p, compiled.choices, compiled.table, radii * r, k, compiled.digits, resolution
                 )[0]
                 for p, k, r in zip(batch, in_plane, radius, strict=True)
             ],
@@ -114,7 +114,7 @@ class TorchCubeRenderer(nn.Module):
         )
         clumps = [
             clump_rule(
-                *clump_scales(p, first, compiled.choices, compiled.table, narrowest),
+                *clump_scales(p, first, compiled.choices, compiled.table, resolution),
                 k,
                 compiled.digits,
             )
@@ -173,7 +173,7 @@ class TorchCubeRenderer(nn.Module):
         """Return the shares of the channels (B, G, C + 1), with 1 for all light at the end."""
         grid = self.grid
         edges = self._constants("edges", parameters, grid.edges)
-        spreads = self.compiled.spreads
+        spreads, smallest = self.compiled.spreads, self.compiled.narrowest**2
         if len(spreads) == 2:
             ratio = parameters[:, self.model.index("doublet_ratio")]
             shares = [ratio / (1 + ratio), 1 / (1 + ratio)]
@@ -181,7 +181,9 @@ class TorchCubeRenderer(nn.Module):
             shares = [parameters.new_tensor(share) for share in self.compiled.line_fluxes]
         total = torch.zeros_like(velocity)[..., None]
         for line, share in enumerate(shares):
-            width = (sigma.square() + float(spreads[line]) ** 2).sqrt()[..., None]
+            width = (
+                (sigma.square() + float(spreads[line]) ** 2).clamp(min=smallest).sqrt()[..., None]
+            )
             if grid.channel_response:
                 steps = (edges[line] - velocity[..., None]) / width
                 channels = torch.special.ndtr(steps).diff(dim=-1)

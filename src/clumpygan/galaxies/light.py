@@ -104,7 +104,15 @@ def _cumulative(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def line_profile(velocity, dispersion, edges, line_fluxes, spreads, integrate, reach, out):  # type: ignore[no-untyped-def]
+def line_width(dispersion, spread, narrowest):  # type: ignore[no-untyped-def]
+    """Return the standard deviation of a line: dispersion and LSF, but not below the narrowest."""
+    return math.sqrt(max(dispersion * dispersion + spread * spread, narrowest * narrowest))
+
+
+@njit(cache=True, nogil=True)
+def line_profile(
+    velocity, dispersion, edges, line_fluxes, spreads, narrowest, integrate, reach, out
+):  # type: ignore[no-untyped-def]
     """Write the shares of the channels in the light of one point.
 
     Parameters
@@ -115,6 +123,8 @@ def line_profile(velocity, dispersion, edges, line_fluxes, spreads, integrate, r
         Rising, km/s.
     line_fluxes, spreads : ndarray of shape (lines,)
         Shares of the lines, and standard deviations of the LSF in km/s.
+    narrowest : float
+        Smallest standard deviation of a line in km/s.
     integrate : bool
         Over the channels; else the value at their centre times their width.
     reach : float
@@ -129,7 +139,7 @@ def line_profile(velocity, dispersion, edges, line_fluxes, spreads, integrate, r
     lines, channels = edges.shape[0], edges.shape[1] - 1
     low, high = channels, 0
     for line in range(lines):
-        sigma = math.sqrt(dispersion * dispersion + spreads[line] * spreads[line])
+        sigma = line_width(dispersion, spreads[line], narrowest)
         first = np.searchsorted(edges[line], velocity - reach * sigma, side="right") - 1
         last = np.searchsorted(edges[line], velocity + reach * sigma, side="left")
         low, high = min(low, max(first, 0)), max(high, min(last, channels))
@@ -138,7 +148,7 @@ def line_profile(velocity, dispersion, edges, line_fluxes, spreads, integrate, r
     for c in range(low, high):
         out[c] = 0.0
     for line in range(lines):
-        sigma = math.sqrt(dispersion * dispersion + spreads[line] * spreads[line])
+        sigma = line_width(dispersion, spreads[line], narrowest)
         share = line_fluxes[line]
         first = max(np.searchsorted(edges[line], velocity - reach * sigma, side="right") - 1, 0)
         last = min(np.searchsorted(edges[line], velocity + reach * sigma, side="left"), channels)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from clumpygan.galaxies.light import modulation, surface_brightness
+from clumpygan.galaxies.light import line_width, modulation, surface_brightness
 from clumpygan.galaxies.parameters import DiskModel
 from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, azimuths, clump_rule
 from clumpygan.galaxies.rotation import dispersion, rotation_velocity
@@ -54,12 +54,12 @@ def sky_axes(p, radius):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def ring_counts(p, choices, table, radii, frequency, digits, narrowest):  # type: ignore[no-untyped-def]
+def ring_counts(p, choices, table, radii, frequency, digits, resolution):  # type: ignore[no-untyped-def]
     """Return how many azimuths rings need, and their velocities and dispersions in km/s.
 
     Parameters
     ----------
-    p, choices, table, frequency, digits, narrowest
+    p, choices, table, frequency, digits, resolution
         As those of `disk_points`.
     radii : ndarray of shape (rings,)
         Arcsec.
@@ -71,8 +71,8 @@ def ring_counts(p, choices, table, radii, frequency, digits, narrowest):  # type
         tilt = sky_axes(p, radii[r] if warped else 0.0)[6]
         velocity = rotation_velocity(curve, radii[r], p, table[0], table[1], drift)
         sigma = dispersion(radii[r], velocity, p)
-        phase = frequency * radii[r] + (2.0 + 0.5 * digits) * abs(velocity * tilt) / math.sqrt(
-            sigma * sigma + narrowest * narrowest
+        phase = frequency * radii[r] + (2.0 + 0.5 * digits) * abs(velocity * tilt) / line_width(
+            sigma, resolution[0], resolution[1]
         )
         counts[r] = azimuths(phase, digits) + 2 * arms
         velocities[r], sigmas[r] = velocity, sigma
@@ -80,7 +80,7 @@ def ring_counts(p, choices, table, radii, frequency, digits, narrowest):  # type
 
 
 @njit(cache=True, nogil=True)
-def disk_points(p, choices, table, rule, span, heights, frequency, digits, narrowest):  # type: ignore[no-untyped-def]
+def disk_points(p, choices, table, rule, span, heights, frequency, digits, resolution):  # type: ignore[no-untyped-def]
     """Sample the smooth disk.
 
     Parameters
@@ -101,8 +101,8 @@ def disk_points(p, choices, table, rule, span, heights, frequency, digits, narro
         Highest spatial frequency in rad per arcsec in the plane of the disk.
     digits : float
         -log10 of the accuracy.
-    narrowest : float
-        Smallest standard deviation of a line in km/s, with the LSF.
+    resolution : tuple of float
+        Smallest standard deviations of the LSF and of a line in km/s.
 
     Returns
     -------
@@ -116,7 +116,9 @@ def disk_points(p, choices, table, rule, span, heights, frequency, digits, narro
     z, shares = heights
     radii = low + (high - low) * nodes**power
     sizes = (high - low) * power * nodes ** (power - 1.0) * weights * radii
-    counts, velocities, sigmas = ring_counts(p, choices, table, radii, frequency, digits, narrowest)
+    counts, velocities, sigmas = ring_counts(
+        p, choices, table, radii, frequency, digits, resolution
+    )
     groups = counts.sum() // 2
     members = 2 * z.size
     x, y, flux = (
@@ -156,7 +158,7 @@ def disk_points(p, choices, table, rule, span, heights, frequency, digits, narro
 
 
 @njit(cache=True, nogil=True)
-def clump_scales(p, first, choices, table, narrowest):  # type: ignore[no-untyped-def]
+def clump_scales(p, first, choices, table, resolution):  # type: ignore[no-untyped-def]
     """Return the sigma of a clump in arcsec, and the change of velocity across it over the line's.
 
     The velocity changes by about V / R times the size.
@@ -164,12 +166,12 @@ def clump_scales(p, first, choices, table, narrowest):  # type: ignore[no-untype
     sigma = p[first + 3] * CLUMP_SIGMA
     distance = p[_RADIUS] * math.sqrt(p[first + 1] ** 2 + p[first + 2] ** 2)
     swing = rotation_velocity(choices[1], distance + sigma, p, table[0], table[1], choices[2])
-    width = math.sqrt(narrowest * narrowest + p[first + 4] * p[first + 4])
+    width = line_width(p[first + 4], resolution[0], resolution[1])
     return sigma, swing * min(sigma / (distance + sigma), 1.0) / width
 
 
 @njit(cache=True, nogil=True)
-def clump_points(p, first, choices, table, rules, heights, frequency, digits, narrowest):  # type: ignore[no-untyped-def]
+def clump_points(p, first, choices, table, rules, heights, frequency, digits, resolution):  # type: ignore[no-untyped-def]
     """Sample one clump, whose parameters begin at `first`: as `disk_points`.
 
     Returns
@@ -180,7 +182,7 @@ def clump_points(p, first, choices, table, rules, heights, frequency, digits, na
     _, curve, drift, _, warped = choices
     z, shares = heights
     centre_x, centre_y = p[first + 1] * p[_RADIUS], p[first + 2] * p[_RADIUS]
-    sigma, change = clump_scales(p, first, choices, table, narrowest)
+    sigma, change = clump_scales(p, first, choices, table, resolution)
     row, count, reach = clump_rule(sigma, change, frequency, digits)
     nodes, weights = rules
     rings = 4 * (row + 1)
