@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from clumpygan.data import cube_store
+from clumpygan.data.cube_check import check_cubes
 from clumpygan.data.cube_settings import CubeSettings
-from clumpygan.data.cube_store import check_cubes, open_cubes, prepare_cubes
+from clumpygan.data.cube_store import open_cubes, prepare_cubes
 from clumpygan.data.store import only_one
 from clumpygan.errors import InputError
 

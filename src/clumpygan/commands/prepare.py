@@ -84,7 +84,8 @@ def _cubes(options: Namespace) -> None:
     import numpy as np
 
     from clumpygan.commands.provenance import commit
-    from clumpygan.data.cube_store import check_cubes, open_cubes, prepare_cubes
+    from clumpygan.data.cube_check import check_cubes
+    from clumpygan.data.cube_store import open_cubes, prepare_cubes
 
     if options.check:
         found = open_cubes(options.output)
