@@ -102,11 +102,14 @@ def wrapped(index, size):  # type: ignore[no-untyped-def]
 def evaluate_kernel(coefficients, fraction, scale, out):  # type: ignore[no-untyped-def]
     """Write the w values of the kernel, times `scale`, to `out`."""
     degree, width = coefficients.shape[0] - 1, coefficients.shape[1]
+    # All w values take a step of Horner's scheme together, which the compiler can vectorise.
     for i in range(width):
-        value = coefficients[degree, i]
-        for d in range(degree - 1, -1, -1):
-            value = value * fraction + coefficients[d, i]
-        out[i] = scale * value
+        out[i] = coefficients[degree, i]
+    for d in range(degree - 1, -1, -1):
+        for i in range(width):
+            out[i] = out[i] * fraction + coefficients[d, i]
+    for i in range(width):
+        out[i] *= scale
 
 
 @njit(cache=True, nogil=True)
@@ -114,10 +117,10 @@ def evaluate_slope(coefficients, fraction, out):  # type: ignore[no-untyped-def]
     """Write the derivatives of the w values with respect to the coordinate of the point."""
     degree, width = coefficients.shape[0] - 1, coefficients.shape[1]
     for i in range(width):
-        value = degree * coefficients[degree, i]
-        for d in range(degree - 1, 0, -1):
-            value = value * fraction + d * coefficients[d, i]
-        out[i] = 2.0 * value
+        out[i] = 2.0 * degree * coefficients[degree, i]
+    for d in range(degree - 1, 0, -1):
+        for i in range(width):
+            out[i] = out[i] * fraction + 2.0 * d * coefficients[d, i]
 
 
 @njit(cache=True, nogil=True)

@@ -22,63 +22,92 @@ from clumpygan.galaxies.spreading import (
 
 
 @njit(cache=True, nogil=True)
-def _bounds(profile, smallest):  # type: ignore[no-untyped-def]
-    """Return the range of channels outside which a line profile is negligible."""
-    low, high = 0, profile.size
+def _ranges(profile, smallest, out):  # type: ignore[no-untyped-def]
+    """Write the ranges (2, 2) of channels in which a profile isn't negligible.
+
+    The last channel has one of its own: it often holds all the light, far from the line.
+    """
+    low, high = 0, profile.size - 1
     while low < high and abs(profile[low]) < smallest:
         low += 1
     while high > low and abs(profile[high - 1]) < smallest:
         high -= 1
-    return low, high
+    out[0, 0], out[0, 1] = low, high
+    out[1, 0], out[1, 1] = profile.size - 1, profile.size
 
 
 @njit(cache=True, nogil=True)
 def _forward(y, x, flux, profile, coefficients, smallest, grid):  # type: ignore[no-untyped-def]
     row = np.empty(coefficients.shape[1], dtype=grid.dtype)
     column = np.empty(coefficients.shape[1], dtype=grid.dtype)
+    ranges = np.empty((2, 2), dtype=np.int64)
     for g in range(profile.shape[0]):
-        low, high = _bounds(profile[g], smallest)
+        _ranges(profile[g], smallest, ranges)
         for m in range(x.shape[1]):
-            spread(
-                grid, y[g, m], x[g, m], flux[g, m], profile[g], low, high, coefficients, row, column
-            )
+            for low, high in ranges:
+                spread(
+                    grid, y[g, m], x[g, m], flux[g, m], profile[g], low, high,
+                    coefficients, row, column,
+                )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _gather(grid, top, left, low, high, rows, columns, seen):  # type: ignore[no-untyped-def]
+    """Sum the grid around a point, weighted with its kernel and with the kernel's slopes.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (Y, X, C)
+    top, left, low, high : int
+        First grid point, and range of channels.
+    rows, columns : ndarray of shape (2, w)
+        The kernel and its slope along both axes.
+    seen : ndarray of shape (3, C)
+        Written to: the sums with the kernel, its slope along y, and along x.
+    """
+    width = rows.shape[1]
+    with_kernel, along_y, along_x = seen[0, low:high], seen[1, low:high], seen[2, low:high]
+    with_kernel[:] = 0.0
+    along_y[:] = 0.0
+    along_x[:] = 0.0
+    for a in range(width):
+        i = wrapped(top + a, grid.shape[0])
+        for b in range(width):
+            source = grid[i, wrapped(left + b, grid.shape[1]), low:high]
+            weight = rows[0, a] * columns[0, b]
+            slope_y, slope_x = rows[1, a] * columns[0, b], rows[0, a] * columns[1, b]
+            for c in range(source.size):
+                with_kernel[c] += weight * source[c]
+                along_y[c] += slope_y * source[c]
+                along_x[c] += slope_x * source[c]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def _backward(y, x, flux, profile, coefficients, smallest, grid, y_, x_, flux_, profile_):  # type: ignore[no-untyped-def]
     """Write the gradients with respect to y, x, flux and profile; `grid` holds the one given."""
     width = coefficients.shape[1]
-    row, column = np.empty(width, dtype=grid.dtype), np.empty(width, dtype=grid.dtype)
-    row_slope, column_slope = np.empty_like(row), np.empty_like(column)
+    rows = np.empty((2, width), dtype=grid.dtype)
+    columns = np.empty((2, width), dtype=grid.dtype)
+    seen = np.empty((3, grid.shape[2]), dtype=grid.dtype)
+    ranges = np.empty((2, 2), dtype=np.int64)
     for g in range(profile.shape[0]):
-        low, high = _bounds(profile[g], smallest)
-        line, line_ = profile[g], profile_[g]
+        _ranges(profile[g], smallest, ranges)
         for m in range(x.shape[1]):
-            top, down = first_point(y[g, m], width)
-            left, right = first_point(x[g, m], width)
             if not is_inside(y[g, m], x[g, m], grid.shape):
                 continue
-            evaluate_kernel(coefficients, down, 1.0, row)
-            evaluate_kernel(coefficients, right, 1.0, column)
-            evaluate_slope(coefficients, down, row_slope)
-            evaluate_slope(coefficients, right, column_slope)
-            for_y, for_x, for_flux = 0.0, 0.0, 0.0
-            for a in range(width):
-                i = wrapped(top + a, grid.shape[0])
-                for b in range(width):
-                    weight = row[a] * column[b]
-                    source = grid[i, wrapped(left + b, grid.shape[1])]
-                    seen = grid.dtype.type(0.0)
-                    share = weight * flux[g, m]
-                    for c in range(low, high):
-                        seen += source[c] * line[c]
-                        line_[c] += share * source[c]
-                    for_flux += weight * seen
-                    for_y += row_slope[a] * column[b] * seen
-                    for_x += row[a] * column_slope[b] * seen
-            flux_[g, m] = for_flux
-            y_[g, m] = for_y * flux[g, m]
-            x_[g, m] = for_x * flux[g, m]
+            top, down = first_point(y[g, m], width)
+            left, right = first_point(x[g, m], width)
+            evaluate_kernel(coefficients, down, 1.0, rows[0])
+            evaluate_kernel(coefficients, right, 1.0, columns[0])
+            evaluate_slope(coefficients, down, rows[1])
+            evaluate_slope(coefficients, right, columns[1])
+            for low, high in ranges:
+                _gather(grid, top, left, low, high, rows, columns, seen)
+                for c in range(low, high):
+                    flux_[g, m] += seen[0, c] * profile[g, c]
+                    y_[g, m] += seen[1, c] * profile[g, c] * flux[g, m]
+                    x_[g, m] += seen[2, c] * profile[g, c] * flux[g, m]
+                    profile_[g, c] += seen[0, c] * flux[g, m]
 
 
 def _in_threads(task, count: int) -> None:  # type: ignore[no-untyped-def]
@@ -93,7 +122,7 @@ def _in_threads(task, count: int) -> None:  # type: ignore[no-untyped-def]
 
 
 def _smallest(profile: Tensor) -> float:
-    return 0.01 * torch.finfo(profile.dtype).eps
+    return float(torch.finfo(profile.dtype).eps)
 
 
 @torch.library.custom_op("clumpygan::spread", mutates_args=(), device_types="cpu")
