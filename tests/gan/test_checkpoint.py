@@ -41,9 +41,7 @@ def test_a_loaded_network_gives_identical_samples(saved):
     for axes in ([], [-1]):
         noise = network.draw_noise(1, (40, 40), generator)
         with torch.no_grad():
-            pair = network(
-                observed.flip(axes), torch.ones(1), transfer, (noise, noise.opposite())
-            )
+            pair = network(observed.flip(axes), torch.ones(1), transfer, (noise, noise.opposite()))
         expected += [image.flip(axes) for image in pair]
     expected = torch.stack(expected)
     assert torch.allclose(recovered.samples, expected, atol=1e-4)

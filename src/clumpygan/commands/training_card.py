@@ -39,7 +39,8 @@ def make_card(
         "clumpygan": clumpygan.__version__,
         "commit": commit(),
         # A training that started from trained weights: what had gone into those comes on top.
-        "initial": before and {
+        "initial": before
+        and {
             key: before.get(key) for key in ("commit", "images_seen", "hours", "initial", "notes")
         },
         "images_seen": int(module.images_seen),
