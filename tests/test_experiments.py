@@ -134,6 +134,24 @@ def test_another_training_in_the_folder_is_not_continued(tiny, tmp_path):
         train(tiny())
 
 
+def test_a_training_starts_from_trained_weights_and_says_so(tiny, tmp_path):
+    train(tiny(*TINY_NETWORK, name="first"))
+    initial = f"initial={tmp_path / 'first' / 'tiny.safetensors'}"
+    config = OmegaConf.to_container(tiny(*TINY_NETWORK, initial), resolve=True)
+    started = build_module(config["model"], 32, 0, config["initial"])
+    trained, before = load_checkpoint(str(tmp_path / "first" / "tiny"), ("super_resolution",))
+    for name, value in trained.state_dict().items():
+        assert torch.equal(started.generator.state_dict()[name], value), name
+        assert torch.equal(started.average.state_dict()[name], value), name
+
+    train(tiny(*TINY_NETWORK, initial, name="second"))
+    card = yaml.safe_load((tmp_path / "second" / "tiny.yaml").read_text())
+    assert card["initial"]["images_seen"] == before["images_seen"] == 32
+
+    with pytest.raises(InputError, match=r"other arguments \(channels\)"):
+        train(tiny(*TINY_NETWORK, "model.network.arguments.channels=12", initial, name="third"))
+
+
 def test_a_better_checkpoint_is_kept(tiny, tmp_path):
     stem = tmp_path / "shipped" / "tiny"
     stem.parent.mkdir()
@@ -166,6 +184,7 @@ def test_a_better_checkpoint_is_kept(tiny, tmp_path):
         ("model.validation_samples=3", "expected an even number"),
         ("trainer.precision=16-mixed", "32-true or bf16-mixed"),
         ("trainer.accelerator=gpu", "trainer: "),
+        ("model.game.penalty_interval=0", "penalty_interval=0: expected a whole number"),
     ],
 )
 def test_bad_settings_are_named(override, message, tiny):

@@ -95,6 +95,35 @@ def test_images_are_counted_not_steps():
     assert trainer.global_step == 8
 
 
+def test_penalties_are_computed_at_every_so_many_steps_and_weigh_as_much_more():
+    gradients = {}
+    for interval in (1, 4):
+        module, loader = toy(images=80, penalty_interval=interval)
+        seen = gradients.setdefault(interval, [])
+        original = module._discriminator_step
+
+        def watched(fake, batch, optimiser, original=original, seen=seen):
+            logs = original(fake, batch, optimiser)
+            seen.append(set(logs) & {"r1", "r2"})
+            return logs
+
+        module._discriminator_step = watched
+        fit(module, loader)
+    both, none = {"r1", "r2"}, set()
+    assert gradients[1] == [both] * 5
+    assert gradients[4] == [both, none, none, none, both]
+
+
+def test_a_rare_penalty_weighs_as_much_as_a_frequent_one():
+    losses = []
+    for interval, weight in ((1, 0.4), (4, 0.1)):
+        module, loader = toy(images=16, r1=weight, r2=weight, penalty_interval=interval)
+        module._step = lambda loss, *_, losses=losses: losses.append(loss.item()) or loss
+        fit(module, loader)
+    # Of each run the discriminator's and the generator's loss.
+    assert losses[0] == pytest.approx(losses[2])
+
+
 def test_the_discriminator_waits_for_its_start():
     module, loader = toy(images=64, start=1000)
     before = [p.clone() for p in module.discriminator.parameters()]
