@@ -110,9 +110,9 @@ def line_width(dispersion, spread, narrowest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def line_profile(
+def line_profile(  # type: ignore[no-untyped-def]
     velocity, dispersion, edges, line_fluxes, spreads, narrowest, integrate, reach, out
-):  # type: ignore[no-untyped-def]
+):
     """Write the shares of the channels in the light of one point.
 
     Parameters
