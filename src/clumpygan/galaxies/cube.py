@@ -36,27 +36,11 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies.fourier import FourierGrid, Optics, Transfer
 from clumpygan.galaxies.grid import CubeGrid
 from clumpygan.galaxies.light import line_profile, line_width
-from clumpygan.galaxies.parameters import (
-    CURVES,
-    VERTICALS,
-    DiskModel,
-    DiskParameters,
-    stack,
-)
-from clumpygan.galaxies.points import clump_points, disk_points, sky_axes
-from clumpygan.galaxies.quadrature import (
-    CLUMP_LENGTH,
-    FIRST_CLUMP,
-    extents,
-    highest_frequency,
-    legendre_rules,
-    radial_range,
-    ring_rule,
-    stretch_of,
-    vertical_rule,
-    vertical_transform,
-)
-from clumpygan.galaxies.spreading import is_inside, kernel_polynomials, kernel_width, spread
+from clumpygan.galaxies.parameters import DiskModel, DiskParameters, stack
+from clumpygan.galaxies.points import sky_axes
+from clumpygan.galaxies.sampling import Sampling
+from clumpygan.galaxies.sharpness import vertical_transform
+from clumpygan.galaxies.spreading import is_inside, kernel_polynomials, spread
 
 FloatArray = NDArray[np.float64]
 Cube = NDArray[np.float32]
@@ -66,12 +50,6 @@ _HEIGHT = _MODEL.index("scale_height")
 _DOUBLET = _MODEL.index("doublet_ratio")
 _CONTINUUM = _MODEL.index("continuum")
 _CONTINUUM_SLOPE = _MODEL.index("continuum_slope")
-
-NARROWEST_LINE = 0.1
-"""Lines narrower than this share of a channel are made as wide: a step can't be integrated."""
-
-WARPED_HEIGHTS = 9
-"""Heights that are summed over in a warped disk."""
 
 
 @njit(cache=True, nogil=True)
@@ -182,30 +160,15 @@ class CubeRenderer:
         self.grid, self.accuracy, self.threads = grid, accuracy, threads
         self.model = model or DiskModel()
         self.optics = Optics(grid, psf, accuracy)
-        self.digits = -math.log10(accuracy)
-        self.width = kernel_width(accuracy)
-        self._coefficients = kernel_polynomials(self.width)
+        self.sampling = Sampling(grid, self.model, self.optics, accuracy)
+        self._coefficients = kernel_polynomials(self.sampling.width)
         self._complex = np.complex64 if accuracy > 3e-6 else np.complex128
         self.falls = bool(grid.edges[0, 0] > grid.edges[0, -1])
         self._edges = np.ascontiguousarray(grid.edges[:, ::-1] if self.falls else grid.edges)
         self.line_fluxes = np.array(grid.line_fluxes) / sum(grid.line_fluxes)
         self.spreads = np.array(grid.line_spread)
-        self.narrowest = NARROWEST_LINE * grid.channel_width
-        self.resolution = float(self.spreads.min()), self.narrowest
-        table = np.array(self.model.rotation_table or [(0.0, 0.0), (1.0, 0.0)], dtype=np.float64)
-        self.table = (np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]))
-        model = self.model
-        self.choices = (
-            model.light == "ring",
-            CURVES.index(model.curve),
-            model.asymmetric_drift,
-            model.arms,
-            model.warped,
-        )
-        self._vertical = VERTICALS.index(model.vertical)
-        flat = (np.zeros(1), np.ones(1))
-        self.heights = vertical_rule(model.vertical, WARPED_HEIGHTS) if model.warped else flat
-        self._reach = math.sqrt(2 * math.log(10) * (self.digits + 0.5))
+        self.narrowest = self.sampling.resolution[1]
+        self._reach = math.sqrt(2 * math.log(10) * (self.sampling.digits + 0.5))
         self.multiplier = lru_cache(maxsize=16)(self._make_multiplier)
 
     def __call__(self, vectors: ArrayLike) -> Cube:
@@ -238,11 +201,14 @@ class CubeRenderer:
         return cubes
 
     def _render(self, p: FloatArray, cube: Cube) -> None:
-        fourier, frequency = self.plan(p)
-        groups = self.points(p, frequency)
-        lit = self._lit_channels(groups)
-        channels = lit.stop - lit.start
+        fourier, frequency = self.sampling.plan(p)
+        groups = self.sampling.points(p, frequency)
         continuum = bool(p[_CONTINUUM])
+        multiplier = self.multiplier(fourier)
+        # A PSF of every channel sees the continuum in every channel.
+        each = multiplier.shape[-1] > 1
+        lit = slice(0, self.grid.shape[0]) if continuum and each else self._lit_channels(groups)
+        channels = lit.stop - lit.start
         real = np.float32 if self._complex is np.complex64 else np.float64
         spreading = np.zeros((*fourier.points, channels + continuum), dtype=real)
         edges = np.ascontiguousarray(self._edges[:, lit.start : lit.stop + 1])
@@ -259,17 +225,18 @@ class CubeRenderer:
         for points in groups:
             _spread_points(spreading, points, *placement, lines, self._coefficients, continuum)
         modes = scipy.fft.rfft2(spreading, axes=(0, 1), overwrite_x=True)
+        if each and continuum:
+            share = self.continuum(p)[:: -1 if self.falls else 1].astype(real)
+            modes, continuum = modes[..., :channels] + modes[..., channels:] * share, False
         folded = np.zeros(
             (fourier.period[0], fourier.period[1] // 2 + 1, channels + continuum), self._complex
         )
         *_, normal_x, normal_y, _ = sky_axes(p, 0.0)
         height = 0.0 if self.model.warped else p[_HEIGHT] / scale
         normal = (normal_y * height, normal_x * height)
-        multiplier = self.multiplier(fourier, continuum)
-        if multiplier.shape[-1] > 1:
-            wanted = [*range(lit.start, lit.stop), -1][: channels + continuum]
-            multiplier = np.ascontiguousarray(multiplier[..., wanted])
-        _observe(modes, multiplier, normal, self._vertical, fourier.period, folded)
+        if each:
+            multiplier = np.ascontiguousarray(multiplier[..., lit])
+        _observe(modes, multiplier, normal, self.sampling.vertical, fourier.period, folded)
         image = scipy.fft.irfft2(folded, s=fourier.period, axes=(0, 1), overwrite_x=True)
         image = image[: fourier.field[0], : fourier.field[1]]
         rising = cube[::-1] if self.falls else cube
@@ -298,59 +265,17 @@ class CubeRenderer:
         low = min(max(low, 0), self.grid.shape[0] - 1)
         return slice(low, max(min(high, self.grid.shape[0]), low + 1))
 
-    def points(self, p: FloatArray, frequency: float) -> list[Any]:
-        """Return the points of the disk and of each clump (see `clumpygan.galaxies.points`).
-
-        Parameters
-        ----------
-        p : ndarray of shape (P,)
-        frequency : float
-            Highest spatial frequency on the sky in rad/arcsec.
-        """
-        ring, _, _, arms, _ = self.choices
-        in_plane = frequency * stretch_of(p)
-        low, high, power = radial_range(p, ring, extents(self.accuracy))
-        row = ring_rule(p, arms, low, high, power, in_plane, self.digits)
-        nodes, weights = legendre_rules()
-        count = 4 * (row + 1)
-        shared = (self.heights, in_plane, self.digits, self.resolution)
-        rule = (nodes[row, :count], weights[row, :count])
-        disk = disk_points(p, self.choices, self.table, rule, (low, high, power), *shared)
-        clumps = [
-            clump_points(p, first, self.choices, self.table, legendre_rules(), *shared)
-            for first in range(FIRST_CLUMP, p.size, CLUMP_LENGTH)
-        ]
-        return [disk, *clumps]
-
     def continuum(self, p: FloatArray) -> FloatArray:
         """Return the continuum of the channels (v,), as shares of the line flux."""
         centres = self.grid.centres[0] / 1000
         widths = np.abs(np.diff(self.grid.edges[0])) / 1000
         return np.asarray(p[_CONTINUUM] * (1 + p[_CONTINUUM_SLOPE] * centres) * widths)
 
-    def plan(self, p: FloatArray) -> tuple[FourierGrid, float]:
-        """Choose the grid, and the highest frequency in rad/arcsec that points must follow."""
-        optics, scale = self.optics, self.grid.pixel_scale
-        highest = highest_frequency(
-            p, self.model.clumps, self.choices[0], self._vertical, *optics.profile,
-            0.5 * self.accuracy,
-        )  # fmt: skip
-        field = self.grid.shape[1], self.grid.shape[2]
-        fourier = FourierGrid.of(field, optics.margin, highest * scale, self.width)
-        passed = min(optics.passed, math.pi * max(fourier.density) / scale)
-        return fourier, passed
-
-    def _make_multiplier(self, fourier: FourierGrid, continuum: bool) -> NDArray[Any]:
-        multiplier = self.optics.multiplier(fourier, self.width).astype(self._complex)
+    def _make_multiplier(self, fourier: FourierGrid) -> NDArray[Any]:
+        multiplier = self.optics.multiplier(fourier, self.sampling.width).astype(self._complex)
         if multiplier.ndim == 2:
             return multiplier[..., None]
-        if self.falls:
-            multiplier = multiplier[..., ::-1]
-        if continuum:
-            # The light of all channels is seen as in the middle one.
-            middle = multiplier[..., [multiplier.shape[-1] // 2]]
-            multiplier = np.concatenate([multiplier, middle], axis=-1)
-        return np.ascontiguousarray(multiplier)
+        return np.ascontiguousarray(multiplier[..., ::-1] if self.falls else multiplier)
 
 
 def render_cube(

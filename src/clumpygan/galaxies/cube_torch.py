@@ -16,17 +16,11 @@ from clumpygan.galaxies.cube import CubeRenderer
 from clumpygan.galaxies.fourier import Transfer
 from clumpygan.galaxies.grid import CubeGrid
 from clumpygan.galaxies.parameters import DiskModel
-from clumpygan.galaxies.points import clump_scales, ring_counts
 from clumpygan.galaxies.points_torch import Constants, GalaxyPoints, Plan
 from clumpygan.galaxies.quadrature import (
     CLUMP_LENGTH,
     FIRST_CLUMP,
-    clump_rule,
-    extents,
     legendre_rules,
-    radial_range,
-    ring_rule,
-    stretch_of,
 )
 from clumpygan.galaxies.spreading_torch import spread_points
 
@@ -87,43 +81,37 @@ class TorchCubeRenderer(nn.Module):
                 f"parameter vectors of shape {batch.shape}: expected (B, {len(self.model.names)}) "
                 "finite numbers"
             )
-        grids, frequencies = zip(*(compiled.plan(p) for p in batch), strict=True)
+        sampling = compiled.sampling
+        grids, frequencies = zip(*(sampling.plan(p) for p in batch), strict=True)
         fourier = max(grids, key=lambda g: g.points)
-        ring, arms = compiled.choices[0], compiled.choices[3]
         radius = batch[:, self.model.index("half_light_radius")]
-        spans = np.array([radial_range(p, ring, extents(compiled.accuracy)) for p in batch])
+        spans = np.array([sampling.span(p) for p in batch])
         spans[:, :2] /= radius[:, None]
         low, high, power = spans[:, 0].min(), spans[:, 1].max(), spans[:, 2].max()
-        in_plane = [k * stretch_of(p) for k, p in zip(frequencies, batch, strict=True)]
         row = max(
-            ring_rule(p, arms, low * r, high * r, power, k, compiled.digits)
-            for p, k, r in zip(batch, in_plane, radius, strict=True)
+            sampling.ring_row(p, (low * r, high * r, power), k)
+            for p, k, r in zip(batch, frequencies, radius, strict=True)
         )
         nodes, weights = (rule[row, : 4 * (row + 1)] for rule in legendre_rules())
         radii = low + (high - low) * nodes**power
         steps = (high - low) * power * nodes ** (power - 1) * weights
-        resolution = compiled.resolution
         counts = np.max(
             [
-                ring_counts(
-                    p, compiled.choices, compiled.table, radii * r, k, compiled.digits, resolution
-                )[0]
-                for p, k, r in zip(batch, in_plane, radius, strict=True)
+                sampling.ring_counts(p, radii * r, k)
+                for p, k, r in zip(batch, frequencies, radius, strict=True)
             ],
             axis=0,
         )
         clumps = [
-            clump_rule(
-                *clump_scales(p, first, compiled.choices, compiled.table, resolution),
-                k,
-                compiled.digits,
-            )
-            for p, k in zip(batch, in_plane, strict=True)
+            sampling.clump_rule(p, first, k)
+            for p, k in zip(batch, frequencies, strict=True)
             for first in range(FIRST_CLUMP, p.size, CLUMP_LENGTH)
         ]
         finest = np.max(clumps, axis=0) if clumps else (0, 2, 1.0)
         clump = (int(finest[0]), int(finest[1]), float(finest[2]))
-        return Plan(fourier, radii, steps, counts, clump)
+        tall = [sampling.heights(p, k) for p, k in zip(batch, frequencies, strict=True)]
+        heights = max(tall, key=lambda rule: rule[0].size)
+        return Plan(fourier, radii, steps, counts, heights, clump)
 
     def forward(self, parameters: Tensor, plan: Plan | None = None) -> Tensor:
         """Render a batch.
@@ -155,18 +143,16 @@ class TorchCubeRenderer(nn.Module):
                 flux,
                 profile,
                 fourier.points,
-                self.compiled.width,
+                self.compiled.sampling.width,
             )
         modes = torch.fft.rfft2(spreading, dim=(1, 2))
+        # All the light, in a last channel, is the continuum's.
+        modes = modes[..., :-1] + self._continuum(parameters) * modes[..., -1:]
         modes = modes * self._multiplier(plan, parameters)
         if not self.model.warped:
             modes = modes * galaxy.thickness(self._frequencies(plan, parameters))[..., None]
         image = torch.fft.irfft2(self._fold(modes, plan), s=fourier.period, dim=(1, 2))
-        image = image[:, : fourier.field[0], : fourier.field[1]].permute(0, 3, 1, 2)
-        channels = self.grid.shape[0]
-        cube: Tensor = image[:, :channels]
-        # All the light, in a last channel, is the continuum's.
-        cube = cube + self._continuum(parameters) * image[:, channels:]
+        cube: Tensor = image[:, : fourier.field[0], : fourier.field[1]].permute(0, 3, 1, 2)
         return cube[:, None]
 
     def _profile(self, parameters: Tensor, velocity: Tensor, sigma: Tensor) -> Tensor:
@@ -197,12 +183,12 @@ class TorchCubeRenderer(nn.Module):
         return torch.cat([total, torch.ones_like(total[..., :1])], -1)
 
     def _continuum(self, parameters: Tensor) -> Tensor:
-        """Return the continuum (B, v, 1, 1) as shares of the line flux."""
+        """Return the continuum (B, 1, 1, v) as shares of the line flux."""
         centres = self._constants("centres", parameters, self.grid.centres[0] / 1000)
         widths = self._constants("widths", parameters, np.abs(np.diff(self.grid.edges[0])) / 1000)
         level = parameters[:, self.model.index("continuum"), None]
         slope = parameters[:, self.model.index("continuum_slope"), None]
-        return (level * (1 + slope * centres) * widths)[..., None, None]
+        return (level * (1 + slope * centres) * widths)[:, None, None]
 
     def _frequencies(self, plan: Plan, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return (ky, kx) of the modes in rad/arcsec."""
@@ -210,9 +196,9 @@ class TorchCubeRenderer(nn.Module):
         return plan.constants("ky", like, ky), plan.constants("kx", like, kx)
 
     def _multiplier(self, plan: Plan, like: Tensor) -> Tensor:
-        multiplier = self.compiled.multiplier(plan.fourier, True)
-        if self.compiled.falls and multiplier.shape[-1] > 1:
-            multiplier = np.concatenate([multiplier[..., -2::-1], multiplier[..., -1:]], -1)
+        multiplier = self.compiled.multiplier(plan.fourier)
+        if self.compiled.falls:
+            multiplier = multiplier[..., ::-1]
         return plan.constants("multiplier", like, multiplier)
 
     def _fold(self, modes: Tensor, plan: Plan) -> Tensor:

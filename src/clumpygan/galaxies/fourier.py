@@ -8,7 +8,7 @@ samples, and frequencies above theirs appear as aliases, as they do on the sky.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,25 @@ their shape, or with one more axis in front, one for each channel."""
 LARGEST_GRID = 2**22
 """Points of the oversampled grid of one channel beyond which an accuracy can't be reached."""
 
+_SIZE = 128
+"""Pixels of the image in which the response to a point is looked at."""
+
+_SMALLEST_EDGE = 6
+
 _STEPS = 96
-_LOWEST, _HIGHEST = 0.02, 300.0
+_FREQUENCIES = np.geomspace(0.02, 300.0, _STEPS)
+
+
+@cache
+def _pixel_profile() -> FloatArray:
+    """Return the response of a pixel at `_FREQUENCIES`, in rad/pixel, averaged over directions.
+
+    Along its sides a pixel passes high frequencies that it doesn't pass in other directions.
+    """
+    angle = 0.25 * np.pi * (np.arange(1024) + 0.5) / 1024
+    cycles = _FREQUENCIES[:, None] / (2 * np.pi)
+    response = np.sinc(cycles * np.sin(angle)) * np.sinc(cycles * np.cos(angle))
+    return np.asarray(np.abs(response).mean(1))
 
 
 def _even_fast_length(length: float) -> int:
@@ -125,13 +142,18 @@ class Optics:
 
     def response(self, ky: FloatArray, kx: FloatArray) -> NDArray[Any]:
         """Return the transfer function of PSF and pixel at (ky, kx) in cycles per pixel."""
-        scale = self.grid.pixel_scale
         answer: NDArray[Any] = np.ones(np.broadcast(ky, kx).shape)
         if self.psf is not None:
-            answer = np.asarray(self.psf(ky / scale, kx / scale))
-            self._check(answer, np.broadcast(ky, kx).shape)
+            answer = self._transfer(ky, kx)
         if self.grid.pixel_response:
             answer = answer * (np.sinc(ky) * np.sinc(kx))
+        return answer
+
+    def _transfer(self, ky: FloatArray, kx: FloatArray) -> NDArray[Any]:
+        assert self.psf is not None
+        scale = self.grid.pixel_scale
+        answer = np.asarray(self.psf(ky / scale, kx / scale))
+        self._check(answer, np.broadcast(ky, kx).shape)
         return answer
 
     def _check(self, answer: NDArray[Any], expected: tuple[int, ...]) -> None:
@@ -153,24 +175,49 @@ class Optics:
         ndarray of shape (96,), float64, twice
             On logarithmic steps from 0.02 to 300 rad/pixel.
         """
-        k = np.geomspace(_LOWEST, _HIGHEST, _STEPS)
+        scale = self.grid.pixel_scale
         angle = np.pi * (np.arange(8) + 0.5) / 8
-        cycles = k[:, None] / (2 * np.pi)
-        response = np.abs(self.response(cycles * np.sin(angle), cycles * np.cos(angle)))
-        response = response.reshape(-1, _STEPS, 8).max(0).mean(1)
-        return k / self.grid.pixel_scale, response
+        cycles = _FREQUENCIES[:, None] / (2 * np.pi)
+        response = np.ones(_STEPS)
+        if self.psf is not None:
+            passed = self._transfer(cycles * np.sin(angle), cycles * np.cos(angle))
+            response = np.abs(passed).reshape(-1, _STEPS, 8).max(0).mean(1)
+        if self.grid.pixel_response:
+            response = response * _pixel_profile()
+        return _FREQUENCIES / scale, response
+
+    @cached_property
+    def _point(self) -> tuple[FloatArray, NDArray[np.int64]]:
+        """The modulus of the response to a point, the largest of the channels, and distances."""
+        ky: FloatArray = np.fft.fftfreq(_SIZE)[:, None].astype(np.float64)
+        kx: FloatArray = np.fft.rfftfreq(_SIZE)[None, :].astype(np.float64)
+        response = self.response(ky, kx).reshape(-1, _SIZE, _SIZE // 2 + 1)
+        image = np.abs(np.fft.irfft2(response, s=(_SIZE, _SIZE))).max(0)
+        distance = np.arange(_SIZE)
+        return image, np.minimum(distance, _SIZE - distance)
 
     @cached_property
     def margin(self) -> int:
         """Pixels beyond which the response to a point is below a share of its peak."""
-        size = 128
-        ky: FloatArray = np.fft.fftfreq(size)[:, None].astype(np.float64)
-        kx: FloatArray = np.fft.rfftfreq(size)[None, :].astype(np.float64)
-        response = self.response(ky, kx).reshape(-1, size, size // 2 + 1)
-        image = np.abs(np.fft.irfft2(response, s=(size, size))).max(0)
-        y, x = (np.minimum(i, size - i) for i in np.indices(image.shape))
+        if self.psf is None:
+            return 1
+        image, distance = self._point
         significant = image > 0.5 * self.accuracy * image.max()
-        return int(np.maximum(y, x)[significant].max()) if self.psf is not None else 1
+        return int(np.maximum(distance[:, None], distance)[significant].max())
+
+    @cached_property
+    def edge_margin(self) -> int:
+        """Pixels beyond which a sea of light may end: a share of it reaches the field from there.
+
+        Two more, as points stand for the light around them.
+        """
+        if self.psf is None:
+            return _SMALLEST_EDGE
+        image, distance = self._point
+        profile = np.maximum(image.sum(0), image.sum(1))
+        beyond = np.array([profile[distance > m].sum() for m in range(_SIZE // 2 + 1)])
+        enough = np.argmax(beyond <= 0.6 * self.accuracy * profile.sum())
+        return max(int(enough) + 2, _SMALLEST_EDGE, self.margin)
 
     @cached_property
     def passed(self) -> float:
@@ -181,15 +228,15 @@ class Optics:
         above = np.flatnonzero(beyond > 0.5 * self.accuracy * beyond[0])
         return float(k[min(above[-1] + 1, k.size - 1)])
 
-    def multiplier(self, fourier: FourierGrid, width: int) -> NDArray[np.complex64]:
+    def multiplier(self, fourier: FourierGrid, width: int) -> NDArray[np.complex128]:
         """Return what the modes of a spread cube are multiplied with, but for the thickness.
 
         Returns
         -------
-        ndarray of shape (M, M / 2 + 1), or (M, M / 2 + 1, C), complex64
+        ndarray of shape (M, M / 2 + 1), or (M, M / 2 + 1, C), complex128
         """
         ky, kx = fourier.frequencies()
         response = self.response(ky, kx) * fourier.deconvolution(width) * fourier.to_pixels()
         if response.ndim == 3:
             response = np.moveaxis(response, 0, -1)
-        return np.ascontiguousarray(response, dtype=np.complex64)
+        return np.ascontiguousarray(response)

@@ -11,7 +11,7 @@ from numba import njit
 
 from clumpygan.galaxies.light import line_width, modulation, surface_brightness
 from clumpygan.galaxies.parameters import DiskModel
-from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, azimuths, clump_rule
+from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, azimuths
 from clumpygan.galaxies.rotation import dispersion, rotation_velocity
 
 _MODEL = DiskModel()
@@ -161,18 +161,29 @@ def disk_points(p, choices, table, rule, span, heights, frequency, digits, resol
 def clump_scales(p, first, choices, table, resolution):  # type: ignore[no-untyped-def]
     """Return the sigma of a clump in arcsec, and the change of velocity across it over the line's.
 
-    The velocity changes by about V / R times the size.
+    The velocity changes by about V / R times the size, and most of all where R is smallest.
     """
     sigma = p[first + 3] * CLUMP_SIGMA
     distance = p[_RADIUS] * math.sqrt(p[first + 1] ** 2 + p[first + 2] ** 2)
-    swing = rotation_velocity(choices[1], distance + sigma, p, table[0], table[1], choices[2])
+    near = max(distance - sigma, 0.4 * sigma)
+    swing = rotation_velocity(choices[1], near, p, table[0], table[1], choices[2])
     width = line_width(p[first + 4], resolution[0], resolution[1])
-    return sigma, swing * min(sigma / (distance + sigma), 1.0) / width
+    return sigma, swing * sigma / near / width
 
 
 @njit(cache=True, nogil=True)
-def clump_points(p, first, choices, table, rules, heights, frequency, digits, resolution):  # type: ignore[no-untyped-def]
+def clump_points(p, first, choices, table, rule, rules, heights):  # type: ignore[no-untyped-def]
     """Sample one clump, whose parameters begin at `first`: as `disk_points`.
+
+    Parameters
+    ----------
+    p, choices, table, heights
+        As those of `disk_points`.
+    first : int
+    rule : tuple of (row, count, reach)
+        Of `quadrature.clump_rule`.
+    rules : tuple of ndarray
+        Those of `quadrature.legendre_rules`.
 
     Returns
     -------
@@ -182,8 +193,8 @@ def clump_points(p, first, choices, table, rules, heights, frequency, digits, re
     _, curve, drift, _, warped = choices
     z, shares = heights
     centre_x, centre_y = p[first + 1] * p[_RADIUS], p[first + 2] * p[_RADIUS]
-    sigma, change = clump_scales(p, first, choices, table, resolution)
-    row, count, reach = clump_rule(sigma, change, frequency, digits)
+    sigma = p[first + 3] * CLUMP_SIGMA
+    row, count, reach = rule
     nodes, weights = rules
     rings = 4 * (row + 1)
     groups = rings * count

@@ -59,6 +59,8 @@ class Plan:
         Weights of the radii, dR in half-light radii.
     counts : ndarray of shape (rings,), int
         Azimuths on each ring, even.
+    heights : tuple of ndarray
+        In scale heights, and their shares.
     clump : tuple of (row of the Legendre rules, azimuths, reach in sigma)
     constants : Constants
         Tensors of this plan.
@@ -68,6 +70,7 @@ class Plan:
     radii: NDArray[np.float64]
     steps: NDArray[np.float64]
     counts: NDArray[np.int64]
+    heights: tuple[NDArray[np.float64], NDArray[np.float64]]
     clump: tuple[int, int, float]
     constants: Constants = field(default_factory=Constants)
 
@@ -88,7 +91,7 @@ class GalaxyPoints:
         self.model = compiled.model
         self.table: tuple[Tensor, Tensor] | None = None
         if self.model.curve == "table":
-            radii, velocities = compiled.table
+            radii, velocities = compiled.sampling.table
             self.table = (
                 plan.constants("table radii", parameters, radii),
                 plan.constants("table velocities", parameters, velocities),
@@ -140,7 +143,7 @@ class GalaxyPoints:
 
     def _place(self, along: Tensor, across: Tensor, axes: tuple[Tensor, ...]) -> list[Tensor]:
         """Return sky coordinates [x, y] (B, N, H) of points in the plane (B, N) at all heights."""
-        z = self.plan.constants("heights", self.parameters, self.compiled.heights[0])
+        z = self.plan.constants("heights", self.parameters, self.plan.heights[0])
         xx, xy, yx, yy, zx, zy, _ = axes
         places = []
         for offset, major, minor, normal in (
@@ -181,7 +184,7 @@ class GalaxyPoints:
         bulge = (area * self("bulge_fraction") * bulge)[:, index] * share
         radius = radius[:, index]
         axes = self.axes(radius)
-        heights = constant("height shares", like, self.compiled.heights[1])
+        heights = constant("height shares", like, plan.heights[1])
         sides = []
         for sign in (1.0, -1.0):
             x, y = self._place(radius * cosine, sign * radius * sine, axes)
@@ -212,7 +215,7 @@ class GalaxyPoints:
         axes = self.axes(radius)
         x, y = self._place(along, across, axes)
         flux = self.total() * fraction * constant("clump share", like, shares)
-        heights = constant("height shares", like, self.compiled.heights[1])
+        heights = constant("height shares", like, plan.heights[1])
         velocity = self._velocity(radius) * along / radius * axes[-1]
         return (
             x, y, flux[..., None] * heights,

@@ -11,11 +11,13 @@ from functools import cache
 
 import numpy as np
 from numba import njit
+from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.special import gammainccinv, roots_legendre
 
+from clumpygan.galaxies.light import ARM_CORE, line_width, surface_brightness
 from clumpygan.galaxies.parameters import DiskModel
-from clumpygan.galaxies.rotation import sersic_b
+from clumpygan.galaxies.rotation import dispersion, rotation_velocity, sersic_b
 
 FloatArray = NDArray[np.float64]
 
@@ -27,17 +29,21 @@ BULGE = _MODEL.index("bulge_fraction")
 BULGE_RADIUS = _MODEL.index("bulge_radius")
 BULGE_INDEX = _MODEL.index("bulge_index")
 INCLINATION = _MODEL.index("inclination")
+OFFSET_X = _MODEL.index("offset_x")
+OFFSET_Y = _MODEL.index("offset_y")
 HEIGHT = _MODEL.index("scale_height")
 G1 = _MODEL.index("g1")
 G2 = _MODEL.index("g2")
 MAGNIFICATION = _MODEL.index("magnification")
-MAXIMUM_VELOCITY = _MODEL.index("maximum_velocity")
 ARM_PITCH = _MODEL.index("arm_pitch")
 ARM_AMPLITUDE = _MODEL.index("arm_amplitude")
 FIRST_CLUMP = len(_MODEL.names)
 CLUMP_LENGTH = len(DiskModel(clumps=1).names) - FIRST_CLUMP
 
 MAXIMUM_RINGS = 512
+
+_PROBES = 20
+"""Steps in which `ring_rule` looks at the velocities."""
 
 _INDICES = np.linspace(0.3, 6.2, 119)
 
@@ -70,42 +76,41 @@ def extents(accuracy: float) -> FloatArray:
 
 
 @cache
-def vertical_rule(profile: str, count: int) -> tuple[FloatArray, FloatArray]:
+def vertical_rule(profile: str, count: int, tallest: float) -> tuple[FloatArray, FloatArray]:
     """Return heights, in scale heights, and weights of a rule for a vertical profile.
 
-    Gauss rules for the densities exp(-z^2 / 2), exp(-|z|) and sech^2(z), by the Stieltjes procedure
-    on a fine grid (Gautschi 2004, section 2.2).
+    Gauss-Hermite for a Gaussian; else Gauss-Legendre above and below the plane, where an
+    exponential has a cusp.
 
     Parameters
     ----------
     profile : str
         "gaussian", "exponential" or "sech2".
     count : int
+        Even, but for a Gaussian.
+    tallest : float
+        Where the profile ends, but for a Gaussian.
 
     Returns
     -------
     ndarray of shape (count,), twice
         The weights add up to 1.
     """
-    z = np.linspace(-40, 40, 80001)
-    density = {
-        "gaussian": np.exp(-0.5 * z**2),
-        "exponential": np.exp(-np.abs(z)),
-        "sech2": 1 / np.cosh(z) ** 2,
-    }[profile]
-    density /= density.sum()
-    previous, present = np.zeros_like(z), np.ones_like(z)
-    off_diagonal = np.zeros(count)
-    norm = 1.0
-    for i in range(count - 1):
-        # All three are even: the diagonal of the Jacobi matrix is zero.
-        following = z * present - (off_diagonal[i] ** 2) * previous
-        new_norm = float(density @ following**2)
-        off_diagonal[i + 1] = math.sqrt(new_norm / norm)
-        previous, present, norm = present, following, new_norm
-    matrix = np.diag(off_diagonal[1:], 1) + np.diag(off_diagonal[1:], -1)
-    heights, vectors = np.linalg.eigh(matrix)
-    return np.asarray(heights), np.asarray(vectors[0] ** 2)
+    if profile == "gaussian":
+        heights, weights = hermegauss(count)
+    else:
+        x, w = roots_legendre(count // 2)
+        above = 0.5 * tallest * (x + 1)
+        share = w * (np.exp(-above) if profile == "exponential" else 1 / np.cosh(above) ** 2)
+        heights, weights = np.concatenate([-above, above]), np.concatenate([share, share])
+    return np.asarray(heights), np.asarray(weights / weights.sum())
+
+
+def height_count(profile: str, wave: float, tallest: float, digits: float) -> int:
+    """Return how many heights follow the highest frequency, in rad per scale height."""
+    if profile == "gaussian":
+        return math.ceil(2.5 + 0.5 * digits + 2.4 * wave)
+    return 2 * math.ceil(1.0 + 0.8 * digits + 0.27 * wave * tallest)
 
 
 @njit(cache=True, nogil=True)
@@ -146,31 +151,73 @@ def radial_range(p, ring, extent):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def ring_rule(p, arms, low, high, power, frequency, digits):  # type: ignore[no-untyped-def]
-    """Return the row of `legendre_rules` that is fine enough over a range of radii.
-
-    Gauss-Legendre with n nodes follows a phase of about 4 n radians over its range.
+def farthest_radius(p, half_y, half_x, tallest):  # type: ignore[no-untyped-def]
+    """Return the radius in arcsec beyond which a disk has no light in a field.
 
     Parameters
     ----------
     p : ndarray
-    arms : int
-    low, high, power : float
-        Of `radial_range`.
+    half_y, half_x : float
+        Half of the lengths of the field in arcsec.
+    tallest : float
+        Scale heights beyond which there is no light.
+    """
+    x = half_x + abs(p[OFFSET_X])
+    y = half_y + abs(p[OFFSET_Y])
+    shear = math.sqrt(p[G1] * p[G1] + p[G2] * p[G2])
+    shortest = math.sqrt(p[MAGNIFICATION] * (1.0 - shear) / (1.0 + shear))
+    inclination = math.radians(p[INCLINATION])
+    height = tallest * p[HEIGHT] * math.sin(inclination)
+    return (math.sqrt(x * x + y * y) / shortest + height) / max(math.cos(inclination), 1e-9)
+
+
+@njit(cache=True, nogil=True)
+def _weight(share, digits):  # type: ignore[no-untyped-def]
+    return max(1.0 + math.log10(max(share, 1e-12)) / digits, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: ignore[no-untyped-def]
+    """Return the row of `legendre_rules`, if it has so many, that is fine enough for the radii.
+
+    Gauss-Legendre with n nodes follows a phase of about 4 n radians over its range, if it changes
+    evenly with the angle arccos(2 t - 1).
+
+    Parameters
+    ----------
+    p, choices, table, span, resolution
+        As those of `points.disk_points`.
     frequency : float
         Highest spatial frequency, rad/arcsec in the plane of the disk.
     digits : float
         -log10 of the accuracy.
     """
-    slope = 1.0
-    if power > 1.0:
-        t = (power - 0.5) / power
+    low, high, power = span
+    tilt = math.sin(math.radians(p[INCLINATION]))
+    crests = 0.0
+    if choices[3] > 0 and p[ARM_AMPLITUDE] > 0.0:
+        crests = choices[3] / math.tan(math.radians(p[ARM_PITCH]))
+    phase = 0.0
+    before, slowest = low, 0.0
+    for i in range(1, _PROBES):
+        t = (i / _PROBES) ** 2
+        radius = low + (high - low) * t**power
+        velocity = rotation_velocity(choices[1], radius, p, table[0], table[1], choices[2])
+        sigma = line_width(dispersion(radius, velocity, p), resolution[0], resolution[1])
+        gradient = abs(velocity - slowest) / (radius - before) * tilt / sigma
+        # The less light there is inside a radius, the fewer digits of it matter.
+        disk, bulge = surface_brightness(radius, p, choices[0])
+        share = min(math.pi * radius * radius * (disk + bulge), 1.0)
+        swing = (1.5 + 0.4 * digits) * gradient * _weight(share, digits)
+        ratio = radius / p[RADIUS]
+        fade = ratio * ratio / (ratio * ratio + ARM_CORE * ARM_CORE)
+        winding = crests / radius * min(1.7 * _weight(share * fade, digits), 1.0)
+        local = math.hypot(frequency + winding, swing)
         slope = 2.0 * power * t ** (power - 1.0) * math.sqrt(t * (1.0 - t))
-    phase = frequency * (high - low) * slope
-    if arms > 0 and p[ARM_AMPLITUDE] > 0.0:
-        phase += 3.0 * arms / math.tan(math.radians(p[ARM_PITCH]))
+        phase = max(phase, local * (high - low) * slope)
+        before, slowest = radius, velocity
     count = 3.0 + 2.5 * digits + 0.27 * phase
-    return min(int(count / 4.0), MAXIMUM_RINGS // 4 - 1)
+    return int(count / 4.0)
 
 
 @njit(cache=True, nogil=True)
@@ -181,100 +228,6 @@ def azimuths(phase, digits):  # type: ignore[no-untyped-def]
     """
     count = phase + (0.6 * digits + 0.5) * phase ** (1.0 / 3.0) + 2.0 + digits
     return 2 * math.ceil(0.5 * count)
-
-
-@njit(cache=True, nogil=True)
-def _transform(k, index, radius):  # type: ignore[no-untyped-def]
-    """Bound the Fourier transform of a Sersic profile by its behaviour at high frequencies.
-
-    For n = 1 it is exact; in general the cusp 1 - b rho^(1 / n) decides.
-    """
-    b = sersic_b(index)
-    kappa = k * radius
-    smooth = math.exp(-min(kappa * kappa / (4.0 * b), 700.0))
-    power = 1.0 / index
-    if abs(power - 2.0) < 1e-3:
-        return smooth
-    half = -0.5 * power
-    # 1 / |Gamma(-v / 2)| by reflection, as lgamma loses the sign.
-    inverse = abs(math.sin(math.pi * half)) * math.exp(math.lgamma(1.0 - half)) / math.pi
-    central = math.exp(2.0 * index * math.log(b) - math.lgamma(2.0 * index + 1.0)) / math.pi
-    amplitude = (
-        central * b * math.pi * 2.0 ** (power + 2.0) * math.gamma(1.0 + 0.5 * power) * inverse
-    )
-    scale = amplitude ** (1.0 / (2.0 + power))
-    return max(smooth, (1.0 + (kappa / scale) ** 2) ** (-1.0 - 0.5 * power))
-
-
-@njit(cache=True, nogil=True)
-def vertical_transform(k, vertical):  # type: ignore[no-untyped-def]
-    """Return the Fourier transform of a vertical profile of unit scale height at k (radians).
-
-    exp(-k^2 / 2), 1 / (1 + k^2), (pi k / 2) / sinh(pi k / 2).
-    """
-    if vertical == 0:
-        return math.exp(-0.5 * k * k)
-    if vertical == 1:
-        return 1.0 / (1.0 + k * k)
-    x = 0.5 * math.pi * abs(k)
-    if x < 1e-4:
-        return 1.0
-    return x / math.sinh(min(x, 700.0))
-
-
-@njit(cache=True, nogil=True)
-def highest_frequency(p, clumps, ring, vertical, frequencies, response, tolerance):  # type: ignore[no-untyped-def]
-    """Return the frequency beyond which the observed image has less than a share of its peak.
-
-    Parameters
-    ----------
-    p : ndarray
-    clumps : int
-    ring : bool
-    vertical : int
-    frequencies : ndarray
-        Logarithmic steps, rad/arcsec.
-    response : ndarray
-        Modulus of the transfer function of PSF and pixel there.
-    tolerance : float
-        Share of the integral of the modulus over all frequencies, a bound to the peak.
-    """
-    cosine = math.cos(math.radians(p[INCLINATION]))
-    sine = math.sin(math.radians(p[INCLINATION]))
-    compress = math.sqrt(p[MAGNIFICATION]) * math.sqrt(
-        (1.0 - math.sqrt(p[G1] ** 2 + p[G2] ** 2)) / (1.0 + math.sqrt(p[G1] ** 2 + p[G2] ** 2))
-    )
-    angles = 5
-    content = np.empty(frequencies.size)
-    total = 0.0
-    for f in range(frequencies.size):
-        k = frequencies[f] * compress
-        mean = 0.0
-        if response[f] > 1e-9:
-            for a in range(angles):
-                theta = 0.5 * math.pi * (a + 0.5) / angles
-                across = k * math.sin(theta)
-                flat = math.sqrt((k * math.cos(theta)) ** 2 + (across * cosine) ** 2)
-                if ring:
-                    disk = math.exp(-min(0.5 * (flat * p[RING_WIDTH]) ** 2, 700.0))
-                else:
-                    disk = _transform(flat, p[SERSIC], p[RADIUS])
-                if p[BULGE] > 0.0:
-                    bulge = _transform(flat, p[BULGE_INDEX], p[BULGE_RADIUS])
-                    disk += p[BULGE] * (bulge - disk)
-                for c in range(clumps):
-                    clump = p[FIRST_CLUMP + CLUMP_LENGTH * c :]
-                    wave = flat * clump[3] / 1.17741
-                    disk += clump[0] * math.exp(-min(0.5 * wave * wave, 700.0))
-                mean += disk * vertical_transform(across * sine * p[HEIGHT], vertical)
-        content[f] = mean / angles * response[f] * frequencies[f] ** 2
-        total += content[f]
-    beyond = 0.0
-    for f in range(frequencies.size - 1, -1, -1):
-        beyond += content[f]
-        if beyond > tolerance * total:
-            return frequencies[min(f + 1, frequencies.size - 1)]
-    return frequencies[0]
 
 
 @njit(cache=True, nogil=True)
@@ -295,14 +248,13 @@ def clump_rule(sigma, change, frequency, digits):  # type: ignore[no-untyped-def
     Returns
     -------
     row : int
-        Of `legendre_rules`.
+        Of `legendre_rules`, if it has so many.
     count : int
         Azimuths.
     reach : float
         Standard deviations.
     """
     reach = math.sqrt(2.0 * math.log(10.0) * (digits + 0.5))
-    # Light falls as exp(-k^2 sigma^2 / 2): it has no phases beyond a few sigma.
-    phase = min(frequency * sigma, reach) * reach + 2.0 * change * reach
+    phase = frequency * sigma * reach + 2.0 * change * reach
     rings = 2.0 + digits + 0.27 * phase
     return int(rings / 4.0), azimuths(0.6 * phase, digits), reach
