@@ -20,9 +20,11 @@ from clumpygan.galaxies.points_torch import Constants, GalaxyPoints, Plan
 from clumpygan.galaxies.quadrature import (
     CLUMP_LENGTH,
     FIRST_CLUMP,
-    legendre_rules,
 )
 from clumpygan.galaxies.spreading_torch import spread_points
+
+_MOST_KINKS = 32
+"""Of the rotation tables of a batch: rings are between them. More are thinned out."""
 
 
 class TorchCubeRenderer(nn.Module):
@@ -92,7 +94,9 @@ class TorchCubeRenderer(nn.Module):
             sampling.ring_row(p, (low * r, high * r, power), k)
             for p, k, r in zip(batch, frequencies, radius, strict=True)
         )
-        nodes, weights = (rule[row, : 4 * (row + 1)] for rule in legendre_rules())
+        kinks = np.unique(np.divide.outer(sampling.table[0], radius))
+        kinks = kinks[:: math.ceil(kinks.size / _MOST_KINKS)]
+        nodes, weights = sampling.radial_rule(row, (low, high, power), kinks)
         radii = low + (high - low) * nodes**power
         steps = (high - low) * power * nodes ** (power - 1) * weights
         counts = np.max(

@@ -66,6 +66,29 @@ def legendre_rules() -> tuple[FloatArray, FloatArray]:
     return nodes, weights
 
 
+def broken_rule(row: int, breaks: FloatArray, digits: float) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights on [0, 1] of rules between breaks, as fine as one that has none.
+
+    Parameters
+    ----------
+    row : int
+        Of `legendre_rules`: fine enough, were the function smooth.
+    breaks : ndarray
+        Where it isn't: any numbers, those outside of [0, 1] don't matter.
+    digits : float
+        -log10 of the accuracy.
+    """
+    ends = np.unique(np.concatenate([[0.0], breaks[(breaks > 1e-3) & (breaks < 0.999)], [1.0]]))
+    angles = np.arccos(1 - 2 * ends)
+    fewest = 1.5 + 1.25 * digits
+    nodes, weights = [], []
+    for low, high, share in zip(ends[:-1], ends[1:], np.diff(angles) / np.pi, strict=True):
+        x, w = roots_legendre(math.ceil(fewest + share * max(4 * (row + 1) - 2 * fewest, 0.0)))
+        nodes.append(low + 0.5 * (high - low) * (x + 1))
+        weights.append(0.5 * (high - low) * w)
+    return np.concatenate(nodes), np.concatenate(weights)
+
+
 @cache
 def extents(accuracy: float) -> FloatArray:
     """Return how far a Sersic profile reaches: u = b (R / R_half)^(1 / n) at Sersic indices.

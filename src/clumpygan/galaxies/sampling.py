@@ -17,6 +17,7 @@ from clumpygan.galaxies.quadrature import (
     HEIGHT,
     MAXIMUM_RINGS,
     RADIUS,
+    broken_rule,
     clump_rule,
     extents,
     farthest_radius,
@@ -131,9 +132,7 @@ class Sampling:
             If there would be too many.
         """
         span = self.span(p)
-        count = 4 * (self.ring_row(p, span, frequency) + 1)
-        nodes, weights = legendre_rules()
-        rule = nodes[count // 4 - 1, :count], weights[count // 4 - 1, :count]
+        rule = self.radial_rule(self.ring_row(p, span, frequency), span, self.table[0])
         heights = self.heights(p, frequency)
         disk = disk_points(
             p, self.choices, self.table, rule, span, heights, frequency, self.digits,
@@ -146,7 +145,7 @@ class Sampling:
                 self.choices,
                 self.table,
                 self.clump_rule(p, first, frequency),
-                (nodes, weights),
+                legendre_rules(),
                 heights,
             )
             for first in range(FIRST_CLUMP, p.size, CLUMP_LENGTH)
@@ -179,6 +178,25 @@ class Sampling:
         """Return the row of `legendre_rules` for radii, at a frequency of `plan`."""
         row = ring_rule(p, self.choices, self.table, span, frequency, self.resolution, self.digits)
         return self._checked(row)
+
+    def radial_rule(self, row: int, span: Span, kinks: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return nodes and weights on [0, 1] over the radius.
+
+        Parameters
+        ----------
+        row : int
+            Of `ring_row`.
+        span : Span
+        kinks : ndarray
+            Radii of a rotation table, in the unit of the span.
+        """
+        if self.model.curve != "table":
+            count = 4 * (row + 1)
+            nodes, weights = legendre_rules()
+            return nodes[row, :count], weights[row, :count]
+        low, high, power = span
+        breaks = np.clip((kinks - low) / (high - low), 0.0, 1.0) ** (1 / power)
+        return broken_rule(row, breaks, self.digits)
 
     def ring_counts(self, p: FloatArray, radii: FloatArray, frequency: float) -> NDArray[np.int64]:
         """Return how many azimuths rings need, at a frequency of `plan`."""
