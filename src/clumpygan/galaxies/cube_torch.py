@@ -163,17 +163,15 @@ class TorchCubeRenderer(nn.Module):
         """Return the shares of the channels (B, G, C + 1), with 1 for all light at the end."""
         grid = self.grid
         edges = self._constants("edges", parameters, grid.edges)
-        spreads, smallest = self.compiled.spreads, self.compiled.narrowest**2
-        if len(spreads) == 2:
+        spreads = self._constants("spreads", parameters, self.compiled.spreads)
+        smallest = self.compiled.narrowest**2
+        shares = self._constants("shares", parameters, self.compiled.line_fluxes[:, None])
+        if len(shares) == 2:
             ratio = parameters[:, self.model.index("doublet_ratio")]
-            shares = [ratio / (1 + ratio), 1 / (1 + ratio)]
-        else:
-            shares = [parameters.new_tensor(share) for share in self.compiled.line_fluxes]
+            shares = torch.stack([ratio / (1 + ratio), 1 / (1 + ratio)])
         total = torch.zeros_like(velocity)[..., None]
         for line, share in enumerate(shares):
-            width = (
-                (sigma.square() + float(spreads[line]) ** 2).clamp(min=smallest).sqrt()[..., None]
-            )
+            width = (sigma.square() + spreads[line].square()).clamp(min=smallest).sqrt()[..., None]
             if grid.channel_response:
                 steps = (edges[line] - velocity[..., None]) / width
                 channels = torch.special.ndtr(steps).diff(dim=-1)
@@ -183,7 +181,7 @@ class TorchCubeRenderer(nn.Module):
                 away = (centres - velocity[..., None]) / width
                 size = edges[line].diff().abs() / math.sqrt(2 * math.pi)
                 channels = size / width * torch.exp(-0.5 * away.square())
-            total = total + share.reshape(-1, 1, 1) * channels
+            total = total + share[:, None, None] * channels
         return torch.cat([total, torch.ones_like(total[..., :1])], -1)
 
     def _continuum(self, parameters: Tensor) -> Tensor:
