@@ -5,22 +5,21 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from clumpygan.data.cube_settings import CubeSettings, frame_for
 from clumpygan.data.cube_store import CubeSet, open_cubes
 from clumpygan.data.cube_views import CubeDataset
-from clumpygan.data.splits import StreamSampler, split_of
+from clumpygan.data.splits import split_of
+from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies import TorchCubeRenderer
 
 Source = Literal["workers", "device", "prepared"]
 
 
-class CubeDataModule(pl.LightningDataModule):
+class CubeDataModule(StreamDataModule):
     """Serve velocity cubes of disks with noise.
 
     Galaxies are drawn from the priors of the parameter table. Galaxy, noise and order depend on
@@ -70,7 +69,12 @@ class CubeDataModule(pl.LightningDataModule):
         correlated_noise: bool = True,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            seed=seed,
+            batch_size=batch_size,
+            images_per_epoch=images_per_epoch,
+            num_workers=num_workers,
+        )
         if source not in get_args(Source):
             raise InputError(f"source is {source!r}; expected {', '.join(get_args(Source))}")
         if (source == "prepared") != (root is not None):
@@ -80,11 +84,10 @@ class CubeDataModule(pl.LightningDataModule):
         if root is not None and cubes is not None:
             raise InputError(f"the cubes of {root} are what they are: leave out the settings cubes")
         _check_sizes(train_size, val_size, batch_size, images_per_epoch)
-        self.seed, self.source, self.root = seed, source, root
+        self.source, self.root = source, root
         self.sizes = {"train": train_size, "val": val_size}
-        self.batch_size, self.images_per_epoch = batch_size, images_per_epoch
         self.signal_to_noise = _checked_range(signal_to_noise)
-        self.correlated_noise, self.num_workers = correlated_noise, num_workers
+        self.correlated_noise = correlated_noise
         self._set: CubeSet | None = None
         self._rows: dict[str, list[int]] = {}
         self._renderer: TorchCubeRenderer | None = None
@@ -131,35 +134,6 @@ class CubeDataModule(pl.LightningDataModule):
             rows=self._rows.get(split),
             rendered=self.source != "device",
         )
-
-    def train_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
-        """Return the loader of one epoch of the endless stream."""
-        rank, world = 0, 1
-        if self.trainer:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-        data = self.dataset("train")
-        sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
-        if self.trainer:
-            # Loader processes fetch as soon as they start, before Lightning tells the epoch.
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
-        return DataLoader(
-            data,
-            self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            drop_last=True,
-            persistent_workers=self.num_workers > 0,
-        )
-
-    def val_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
-        """Return the loader of the validation cubes, the same every time."""
-        return DataLoader(self.dataset("val"), self.batch_size)
-
-    def on_after_batch_transfer(
-        self, batch: dict[str, Tensor], dataloader_idx: int
-    ) -> dict[str, Tensor]:
-        """Render on the device what the workers haven't."""
-        return self.observe(batch)
 
     @torch.no_grad()
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

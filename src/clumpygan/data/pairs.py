@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK
-from clumpygan.data.splits import StreamSampler
 from clumpygan.data.stamps import read_stamps
 from clumpygan.data.store import SampleSettings, open_sample
+from clumpygan.data.stream import StreamDataModule
 from clumpygan.data.views import Conditions, PairDataset
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
@@ -30,7 +28,7 @@ from clumpygan.instruments import (
 from clumpygan.io import read_psf
 
 
-class PairDataModule(pl.LightningDataModule):
+class PairDataModule(StreamDataModule):
     """Serve pairs of HST stamps and their HSC views.
 
     Synthetic CANDELS stamps are rendered once into `root` and memory-mapped; or real stamps are
@@ -78,15 +76,18 @@ class PairDataModule(pl.LightningDataModule):
         stamps: str | None = None,
         psf: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            seed=seed,
+            batch_size=batch_size,
+            images_per_epoch=images_per_epoch,
+            num_workers=num_workers,
+        )
         self.stamps, self.psf = stamps, psf
-        self.root, self.seed = Path(root), seed
+        self.root = Path(root)
         self.sizes = {"train": train_size, "val": val_size}
-        self.batch_size, self.images_per_epoch = batch_size, images_per_epoch
         self.source, self.target = get_instrument(source), get_instrument(target)
         self.conditions = conditions or Conditions()
         self.sample_fields = sample or {}
-        self.num_workers = num_workers
         self.operator = ObservationOperator()
         self._images: dict[str, np.ndarray] = {}
         self._powers: dict[str, np.ndarray] = {}
@@ -176,35 +177,6 @@ class PairDataModule(pl.LightningDataModule):
             powers=self._powers.get(split),
             margin=self.operator.margin,
         )
-
-    def train_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
-        """Return the loader of one epoch of the endless stream."""
-        rank, world = 0, 1
-        if self.trainer:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-        data = self.dataset("train")
-        sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
-        if self.trainer:
-            # Loader processes fetch as soon as they start, before Lightning tells the epoch.
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
-        return DataLoader(
-            data,
-            self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            drop_last=True,
-            persistent_workers=self.num_workers > 0,
-        )
-
-    def val_dataloader(self) -> DataLoader[dict[str, np.ndarray]]:
-        """Return the loader of the validation stamps, the same views every time."""
-        return DataLoader(self.dataset("val"), self.batch_size)
-
-    def on_after_batch_transfer(
-        self, batch: dict[str, Tensor], dataloader_idx: int
-    ) -> dict[str, Tensor]:
-        """Observe the stamps on the device they are on."""
-        return self.observe(batch)
 
     @torch.no_grad()
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,71 @@
+"""What all data modules share: an endless stream of training images, and a fixed validation set."""
+
+from abc import abstractmethod
+from collections.abc import Sized
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from clumpygan.data.splits import StreamSampler
+
+Batch = dict[str, Tensor]
+
+
+class StreamDataModule(pl.LightningDataModule):
+    """Serve the datasets of a subclass, which completes their batches on the device.
+
+    Parameters
+    ----------
+    seed : int
+        Of the order of the stream.
+    batch_size : int
+    images_per_epoch : int
+        Over all processes.
+    num_workers : int
+    """
+
+    def __init__(
+        self, *, seed: int, batch_size: int, images_per_epoch: int, num_workers: int
+    ) -> None:
+        super().__init__()
+        self.seed = seed
+        self.batch_size = batch_size
+        self.images_per_epoch = images_per_epoch
+        self.num_workers = num_workers
+
+    @abstractmethod
+    def dataset(self, split: str) -> Any:
+        """Return the dataset of a split, "train" or "val"."""
+
+    @abstractmethod
+    def observe(self, batch: Batch) -> Batch:
+        """Return a complete batch, on the device of the one that is given."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of one epoch of the endless stream."""
+        rank, world = 0, 1
+        if self.trainer:
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+        data: Sized = self.dataset("train")
+        sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
+        if self.trainer:
+            # Loader processes fetch as soon as they start, before Lightning tells the epoch.
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        return DataLoader(
+            data,
+            self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            drop_last=True,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of the validation set, the same every time."""
+        return DataLoader(self.dataset("val"), self.batch_size)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Complete the batch on the device that it is on."""
+        return self.observe(batch)
