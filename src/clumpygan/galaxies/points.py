@@ -172,7 +172,7 @@ def clump_scales(p, first, choices, table, resolution):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True)
-def clump_points(p, first, choices, table, rule, rules, heights):  # type: ignore[no-untyped-def]
+def clump_points(p, first, choices, table, rule, count, reach, heights):  # type: ignore[no-untyped-def]
     """Sample one clump, whose parameters begin at `first`: as `disk_points`.
 
     Parameters
@@ -180,10 +180,12 @@ def clump_points(p, first, choices, table, rule, rules, heights):  # type: ignor
     p, choices, table, heights
         As those of `disk_points`.
     first : int
-    rule : tuple of (row, count, reach)
-        Of `quadrature.clump_rule`.
-    rules : tuple of ndarray
-        Those of `quadrature.legendre_rules`.
+    rule : tuple of ndarray
+        Nodes and weights on [0, 1] over the radius.
+    count : int
+        Azimuths.
+    reach : float
+        Standard deviations.
 
     Returns
     -------
@@ -194,9 +196,8 @@ def clump_points(p, first, choices, table, rule, rules, heights):  # type: ignor
     z, shares = heights
     centre_x, centre_y = p[first + 1] * p[_RADIUS], p[first + 2] * p[_RADIUS]
     sigma = p[first + 3] * CLUMP_SIGMA
-    row, count, reach = rule
-    nodes, weights = rules
-    rings = 4 * (row + 1)
+    nodes, weights = rule
+    rings = nodes.size
     groups = rings * count
     x, y, flux = (
         np.empty((groups, z.size)),
@@ -208,9 +209,9 @@ def clump_points(p, first, choices, table, rule, rules, heights):  # type: ignor
     xx, xy, yx, yy, zx, zy, tilt = sky_axes(p, 0.0)
     g = 0
     for r in range(rings):
-        s = reach * nodes[row, r]
+        s = reach * nodes[r]
         # The last term makes up for the light beyond the reach.
-        ring = reach * weights[row, r] * s * math.exp(-0.5 * s * s)
+        ring = reach * weights[r] * s * math.exp(-0.5 * s * s)
         ring /= 1.0 - math.exp(-0.5 * reach * reach)
         for a in range(count):
             # Half a step further at every other ring: the azimuths of rings don't line up.

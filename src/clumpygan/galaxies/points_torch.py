@@ -14,7 +14,7 @@ from clumpygan.galaxies.fourier import FourierGrid
 from clumpygan.galaxies.light_torch import annulus, modulation, sersic
 from clumpygan.galaxies.parameters import CLUMP_PARAMETERS
 from clumpygan.galaxies.points import CLUMP_SIGMA
-from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, legendre_rules
+from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, legendre_rule
 from clumpygan.galaxies.rotation_torch import dispersion, rotation_velocity
 
 
@@ -61,7 +61,7 @@ class Plan:
         Azimuths on each ring, even.
     heights : tuple of ndarray
         In scale heights, and their shares.
-    clump : tuple of (row of the Legendre rules, azimuths, reach in sigma)
+    clump : tuple of (row of `legendre_rule`, azimuths, reach in sigma)
     constants : Constants
         Tensors of this plan.
     """
@@ -198,7 +198,7 @@ class GalaxyPoints:
         """Return the same of one clump."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
         row, count, reach = plan.clump
-        nodes, weights = (rule[row, : 4 * (row + 1)] for rule in legendre_rules())
+        nodes, weights = legendre_rule(row)
         s = np.repeat(reach * nodes, count)
         turn = np.add.outer(0.5 * (np.arange(nodes.size) % 2) + 0.25, np.arange(count)) / count
         angle = 2 * np.pi * turn.ravel()

@@ -40,7 +40,8 @@ ARM_AMPLITUDE = _MODEL.index("arm_amplitude")
 FIRST_CLUMP = len(_MODEL.names)
 CLUMP_LENGTH = len(DiskModel(clumps=1).names) - FIRST_CLUMP
 
-MAXIMUM_RINGS = 512
+MAXIMUM_RINGS = 2048
+"""So many are made of a disk or a clump."""
 
 _PROBES = 20
 """Steps in which `ring_rule` looks at the velocities."""
@@ -49,21 +50,10 @@ _INDICES = np.linspace(0.3, 6.2, 119)
 
 
 @cache
-def legendre_rules() -> tuple[FloatArray, FloatArray]:
-    """Return the nodes and weights on [0, 1] of the Gauss-Legendre rules of 4, 8, 12, ... nodes.
-
-    Returns
-    -------
-    ndarray of shape (MAXIMUM_RINGS / 4, MAXIMUM_RINGS), twice
-        Row r has 4 (r + 1) of them.
-    """
-    count = MAXIMUM_RINGS // 4
-    nodes, weights = np.zeros((count, MAXIMUM_RINGS)), np.zeros((count, MAXIMUM_RINGS))
-    for r in range(count):
-        n = 4 * (r + 1)
-        x, w = roots_legendre(n)
-        nodes[r, :n], weights[r, :n] = 0.5 * (x + 1), 0.5 * w
-    return nodes, weights
+def legendre_rule(row: int) -> tuple[FloatArray, FloatArray]:
+    """Return the nodes and weights on [0, 1] of the Gauss-Legendre rule of 4 (row + 1) nodes."""
+    x, w = roots_legendre(4 * (row + 1))
+    return np.asarray(0.5 * (x + 1)), np.asarray(0.5 * w)
 
 
 def broken_rule(row: int, breaks: FloatArray, digits: float) -> tuple[FloatArray, FloatArray]:
@@ -72,7 +62,7 @@ def broken_rule(row: int, breaks: FloatArray, digits: float) -> tuple[FloatArray
     Parameters
     ----------
     row : int
-        Of `legendre_rules`: fine enough, were the function smooth.
+        Of `legendre_rule`: fine enough, were the function smooth.
     breaks : ndarray
         Where it isn't: any numbers, those outside of [0, 1] don't matter.
     digits : float
@@ -201,7 +191,7 @@ def _weight(share, digits):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: ignore[no-untyped-def]
-    """Return the row of `legendre_rules`, if it has so many, that is fine enough for the radii.
+    """Return the row of `legendre_rule` that is fine enough for the radii.
 
     Gauss-Legendre with n nodes follows a phase of about 4 n radians over its range, if it changes
     evenly with the angle arccos(2 t - 1).
@@ -271,7 +261,7 @@ def clump_rule(sigma, change, frequency, digits):  # type: ignore[no-untyped-def
     Returns
     -------
     row : int
-        Of `legendre_rules`, if it has so many.
+        Of `legendre_rule`.
     count : int
         Azimuths.
     reach : float

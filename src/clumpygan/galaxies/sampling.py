@@ -22,7 +22,7 @@ from clumpygan.galaxies.quadrature import (
     extents,
     farthest_radius,
     height_count,
-    legendre_rules,
+    legendre_rule,
     radial_range,
     ring_rule,
     stretch_of,
@@ -106,7 +106,7 @@ class Sampling:
         optics, scale = self.optics, self.grid.pixel_scale
         highest = highest_frequency(
             p, self.choices, self.table, self.vertical, self.resolution, *optics.profile,
-            0.5 * self.accuracy,
+            self.accuracy,
         )  # fmt: skip
         field, margin = (self.grid.shape[1], self.grid.shape[2]), optics.margin
         if p[RADIUS] * stretch_of(p) > _SEA * scale * max(field):
@@ -138,18 +138,11 @@ class Sampling:
             p, self.choices, self.table, rule, span, heights, frequency, self.digits,
             self.resolution,
         )  # fmt: skip
-        clumps = [
-            clump_points(
-                p,
-                first,
-                self.choices,
-                self.table,
-                self.clump_rule(p, first, frequency),
-                legendre_rules(),
-                heights,
-            )
-            for first in range(FIRST_CLUMP, p.size, CLUMP_LENGTH)
-        ]
+        clumps = []
+        for first in range(FIRST_CLUMP, p.size, CLUMP_LENGTH):
+            row, count, reach = self.clump_rule(p, first, frequency)
+            clump = p, first, self.choices, self.table, legendre_rule(row), count, reach, heights
+            clumps.append(clump_points(*clump))
         return [disk, *clumps]
 
     def span(self, p: FloatArray) -> Span:
@@ -175,7 +168,7 @@ class Sampling:
         return vertical_rule(self.model.vertical, count, self.tallest)
 
     def ring_row(self, p: FloatArray, span: Span, frequency: float) -> int:
-        """Return the row of `legendre_rules` for radii, at a frequency of `plan`."""
+        """Return the row of `legendre_rule` for radii, at a frequency of `plan`."""
         row = ring_rule(p, self.choices, self.table, span, frequency, self.resolution, self.digits)
         return self._checked(row)
 
@@ -191,9 +184,7 @@ class Sampling:
             Radii of a rotation table, in the unit of the span.
         """
         if self.model.curve != "table":
-            count = 4 * (row + 1)
-            nodes, weights = legendre_rules()
-            return nodes[row, :count], weights[row, :count]
+            return legendre_rule(row)
         low, high, power = span
         breaks = np.clip((kinks - low) / (high - low), 0.0, 1.0) ** (1 / power)
         return broken_rule(row, breaks, self.digits)

@@ -78,7 +78,7 @@ def _rotation(k, p, choices, table, resolution):  # type: ignore[no-untyped-def]
     if swing < 0.1:
         return 0.0
     disk, bulge = surface_brightness(radius, p, choices[0])
-    return 2.0 * math.pi * radius * radius * (disk + bulge) * math.exp(-0.25 / (swing * swing))
+    return 2.0 * math.pi * radius * radius * (disk + bulge) * math.exp(-0.2 / (swing * swing))
 
 
 @njit(cache=True, nogil=True)
