@@ -1,0 +1,89 @@
+"""Light, rotation curves and dispersions over the radius and the height, by SciPy and textbooks."""
+
+import math
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from scipy.optimize import minimize_scalar
+from scipy.special import gamma, gammainc, gammaincinv, i0e, i1e, k0e, k1e
+
+
+def sersic(radius, n, half_light_radius):
+    b = gammaincinv(2 * n, 0.5)
+    norm = b ** (2 * n) / (2 * np.pi * n * gamma(2 * n) * half_light_radius**2)
+    return norm * np.exp(-b * (radius / half_light_radius) ** (1 / n))
+
+
+def annulus(radius, centre, width):
+    nodes, weights = leggauss(200)
+    low, high = max(centre - 12 * width, 0.0), centre + 12 * width
+    r = low + (high - low) * 0.5 * (nodes + 1)
+    norm = (
+        0.5 * (high - low) * weights @ (2 * np.pi * r * np.exp(-0.5 * ((r - centre) / width) ** 2))
+    )
+    return np.exp(-0.5 * ((radius - centre) / width) ** 2) / norm
+
+
+def _peak(square, low, high):
+    best = minimize_scalar(lambda x: -square(math.exp(x)), bounds=(math.log(low), math.log(high)))
+    return -best.fun
+
+
+def circular_velocity(radius, p):
+    """Return the curves of `clumpygan.galaxies.rotation` by their closed formulas."""
+    x, halo = radius / p.turnover_radius, radius / p.halo_radius
+
+    def freeman(y):
+        return y**2 * (i0e(y) * k0e(y) - i1e(y) * k1e(y))
+
+    def nfw(r):
+        return (np.log1p(r) - r / (1 + r)) / r
+
+    def enclosed(r):
+        u = gammaincinv(2 * p.sersic_index, 0.5) * r ** (1 / p.sersic_index)
+        return gammainc(2 * p.sersic_index, u) / r
+
+    y = 0.5 * gammaincinv(2, 0.5) * radius / p.half_light_radius
+    disk = p.maximum_velocity**2 * freeman(y) / _peak(freeman, 0.3, 4)
+    if p.curve == "table":
+        return np.interp(radius, *np.array([(0.0, 0.0), *p.rotation_table]).T)
+    if p.curve == "mass_following":
+        square = enclosed(radius / p.half_light_radius) / _peak(enclosed, 1e-2, 1e2)
+        return p.maximum_velocity * np.sqrt(square)
+    if p.curve == "courteau":
+        bend = (1 + x**-p.curve_sharpness) ** (1 / p.curve_sharpness)
+        return p.maximum_velocity * (1 + 1 / x) ** p.curve_slope / bend
+    if p.curve in ("freeman", "nfw", "isothermal"):
+        shape = {
+            "freeman": 0.0,
+            "nfw": nfw(halo) / _peak(nfw, 0.1, 20),
+            "isothermal": 1 - np.arctan(halo) / halo,
+        }[p.curve]
+        return np.sqrt(disk + p.halo_velocity**2 * shape)
+    rise = {"arctan": 2 / np.pi * np.arctan(x), "tanh": np.tanh(x), "exponential": 1 - np.exp(-x)}
+    return p.maximum_velocity * rise[p.curve]
+
+
+def rotation_velocity(radius, p):
+    velocity = circular_velocity(radius, p)
+    if not p.asymmetric_drift:
+        return velocity
+    scale = p.half_light_radius / gammaincinv(2, 0.5)
+    taken = 2 * p.velocity_dispersion**2 * radius / scale
+    left = np.maximum(1 - taken / np.maximum(velocity**2, 1e-300), 0)
+    rounded = math.sqrt(0.02) * (left / 0.02) ** 2 * (2.5 - 1.5 * left / 0.02)
+    return velocity * np.where(left < 0.02, rounded, np.sqrt(left))
+
+
+def dispersion(radius, velocity, p):
+    thick = p.thick_dispersion * p.scale_height * velocity / radius
+    central = p.central_dispersion * np.exp(-radius / p.dispersion_radius)
+    return np.sqrt(p.velocity_dispersion**2 + thick**2 + central**2)
+
+
+def vertical(z, p, height):
+    if p.vertical == "gaussian":
+        return np.exp(-0.5 * (z / height) ** 2) / (height * math.sqrt(2 * math.pi))
+    if p.vertical == "exponential":
+        return np.exp(-np.abs(z) / height) / (2 * height)
+    return 1 / (2 * height * np.cosh(np.minimum(np.abs(z) / height, 300)) ** 2)
