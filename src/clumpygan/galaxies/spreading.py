@@ -28,7 +28,7 @@ def kernel_width(accuracy: float) -> int:
     The error of the kernel is about exp(-pi w sqrt(1 - 1 / oversampling)) at the highest frequency,
     and much smaller below it, where the light is.
     """
-    wanted = np.log(3.0 / accuracy) / (np.pi * np.sqrt(1 - 1 / OVERSAMPLING))
+    wanted = np.log(0.9 / accuracy) / (np.pi * np.sqrt(1 - 1 / OVERSAMPLING))
     return int(np.clip(np.ceil(wanted), WIDTHS[0], WIDTHS[-1]))
 
 
