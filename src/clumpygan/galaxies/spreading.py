@@ -28,7 +28,7 @@ def kernel_width(accuracy: float) -> int:
     The error of the kernel is about exp(-pi w sqrt(1 - 1 / oversampling)) at the highest frequency,
     and much smaller below it, where the light is.
     """
-    wanted = np.log(0.9 / accuracy) / (np.pi * np.sqrt(1 - 1 / OVERSAMPLING))
+    wanted = np.log(1.0 / accuracy) / (np.pi * np.sqrt(1 - 1 / OVERSAMPLING))
     return int(np.clip(np.ceil(wanted), WIDTHS[0], WIDTHS[-1]))
 
 
@@ -41,7 +41,7 @@ def _kernel(position: FloatArray, width: int) -> FloatArray:
 
 @cache
 def kernel_polynomials(width: int) -> FloatArray:
-    """Return the kernel as polynomials.
+    """Return the kernel as polynomials that join, and are 0 at its ends: no jumps, for gradients.
 
     Parameters
     ----------
@@ -55,10 +55,15 @@ def kernel_polynomials(width: int) -> FloatArray:
     """
     degree = width + 4
     fraction = chebyshev.chebpts1(4 * degree)
+    joints = _kernel((2 * np.arange(width + 1) - width) / width, width)
+    joints[[0, -1]] = 0.0
     columns = []
     for i in range(width):
         values = _kernel((2 * i + 1 - width - fraction) / width, width)
-        columns.append(polynomial.polyfit(fraction, values, degree))
+        column = polynomial.polyfit(fraction, values, degree)
+        above, below = joints[i : i + 2] - polynomial.polyval(np.array([1.0, -1.0]), column)
+        column[:2] += 0.5 * (above + below), 0.5 * (above - below)
+        columns.append(column)
     return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
@@ -71,10 +76,11 @@ def kernel_transform(width: int, size: int) -> FloatArray:
     ndarray of shape (size,), float64
         In the order of `numpy.fft.fftfreq`.
     """
-    nodes, weights = legendre.leggauss(8 + 4 * width)
-    values = weights * _kernel(nodes, width) * width / 2
-    phase = 2 * np.pi * np.fft.fftfreq(size)[:, None] * nodes * width / 2
-    return np.asarray(np.cos(phase) @ values)
+    fraction, weights = legendre.leggauss(12 + width)
+    values = 0.5 * weights * polynomial.polyval(fraction, kernel_polynomials(width))
+    distance = 0.5 * (2 * np.arange(width)[:, None] + 1 - width - fraction)
+    phase = 2 * np.pi * np.fft.fftfreq(size)[:, None] * distance.ravel()
+    return np.asarray(np.cos(phase) @ values.ravel())
 
 
 @njit(cache=True, nogil=True, inline="always")
