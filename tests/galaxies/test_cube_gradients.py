@@ -60,7 +60,7 @@ def case(request):
     grid, changes = CASES[request.param]
     galaxy = DiskParameters(**(BASE | changes))
     vector = galaxy.to_vector()
-    return grid, galaxy, TorchCubeRenderer(grid, galaxy.model, seeing, 1e-3, like=vector), vector
+    return grid, galaxy, TorchCubeRenderer(grid, galaxy.model, seeing, 1e-5, like=vector), vector
 
 
 def test_every_gradient_is_that_of_finite_differences(case):
@@ -75,7 +75,7 @@ def test_every_gradient_is_that_of_finite_differences(case):
     scale = values.grad.abs().max()
     with torch.no_grad():
         for place, row in enumerate(galaxy.model.table):
-            step = 2e-5 * max(abs(vector[place]), 1e-2 * min(row.maximum, 10.0))
+            step = 1e-4 * max(abs(vector[place]), 1e-2 * min(row.maximum, 10.0))
             ends = []
             for sign in (1, -1):
                 moved = torch.tensor(vector)
@@ -84,12 +84,12 @@ def test_every_gradient_is_that_of_finite_differences(case):
             slope = float(ends[0] - ends[1]) / (2 * step)
             found = float(values.grad[place])
             # Parameters that this model doesn't use have no gradient at all.
-            assert found == pytest.approx(slope, rel=2e-4, abs=1e-7 * float(scale)), row.name
+            assert found == pytest.approx(slope, rel=5e-4, abs=1e-7 * float(scale)), row.name
 
 
 def test_tensors_are_the_compiled_cubes(case):
     grid, galaxy, renderer, vector = case
-    compiled = CubeRenderer(grid, galaxy.model, seeing, 1e-3)(vector)[0]
+    compiled = CubeRenderer(grid, galaxy.model, seeing, 1e-5)(vector)[0]
     for dtype in (torch.float64, torch.float32):
         cube = renderer(torch.tensor(vector[None], dtype=dtype))
         assert cube.shape == (1, 1, *grid.shape)
