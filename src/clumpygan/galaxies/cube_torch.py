@@ -115,7 +115,8 @@ class TorchCubeRenderer(nn.Module):
         clump = (int(finest[0]), int(finest[1]), float(finest[2]))
         tall = [sampling.heights(p, k) for p, k in zip(batch, frequencies, strict=True)]
         heights = max(tall, key=lambda rule: rule[0].size)
-        return Plan(fourier, radii, steps, counts, heights, clump)
+        multiplier = compiled.multiplier(fourier)
+        return Plan(fourier, radii, steps, counts, heights, clump, multiplier)
 
     def forward(self, parameters: Tensor, plan: Plan | None = None) -> Tensor:
         """Render a batch.
@@ -198,33 +199,21 @@ class TorchCubeRenderer(nn.Module):
         return plan.constants("ky", like, ky), plan.constants("kx", like, kx)
 
     def _multiplier(self, plan: Plan, like: Tensor) -> Tensor:
-        multiplier = self.compiled.multiplier(plan.fourier)
-        if self.compiled.falls:
-            multiplier = multiplier[..., ::-1]
-        return plan.constants("multiplier", like, multiplier)
+        """Return the multiplier of the modes, channels in the order of the grid."""
+        multiplier = plan.constants("multiplier", like, plan.multiplier)
+        return multiplier.flip(-1) if self.compiled.falls else multiplier
 
     def _fold(self, modes: Tensor, plan: Plan) -> Tensor:
         """Add the modes (B, M, M / 2 + 1, C) up on those of the pixels (B, L, L / 2 + 1, C)."""
-        fourier = plan.fourier
-        if fourier.points == fourier.period:
+        if plan.fourier.points == plan.fourier.period:
             return modes
-        long, wide = fourier.period
-        rows = np.fft.fftfreq(fourier.points[0], 1 / fourier.points[0]).astype(int)
+        long, wide = plan.fourier.period
         batch, _, columns, channels = modes.shape
-        across = plan.constants("rows", modes.real, rows % long)
+        across, direct, direct_to, mirror, mirror_to = (
+            plan.constants(name, modes.real, places) for name, places in plan.folding.items()
+        )
         tall = modes.new_zeros(batch, long, columns, channels).index_add(1, across, modes)
-        j = np.arange(columns)
-        direct = np.flatnonzero(j % wide <= wide // 2)
-        mirror = np.flatnonzero((j > 0) & (-j % wide <= wide // 2))
         folded = modes.new_zeros(batch, long, wide // 2 + 1, channels)
-        for name, chosen, target in (
-            ("direct", direct, direct % wide),
-            ("mirror", mirror, -mirror % wide),
-        ):
-            source = plan.constants(name, modes.real, chosen)
-            place = plan.constants((name, "to"), modes.real, target)
-            part = tall.index_select(2, source)
-            if name == "mirror":
-                part = torch.roll(part.flip(1), 1, 1).conj()
-            folded = folded.index_add(2, place, part)
-        return folded
+        folded = folded.index_add(2, direct_to, tall.index_select(2, direct))
+        mirrored = torch.roll(tall.index_select(2, mirror).flip(1), 1, 1).conj()
+        return folded.index_add(2, mirror_to, mirrored)

@@ -71,7 +71,7 @@ class CubeGrid:
             raise InputError(f"a grid of shape {self.shape}: expected (v, y, x), each at least 1")
         if not 0 < self.pixel_scale < np.inf:
             raise InputError(f"pixel_scale is {self.pixel_scale} arcsec; expected a number above 0")
-        edges = np.atleast_2d(np.asarray(self.edges, dtype=np.float64))
+        edges = np.ascontiguousarray(np.atleast_2d(self.edges), dtype=np.float64)
         object.__setattr__(self, "edges", edges)
         if edges.shape[1] != self.shape[0] + 1:
             raise InputError(

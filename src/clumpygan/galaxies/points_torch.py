@@ -3,6 +3,8 @@
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from clumpygan.galaxies.parameters import CLUMP_PARAMETERS
 from clumpygan.galaxies.points import CLUMP_SIGMA
 from clumpygan.galaxies.quadrature import CLUMP_LENGTH, FIRST_CLUMP, legendre_rule
 from clumpygan.galaxies.rotation_torch import dispersion, rotation_velocity
+
+_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
 class Constants:
@@ -37,11 +41,11 @@ class Constants:
         """
         place = (key, like.device, like.dtype)
         if place not in self._made:
-            tensor = torch.as_tensor(np.array(value, order="C"), device=like.device)
+            tensor = torch.as_tensor(np.asarray(value), device=like.device)
             if tensor.is_floating_point():
                 tensor = tensor.to(like.dtype)
             elif tensor.is_complex():
-                tensor = tensor.to(like.dtype.to_complex())
+                tensor = tensor.to(_COMPLEX[like.dtype])
             self._made[place] = tensor
         return self._made[place]
 
@@ -62,6 +66,8 @@ class Plan:
     heights : tuple of ndarray
         In scale heights, and their shares.
     clump : tuple of (row of `legendre_rule`, azimuths, reach in sigma)
+    multiplier : ndarray of shape (M, M / 2 + 1, C or 1), complex
+        Of the modes, channels in rising order.
     constants : Constants
         Tensors of this plan.
     """
@@ -72,7 +78,61 @@ class Plan:
     counts: NDArray[np.int64]
     heights: tuple[NDArray[np.float64], NDArray[np.float64]]
     clump: tuple[int, int, float]
+    multiplier: NDArray[Any]
     constants: Constants = field(default_factory=Constants)
+
+    @cached_property
+    def on_rings(self) -> dict[str, NDArray[Any]]:
+        """Arrays (G,) of the points on one side of the major axis.
+
+        Number of the ring, cosine and sine of the azimuth, and share in the ring.
+        """
+        ring = np.repeat(np.arange(self.radii.size), self.counts // 2)
+        count = self.counts[ring]
+        first = np.cumsum(self.counts // 2) - self.counts // 2
+        azimuth = 2 * np.pi * (np.arange(ring.size) - first[ring] + 0.5) / count
+        return {
+            "ring": ring,
+            "cosine": np.cos(azimuth),
+            "sine": np.sin(azimuth),
+            "azimuth": azimuth,
+            "share": 2 * np.pi / count,
+        }
+
+    @cached_property
+    def in_clump(self) -> dict[str, NDArray[Any]]:
+        """Arrays (G,) of the points of a clump: places in its sigma, and shares."""
+        row, count, reach = self.clump
+        nodes, weights = legendre_rule(row)
+        s = np.repeat(reach * nodes, count)
+        turn = np.add.outer(0.5 * (np.arange(nodes.size) % 2) + 0.25, np.arange(count)) / count
+        angle = 2 * np.pi * turn.ravel()
+        share = np.repeat(reach * weights, count) * s * np.exp(-0.5 * s**2)
+        share /= count * (1 - math.exp(-0.5 * reach**2))
+        return {"x": s * np.cos(angle), "y": s * np.sin(angle), "share": share}
+
+    @cached_property
+    def folding(self) -> dict[str, NDArray[np.int64]]:
+        """Where the modes (M, M / 2 + 1) come to lie among those of pixels (L, L / 2 + 1).
+
+        Rows, columns as they are, and columns mirrored; each with their places.
+        """
+        long, wide = self.fourier.period
+        j = np.arange(self.fourier.points[1] // 2 + 1)
+        direct = np.flatnonzero(j % wide <= wide // 2)
+        mirror = np.flatnonzero((j > 0) & (-j % wide <= wide // 2))
+        i = np.arange(self.fourier.points[0])
+        return {
+            "rows": np.where(2 * i < i.size, i, i - i.size) % long,
+            "direct": direct,
+            "direct to": direct % wide,
+            "mirror": mirror,
+            "mirror to": -mirror % wide,
+        }
+
+    def __post_init__(self) -> None:
+        # Now: a compiler of graphs can't look into these.
+        _ = self.on_rings, self.in_clump, self.folding
 
 
 class GalaxyPoints:
@@ -158,18 +218,12 @@ class GalaxyPoints:
     def disk(self) -> tuple[Tensor, ...]:
         """Return x, y, flux (B, G, M), velocity and dispersion (B, G) of the smooth disk."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
-        ring = np.repeat(np.arange(plan.radii.size), plan.counts // 2)
-        count = plan.counts[ring]
-        order = np.concatenate([np.arange(n // 2) for n in plan.counts])
-        phi = 2 * np.pi * (order + 0.5) / count
         ratio = constant("radii", like, plan.radii)
-        index = constant("ring", like, ring)
-        cosine = constant("cosine", like, np.cos(phi))
-        sine = constant("sine", like, np.sin(phi))
-        azimuth = constant("phi", like, phi)
         steps = constant("steps", like, plan.steps * plan.radii)
-        share = constant("share", like, 2 * np.pi / count)
-
+        index, cosine, sine, azimuth, share = (
+            constant(name, like, plan.on_rings[name])
+            for name in ("ring", "cosine", "sine", "azimuth", "share")
+        )
         size = self("half_light_radius")
         radius = size * ratio
         velocity = self._velocity(radius)
@@ -197,24 +251,17 @@ class GalaxyPoints:
     def clump(self, number: int) -> tuple[Tensor, ...]:
         """Return the same of one clump."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
-        row, count, reach = plan.clump
-        nodes, weights = legendre_rule(row)
-        s = np.repeat(reach * nodes, count)
-        turn = np.add.outer(0.5 * (np.arange(nodes.size) % 2) + 0.25, np.arange(count)) / count
-        angle = 2 * np.pi * turn.ravel()
-        shares = np.repeat(reach * weights, count) * s * np.exp(-0.5 * s**2)
-        shares /= count * (1 - math.exp(-0.5 * reach**2))
         fraction, x_plane, y_plane, size, sigma = (
             self(f"clump_{number + 1}_{row.name}") for row in CLUMP_PARAMETERS
         )
         unit = self("half_light_radius")
         spread = size * CLUMP_SIGMA
-        along = x_plane * unit + spread * constant("clump x", like, s * np.cos(angle))
-        across = y_plane * unit + spread * constant("clump y", like, s * np.sin(angle))
+        along = x_plane * unit + spread * constant("clump x", like, plan.in_clump["x"])
+        across = y_plane * unit + spread * constant("clump y", like, plan.in_clump["y"])
         radius = (along.square() + across.square() + (1e-6 * unit).square()).sqrt()
         axes = self.axes(radius)
         x, y = self._place(along, across, axes)
-        flux = self.total() * fraction * constant("clump share", like, shares)
+        flux = self.total() * fraction * constant("clump share", like, plan.in_clump["share"])
         heights = constant("height shares", like, plan.heights[1])
         velocity = self._velocity(radius) * along / radius * axes[-1]
         return (
