@@ -12,9 +12,6 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies import (
     Clump,
     CubeGrid,
-    CubeRenderer,
-    DiskModel,
-    DiskParameters,
     TorchCubeRenderer,
     render_cube,
 )
@@ -72,22 +69,9 @@ def test_the_highest_accuracies(name: str) -> None:
     assert np.abs(render(case, 1e-6) - best).max() < 1e-6 * best.max()
 
 
-# --- Flux, places, directions ---------------------------------------------------------------------
+# --- Flux, places, directions (more of them in test_cube_sky) -------------------------------------
 
 WIDE = CubeGrid.velocities((24, 40, 44), 0.2, 60.0, line_spread=40.0)
-
-
-def moments(cube: np.ndarray, grid: CubeGrid) -> tuple[float, float, float]:
-    """Return the centroid (v, y, x) in km/s and arcsec from the middle of the field."""
-    _, rows, columns = grid.shape
-    y, x = (grid.pixel_scale * (np.arange(n) - (n - 1) / 2) for n in (rows, columns))
-    weights = cube.astype(float) / cube.sum(dtype=float)
-    v = grid.centres[0]
-    return (
-        float(np.einsum("vyx,v->", weights, v)),
-        float(np.einsum("vyx,y->", weights, y)),
-        float(np.einsum("vyx,x->", weights, x)),
-    )
 
 
 @pytest.mark.parametrize(
@@ -113,27 +97,6 @@ def test_flux_scales_cubes() -> None:
         render_cube(galaxy(flux=1e-17), GRID, psf=PSF.transfer), 1e-17 * one, rtol=1e-5, atol=1e-24
     )
     assert not render_cube(galaxy(flux=0.0), GRID, psf=PSF.transfer).any()
-
-
-def test_the_centroid_is_where_the_galaxy_is() -> None:
-    one = galaxy(offset_x=0.33, offset_y=-0.51, systemic_velocity=70.0, g1=0.1, inclination=75)
-    v, y, x = moments(render_cube(one, WIDE, psf=PSF.transfer, accuracy=1e-4), WIDE)
-    assert (y, x) == pytest.approx((-0.51, 0.33), abs=1e-3)
-    assert v == pytest.approx(70.0, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("angle", "direction"), [(0, (1, 0)), (90, (0, -1)), (180, (-1, 0)), (-90, (0, 1))]
-)
-def test_the_position_angle_points_to_the_receding_side(
-    angle: float, direction: tuple[int, int]
-) -> None:
-    """From +y towards -x."""
-    one = galaxy(position_angle=angle, offset_x=0, offset_y=0, systemic_velocity=0)
-    cube = render_cube(one, WIDE, psf=PSF.transfer)
-    receding = np.where((WIDE.centres[0] > 0)[:, None, None], cube, 0.0)
-    _, y, x = moments(receding, WIDE)
-    np.testing.assert_allclose((y, x), 0.28 * np.array(direction), atol=0.05)
 
 
 def test_turning_by_180_degrees_mirrors_velocities() -> None:
@@ -186,23 +149,6 @@ def test_the_sky_is_galsim_s(inclination: float, height: float) -> None:
     np.testing.assert_allclose(cube.sum(0), truth, rtol=0, atol=3e-4 * truth.max())
 
 
-# --- Batches --------------------------------------------------------------------------------------
-
-
-def test_batches_are_many_cubes() -> None:
-    model = DiskModel(clumps=2, arms=2)
-    vectors = model.draw(np.random.default_rng(5), 4)
-    renderer = CubeRenderer(GRID, model, PSF.transfer)
-    cubes = renderer(vectors)
-    assert cubes.shape == (4, 12, 14, 16)
-    assert cubes.dtype == np.float32
-    assert np.array_equal(cubes, np.concatenate([renderer(vector) for vector in vectors]))
-    assert np.array_equal(cubes, CubeRenderer(GRID, model, PSF.transfer, threads=2)(vectors))
-    galaxies = [DiskParameters.from_vector(vector, model) for vector in vectors]
-    assert np.array_equal(cubes, render_cube(galaxies, GRID, psf=PSF.transfer, threads=2))
-    assert render_cube(galaxies[0], GRID).shape == GRID.shape
-
-
 def test_a_field_may_have_any_shape() -> None:
     """One pixel, one channel, or a strip is a part of a larger cube."""
     whole = render_cube(galaxy(), GRID, psf=PSF.transfer)
@@ -217,48 +163,6 @@ def test_a_field_may_have_any_shape() -> None:
         cube = render_cube(moved, replace(GRID, shape=shape, edges=edges), psf=PSF.transfer)
         part = whole[tuple(slice(first, first + m) for first, m in zip(low, shape, strict=True))]
         np.testing.assert_allclose(cube, part, rtol=0, atol=2e-4 * whole.max())
-
-
-# --- Bad input ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("accuracy", [0.0, 1e-8, 0.1, -1.0, np.nan])
-def test_impossible_accuracies(accuracy: float) -> None:
-    with pytest.raises(InputError, match=r"accuracy is .*; expected 1e-7 to 0\.03"):
-        CubeRenderer(GRID, accuracy=accuracy)
-
-
-def test_bad_vectors() -> None:
-    renderer = CubeRenderer(GRID, psf=PSF.transfer)
-    vectors = DiskModel().draw(np.random.default_rng(0), 2)
-    with pytest.raises(InputError, match=f"of length 5: expected {vectors.shape[1]}"):
-        renderer(vectors[:, :5])
-    vectors[1, 3] = np.nan
-    with pytest.raises(InputError, match="values that aren't finite"):
-        renderer(vectors)
-
-
-def test_galaxies_of_different_models() -> None:
-    with pytest.raises(InputError, match="different models can't share a batch"):
-        render_cube([galaxy(), galaxy(arms=2)], GRID)
-    with pytest.raises(InputError, match="no galaxies"):
-        render_cube([], GRID)
-
-
-@pytest.mark.parametrize(
-    ("transfer", "message"),
-    [
-        (lambda ky, kx: np.ones(3), r"has the shape \(3,\) on frequencies of shape"),
-        (
-            lambda ky, kx: np.ones((5, *np.broadcast(ky, kx).shape)),
-            "or one for each of 12 channels",
-        ),
-        (lambda ky, kx: np.nan * (ky + kx), "isn't finite everywhere"),
-    ],
-)
-def test_bad_psfs(transfer: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        render_cube(galaxy(), GRID, psf=transfer)
 
 
 def test_light_too_sharp_for_the_accuracy() -> None:
