@@ -216,8 +216,7 @@ class CubeRenderer:
             edges, self._shares(p), self.spreads, self.narrowest, self.grid.channel_response,
             self._reach,
         )  # fmt: skip
-        density, scale = fourier.density, self.grid.pixel_scale
-        middle = [(n - 1) / 2 + m for n, m in zip(fourier.field, fourier.margin, strict=True)]
+        density, middle, scale = fourier.density, fourier.middle, self.grid.pixel_scale
         placement = (
             (density[0] / scale, density[1] / scale),
             (density[0] * middle[0], density[1] * middle[1]),

@@ -137,8 +137,7 @@ class TorchCubeRenderer(nn.Module):
         galaxy = GalaxyPoints(parameters, self.compiled, plan)
         groups = [galaxy.disk(), *(galaxy.clump(i) for i in range(self.model.clumps))]
         fourier = plan.fourier
-        scale = self.grid.pixel_scale
-        middle = [(n - 1) / 2 + m for n, m in zip(fourier.field, fourier.margin, strict=True)]
+        middle, scale = fourier.middle, self.grid.pixel_scale
         spreading = parameters.new_zeros(())
         for x, y, flux, velocity, sigma in groups:
             profile = self._profile(parameters, velocity, sigma)

@@ -103,6 +103,12 @@ class FourierGrid:
         """Grid points per pixel along y and x."""
         return self.points[0] / self.period[0], self.points[1] / self.period[1]
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the field (y, x), in pixels from the start of the period."""
+        rows, columns = self.field
+        return (rows - 1) / 2 + self.margin[0], (columns - 1) / 2 + self.margin[1]
+
     def frequencies(self) -> tuple[FloatArray, FloatArray]:
         """Return (ky, kx) of the modes of an rfft2 in cycles per pixel: (M, 1), (1, M / 2 + 1)."""
         rows, columns = self.points
