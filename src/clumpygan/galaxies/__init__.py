@@ -15,6 +15,7 @@ from clumpygan.galaxies.parameters import Clump, DiskModel, DiskParameters
 from clumpygan.galaxies.population import COLUMNS, draw_galaxy, draw_population
 from clumpygan.galaxies.position_velocity import PositionVelocity, position_velocity
 from clumpygan.galaxies.signal_mask import noise_level
+from clumpygan.galaxies.smooth import smooth_disks
 from clumpygan.galaxies.spectrum import Spectrum, circular_aperture, spectrum
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "position_velocity",
     "render_cube",
     "sheared_disk_image",
+    "smooth_disks",
     "spectrum",
     "to_galpak",
     "to_kinms",
