@@ -52,7 +52,7 @@ DEFINITIONS: dict[str, str] = {
     "extent": "log10 of the radius in pixels at which rings sink below 3 sigma of their mean",
     "half_light_radius": "log10 of the radius in pixels with half of the light within the extent",
     "concentration": "5 log10(r80 / r20)",
-    "offset": "distance in pixels of the centroid from the middle of the stamp",
+    "offset": "square root of the distance in pixels of the centroid from the middle",
     "size": "log10 of the rms radius in pixels under a Gaussian window of 1.5 half-light radii",
     "ellipticity": "of the second moments under the same window, (a^2 - b^2) / (a^2 + b^2)",
     "asymmetry": "sum |I - I turned by 180 deg| / sum I, noise subtracted",
@@ -60,14 +60,14 @@ DEFINITIONS: dict[str, str] = {
     "gini": "Gini coefficient of the pixels within the extent, blurred by 1 px",
     "m20": "log10 of the second moment of the brightest 20 % of the light / of all light",
     "clump_number": "log10(1 + peaks of a difference of Gaussians above 5 sigma, off-centre)",
-    "clump_fraction": "light of these peaks within the extent, as point sources / all light",
+    "clump_fraction": "square root of (light of these peaks, as point sources / all light)",
     **{
         f"power_{i}": f"log10 of the power at {low:g}-{high:g} cycles per pixel, white noise is 0"
         for i, (low, high) in enumerate(pairwise(BANDS), 1)
     },
-    "sky": "median of the outermost pixels, in sigma",
-    "noise_rms": "scatter of the outermost pixels, from the median absolute deviation",
-    "noise_correlation": "correlation of neighbours among the outermost pixels",
+    "sky": "asinh of the median of the corners, in sigma",
+    "noise_rms": "log10 of the scatter of the corners, from the median absolute deviation",
+    "noise_correlation": "correlation of neighbours in the corners",
 }
 """One line on each feature."""
 
@@ -148,7 +148,7 @@ def _measure(images: Images) -> NDArray[np.float64]:
         np.log10(curve.extent),
         np.log10(np.maximum(radii[1], 0.5)),
         5.0 * np.log10(np.maximum(radii[2], 0.5) / np.maximum(radii[0], 0.5)).clip(0.0),
-        np.hypot(*(centre - (np.array(images.shape[1:]) - 1) / 2).T),
+        np.sqrt(np.hypot(*(centre - (np.array(images.shape[1:]) - 1) / 2).T)),
         *shape,
         _asymmetry(images, curve, inside, rms) / reference,
         _excess(images - coarse, inside) / reference,
@@ -166,16 +166,15 @@ def _signal_to_noise(light: NDArray[np.float64], area: NDArray[np.float64]) -> N
     return np.arcsinh(light / np.sqrt(np.maximum(area, 1.0)))
 
 
-def _border_width(images: Images) -> int:
-    return min(images.shape[1:]) // 8
+def _corners(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Pixels (y, x) outside the ellipse that touches the sides: sky, even around large galaxies."""
+    y, x = (2.0 * np.arange(length) / (length - 1) - 1.0 for length in shape[-2:])
+    return np.asarray(np.square(y)[:, None] + np.square(x) > 1.0)
 
 
 def _border(images: Images) -> Images:
-    """Pixels (N, M) of the outermost eighth of the stamps on each side."""
-    width = _border_width(images)
-    inner = images[:, width:-width]
-    parts = (images[:, :width], images[:, -width:], inner[:, :, :width], inner[:, :, -width:])
-    return np.concatenate([part.reshape(len(images), -1) for part in parts], axis=1)
+    """Values (N, M) of the pixels in the corners."""
+    return images[:, _corners(images.shape)]
 
 
 def _median_and_scatter(values: Images) -> tuple[Images, Images]:
@@ -272,7 +271,7 @@ def _clumps(
     inside: NDArray[np.bool_],
     reference: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log number of off-centre peaks, and the share of the light in those within the extent."""
+    """Log number of off-centre peaks; root of the share of light in those within the extent."""
     _, scatter = _median_and_scatter(_border(sharp))
     threshold = CLUMP_SIGNIFICANCE * np.maximum(scatter, 1e-3)
     peaks = (sharp >= _maximum_of_neighbours(sharp)) & (sharp > threshold[:, None, None])
@@ -280,7 +279,7 @@ def _clumps(
     edge = int(OUTER_WIDTH)
     peaks[:, :edge] = peaks[:, -edge:] = peaks[:, :, :edge] = peaks[:, :, -edge:] = False
     light = np.where(peaks & inside, sharp, 0.0).sum(axis=(1, 2)) / POINT_SOURCE_SHARE
-    return np.log10(1.0 + peaks.sum(axis=(1, 2))), np.minimum(light / reference, 1.0)
+    return np.log10(1.0 + peaks.sum(axis=(1, 2))), np.sqrt(np.minimum(light / reference, 1.0))
 
 
 def _maximum_of_neighbours(images: Images) -> Images:
@@ -307,20 +306,14 @@ def _power(images: Images) -> list[NDArray[np.float64]]:
 
 
 def _neighbour_correlation(images: Images, rms: Images) -> NDArray[np.float64]:
-    """Correlation of horizontal and vertical neighbours in the border, clipped at 3 sigma."""
+    """Correlation of horizontal and vertical neighbours in the corners, clipped at 3 sigma."""
     limit = 3.0 * np.maximum(rms, 1e-6)[:, None, None]
     clipped = np.clip(images, -limit, limit)
-    width = _border_width(images)
-    strips = (
-        clipped[:, :width],
-        clipped[:, -width:],
-        clipped[:, :, :width],
-        clipped[:, :, -width:],
+    corners = _corners(images.shape)
+    pairs = (
+        (clipped[:, 1:] * clipped[:, :-1])[:, corners[1:] & corners[:-1]],
+        (clipped[:, :, 1:] * clipped[:, :, :-1])[:, corners[:, 1:] & corners[:, :-1]],
     )
-    products = sum(
-        (strip[:, 1:] * strip[:, :-1]).mean(axis=(1, 2))
-        + (strip[:, :, 1:] * strip[:, :, :-1]).mean(axis=(1, 2))
-        for strip in strips
-    )
-    variance = 2.0 * sum(np.square(strip).mean(axis=(1, 2)) for strip in strips)
-    return np.clip(products / np.maximum(variance, 1e-12), -1.0, 1.0)
+    covariance = np.mean([pair.mean(axis=1) for pair in pairs], axis=0)
+    variance = np.square(clipped[:, corners]).mean(axis=1)
+    return np.clip(covariance / np.maximum(variance, 1e-12), -1.0, 1.0)
