@@ -15,6 +15,7 @@ from clumpygan.commands.cube_flags import (
     model_of,
 )
 from clumpygan.commands.flag_types import LARGEST_SEED, integer
+from clumpygan.commands.prepare_idx import add_idx
 from clumpygan.commands.program import Parser, run_program
 from clumpygan.data.cube_settings import CubeSettings
 from clumpygan.errors import InputError
@@ -45,7 +46,7 @@ def _parser() -> ArgumentParser:
     parser = Parser(
         prog="prepare.py",
         description="Prepare data sets, once, to train on.",
-        epilog="prepare.py cubes --help explains its flags",
+        epilog="prepare.py WHAT --help explains its flags",
     )
     subparsers = parser.add_subparsers(metavar="WHAT", required=True)
     cubes = subparsers.add_parser(
@@ -76,6 +77,7 @@ def _parser() -> ArgumentParser:
     add_model_flags(cubes)
     add_parameter_flags(cubes, "parameters that are the same in all cubes (else drawn)", "")
     cubes.set_defaults(run=_cubes)
+    add_idx(subparsers)
     return parser
 
 
