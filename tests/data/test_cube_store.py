@@ -8,8 +8,8 @@ from clumpygan.data import cube_store
 from clumpygan.data.cube_check import check_cubes
 from clumpygan.data.cube_settings import CubeSettings
 from clumpygan.data.cube_store import open_cubes, prepare_cubes
-from clumpygan.data.store import only_one
 from clumpygan.errors import InputError
+from clumpygan.io.lock import only_one
 
 SETTINGS = CubeSettings.from_dict(
     {"frame": {"shape": [6, 8, 8], "seeing": 0.8}, "parameters": {"half_light_radius": [0.2, 0.4]}}

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from clumpygan import __version__
 from clumpygan.data.cube_settings import CubeSettings, renderer_for
-from clumpygan.data.store import only_one
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
+from clumpygan.io.lock import only_one
 
 CARD, CUBES, PARAMETERS = "card.yaml", "cubes.npy", "parameters.npy"
 _NOTES, _LOCK = "done.txt", "lock"

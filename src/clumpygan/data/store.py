@@ -1,11 +1,9 @@
 """A sample of rendered galaxies on disk: written once, memory-mapped ever after."""
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from multiprocessing import get_context
@@ -19,6 +17,7 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies import StampRenderer, draw_population
 from clumpygan.instruments import get_instrument
 from clumpygan.io import atomic_path
+from clumpygan.io.lock import only_one
 
 CHUNK = 250
 """Galaxies rendered between two notes of the progress."""
@@ -134,31 +133,6 @@ def open_sample(folder: Path, settings: SampleSettings, workers: int | None = No
             f"delete {home} to render it anew"
         )
     return Sample(mapped, Table.read(table))
-
-
-@contextmanager
-def only_one(home: Path, *, wait: bool = True) -> Iterator[None]:
-    """Let one process at a time write into a folder, also on several machines with a shared disk.
-
-    Parameters
-    ----------
-    home : Path
-    wait : bool
-        Whether to wait for another process.
-
-    Raises
-    ------
-    InputError
-        If another process is writing there, and it isn't waited for.
-    """
-    with (home / "lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise InputError(
-                f"another process is writing into {home}; wait until it ends"
-            ) from None
-        yield
 
 
 def _describe(settings: SampleSettings, table: Path, card: Path) -> None:

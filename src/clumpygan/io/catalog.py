@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +40,20 @@ _BRIGHTEST, _FAINTEST = 0.0, 50.0
 _BESIDE = "photometry.fits"
 
 
-def read_catalog(path: str | os.PathLike[str], *, flux_zero_point: float | None = None) -> Table:
+def read_catalog(
+    path: str | os.PathLike[str],
+    *,
+    flux_zero_point: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    redshifts: str | os.PathLike[str] | None = None,
+) -> Table:
     """Read a catalogue and give its columns the names used here.
 
     The canonical columns are `id`, `ra`, `dec` [deg], `redshift`, `h_magnitude` [AB], `image`,
     `image_hdu`, `psf`, `psf_hdu`, `pixel_scale` [arcsec], `zero_point` [AB] and `band`; all other
     columns stay. `id`, `redshift` and `h_magnitude` are always there; a missing value (masked,
-    NaN, a negative redshift, a magnitude of 99) is NaN. Redshifts are taken from z_best, z_spec,
+    NaN, a negative redshift, a magnitude of 99) is NaN. The names in the file are in the table's
+    `meta["columns"]`. Redshifts are taken from z_best, z_spec,
     z_peak, zphot, ..., magnitudes from Hmag, MAG, ..., or a flux in F160W. A catalogue in the form
     of GalSim's RealGalaxyCatalog, which has no redshifts, takes them from `photometry.fits` in the
     same folder, matched by id.
@@ -57,17 +64,26 @@ def read_catalog(path: str | os.PathLike[str], *, flux_zero_point: float | None 
         FITS table, ECSV, CSV or a plain table with its column names in the first line.
     flux_zero_point : float, optional
         AB magnitude of a flux of 1; the default is 25, that of 3D-HST (Skelton et al. 2014).
+    columns : mapping of str to str, optional
+        Canonical name to the name in the file, where it isn't one of those that are known.
+    redshifts : str or path-like, optional
+        A second catalogue with the redshifts, matched by id.
 
     Raises
     ------
     InputError
-        If the file can't be read as a table, or is empty.
+        If the file can't be read as a table, is empty, or lacks one of `columns`.
     """
     original = _read_table(Path(path))
+    names = list(original.colnames)
+    _rename(original, columns or {}, path)
     table = _canonical(original)
+    table.meta = {"columns": names}
     if "h_magnitude" not in table.colnames:
         table["h_magnitude"] = _magnitudes_from_flux(original, flux_zero_point)
     beside = Path(path).with_name(_BESIDE)
+    if redshifts is not None:
+        table["redshift"] = _redshifts_beside(table, Path(redshifts))
     if "redshift" not in table.colnames and "image_hdu" in table.colnames and beside.is_file():
         table["redshift"] = _redshifts_beside(table, beside)
     for name in ("redshift", "h_magnitude"):
@@ -210,6 +226,25 @@ def _canonical(table: Table) -> Table:
     if "id" not in renamed.colnames:
         renamed["id"] = np.arange(len(renamed))
     return renamed
+
+
+def _rename(table: Table, columns: Mapping[str, str], path: str | os.PathLike[str]) -> None:
+    """Give the columns that the user named their canonical names."""
+    for canonical, name in columns.items():
+        if name not in table.colnames:
+            raise InputError(
+                f"{path}: no column {name} for {canonical}; it has {named_columns(table.colnames)}"
+            )
+        values = table[name]
+        if canonical in table.colnames:
+            table.remove_column(canonical)
+        table[canonical] = values
+
+
+def named_columns(names: Sequence[str], most: int = 40) -> str:
+    """Return "id, ra, dec and 163 more" for an error message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _as_numbers(column: MaskedColumn | Sequence[float], name: str) -> np.ndarray | None:
