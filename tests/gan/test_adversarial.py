@@ -54,6 +54,7 @@ def toy(batch_size=16, images=4096, mean=2.0, **game):
     module = Toy(
         Shift(),
         critic,
+        network={},
         total_images=images,
         seed=0,
         game=Game(**({"r1": 0.1, "r2": 0.1} | game)),

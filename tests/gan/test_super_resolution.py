@@ -16,6 +16,7 @@ def module(weights=None, start=0, **options):
         build_network("super_resolution", TINY),
         SuperResolutionDiscriminator(channels=4),
         weights=weights or Weights(),
+        network={},
         total_images=100,
         seed=0,
         game=Game(start=start),

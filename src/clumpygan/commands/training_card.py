@@ -12,14 +12,14 @@ import torch
 import clumpygan
 from clumpygan.commands.provenance import commit
 from clumpygan.errors import InputWarning
+from clumpygan.gan.adversarial import AdversarialModule
 from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
-from clumpygan.gan.super_resolution import SuperResolutionModule
 
 _PLACES = ("root", "stamps", "psf")
 
 
 def make_card(
-    plain: dict[str, Any], module: SuperResolutionModule, trainer: pl.Trainer
+    plain: dict[str, Any], module: AdversarialModule, trainer: pl.Trainer
 ) -> dict[str, Any]:
     """Return the card of a trained network: how it was made and how good it is.
 
@@ -27,7 +27,7 @@ def make_card(
     ----------
     plain : dict
         The whole configuration.
-    module : SuperResolutionModule
+    module : AdversarialModule
     trainer : Trainer
         That trained it.
     """
@@ -35,7 +35,7 @@ def make_card(
     before = read_card(find_checkpoint(initial).with_suffix(".yaml")) if initial else None
     data = {key: value for key, value in plain["data"].items() if key not in _PLACES}
     return {
-        "network": plain["model"]["network"],
+        "network": dict(module.network),
         "clumpygan": clumpygan.__version__,
         "commit": commit(),
         # A training that started from trained weights: what had gone into those comes on top.
@@ -50,20 +50,22 @@ def make_card(
         "seed": plain["seed"],
         "data": data,
         "model": {key: value for key, value in plain["model"].items() if key != "network"},
+        "criterion": module.criterion,
         "total_images": plain["total_images"],
         "held_out": module.curve[-1] if module.curve else {},
         "curve": module.curve,
     }
 
 
-def ship(stem: Path, network: torch.nn.Module, card: dict[str, Any]) -> None:
-    """Write a checkpoint unless a better one (lower held-out NRMSE) is there already.
+def ship(stem: Path, module: AdversarialModule, card: dict[str, Any]) -> None:
+    """Write a checkpoint unless a better one of the same network is there already.
 
     Parameters
     ----------
     stem : Path
         Where to, without an ending.
-    network : nn.Module
+    module : AdversarialModule
+        Whose averaged generator is written, and whose criterion decides.
     card : dict
 
     Warns
@@ -73,17 +75,18 @@ def ship(stem: Path, network: torch.nn.Module, card: dict[str, Any]) -> None:
     """
     existing = stem.with_name(f"{stem.name}.yaml")
     if existing.exists():
-        old = read_card(existing).get("held_out", {}).get("nrmse", float("inf"))
-        new = card["held_out"].get("nrmse", float("nan"))
+        old = read_card(existing).get("held_out", {}).get(module.criterion, float("inf"))
+        new = card["held_out"].get(module.criterion, float("nan"))
         # Not "new > old": a NaN is no improvement.
         if not new <= old:
             warnings.warn(
-                f"{stem} is kept: its held-out NRMSE of {old:.4f} is better than {new:.4f}",
+                f"{stem} is kept: its held-out {module.criterion} of {old:.4f} is better than "
+                f"{new:.4f}",
                 InputWarning,
                 stacklevel=2,
             )
             return
-    save_checkpoint(stem, network, card)
+    save_checkpoint(stem, module.average, card)
 
 
 def _hardware(trainer: pl.Trainer) -> str:

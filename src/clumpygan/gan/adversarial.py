@@ -10,7 +10,7 @@ import copy
 import math
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -112,10 +112,12 @@ class AdversarialModule(pl.LightningModule):
     Parameters
     ----------
     generator, discriminator : nn.Module
+    network : mapping
+        `name` and `arguments` from which `gan.checkpoint.build_network` builds the generator.
     total_images : int
         Length of the whole training; the schedules depend on it.
     seed : int
-        Random inputs depend on (seed, rank, images seen) alone, so that resuming is exact.
+        Random inputs depend on (seed, images seen) alone, so that resuming is exact.
     game : Game
     schedule : Schedule
     ema_half_life : int
@@ -124,11 +126,15 @@ class AdversarialModule(pl.LightningModule):
         Largest norm of the generator's gradient.
     """
 
+    criterion = "loss"
+    """Name of the held-out metric, lower is better, by which trainings are compared."""
+
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
         *,
+        network: Mapping[str, Any],
         total_images: int,
         seed: int,
         game: Game,
@@ -137,6 +143,7 @@ class AdversarialModule(pl.LightningModule):
         gradient_clip: float = 1.0,
     ) -> None:
         super().__init__()
+        self.network = network
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
@@ -148,6 +155,7 @@ class AdversarialModule(pl.LightningModule):
         self.seed = seed
         self.ema_half_life = ema_half_life
         self.gradient_clip = gradient_clip
+        self.curve: list[dict[str, float]] = []
         # Counted for each network: the steps of one say nothing about the other.
         self._skipped: Counter[nn.Module] = Counter()
         self.register_buffer("images_seen", torch.zeros((), dtype=torch.long))
@@ -179,9 +187,40 @@ class AdversarialModule(pl.LightningModule):
         """Return the weighted non-adversarial losses of the generator, by name."""
 
     def random_input(self) -> torch.Generator:
-        """Return the generator of this step's random numbers, on the module's device."""
-        state = hash((self.seed, self.global_rank, int(self.images_seen))) % 2**63
+        """Return the generator of this step's random numbers, on the module's device.
+
+        It is the same in all processes: what is drawn for the batches of all of them is shared
+        out by `own_rows`, so that N processes do just what one with N times the batch does.
+        """
+        state = hash((self.seed, int(self.images_seen))) % 2**63
         return torch.Generator(self.device).manual_seed(state)
+
+    @property
+    def processes(self) -> int:
+        """Number of processes that train together."""
+        return self.trainer.world_size if self._trainer is not None else 1
+
+    def own_rows(self, drawn: Tensor) -> Tensor:
+        """Return this process's rows of what was drawn for the batches of all processes.
+
+        `clumpygan.data.splits.StreamSampler` deals its images out in the same way.
+        """
+        return drawn[self.global_rank :: self.processes] if self.processes > 1 else drawn
+
+    def record(self, metrics: dict[str, float]) -> None:
+        """Log held-out metrics as val/NAME and add them to the curve."""
+        images = int(self.images_seen)
+        logs = {f"val/{name}": value for name, value in metrics.items()}
+        self.log_dict({**logs, "step": float(images)}, sync_dist=True)
+        self.curve.append({"images": images, **metrics})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the curve with the state."""
+        checkpoint["curve"] = self.curve
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the curve where the state was saved."""
+        self.curve = list(checkpoint["curve"])
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return Adam for both; R3GAN's second-moment decay suits small batches too."""

@@ -1,6 +1,7 @@
 """What a training tells its user while it runs."""
 
 import time
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from matplotlib.figure import Figure
 
 from clumpygan.constants import PIXEL_AREA_RATIO
+from clumpygan.gan.adversarial import Batch
+from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.super_resolution import SuperResolutionModule
 from clumpygan.networks.blocks import stretch
 
@@ -57,8 +60,8 @@ class ProgressLine(pl.Callback):
         )
 
 
-class RecoveryPictures(pl.Callback):
-    """Draw held-out galaxies after every validation: HSC, best estimate, one sample, HST.
+class HeldOutPictures(pl.Callback):
+    """Draw held-out galaxies after every validation, in a file and in loggers that show pictures.
 
     Parameters
     ----------
@@ -71,46 +74,84 @@ class RecoveryPictures(pl.Callback):
     def __init__(self, folder: Path, count: int) -> None:
         self.folder, self.count = folder, count
 
+    @abstractmethod
+    def draw(self, batch: Batch, module: Any) -> Figure:
+        """Return the picture of a complete batch of held-out galaxies."""
+
+    @torch.no_grad()
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw one picture and hand it to the loggers that show pictures."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        if not isinstance(pl_module, SuperResolutionModule):
-            raise TypeError("RecoveryPictures draws the recoveries of a SuperResolutionModule")
-        path = self.folder / f"images_{int(pl_module.images_seen):08d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _draw(self._panels(trainer, pl_module), path)
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_image"):
-                logger.log_image("recoveries", [str(path)])
-
-    @torch.no_grad()
-    def _panels(self, trainer: pl.Trainer, module: SuperResolutionModule) -> list[np.ndarray]:
-        loader = trainer.val_dataloaders
-        items = [loader.dataset[i] for i in range(min(self.count, len(loader.dataset)))]
+        dataset = trainer.val_dataloaders.dataset
+        items = [dataset[i] for i in range(min(self.count, len(dataset)))]
         batch = {
-            name: torch.as_tensor(np.stack([item[name] for item in items])).to(module.device)
+            name: torch.as_tensor(np.stack([item[name] for item in items])).to(pl_module.device)
             for name in items[0]
         }
-        batch = trainer.datamodule.observe(batch)
+        figure = self.draw(trainer.datamodule.observe(batch), pl_module)
+        path = self.folder / f"images_{int(pl_module.images_seen):08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=100)
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):
+                logger.log_image("held_out", [str(path)])
+
+
+class RecoveryPictures(HeldOutPictures):
+    """Draw HSC, best estimate, one sample and HST, a row for each galaxy."""
+
+    def draw(self, batch: Batch, module: SuperResolutionModule) -> Figure:
+        """Return the picture of pairs of images."""
         noise = torch.Generator(module.device).manual_seed(0)
         best = module.best_estimate(batch, module.validation_samples, noise)
         sample = module.one_sample(batch, noise)
-        shown = [batch["observed"] / PIXEL_AREA_RATIO, best, sample, batch["hst"]]
         unit = (batch["sigma"] / PIXEL_AREA_RATIO).view(-1, 1, 1, 1)
-        return [stretch(image / unit)[:, 0].cpu().numpy() for image in shown]
+        shown = {
+            "HSC": batch["observed"] / PIXEL_AREA_RATIO,
+            "best estimate": best,
+            "one sample": sample,
+            "HST": batch["hst"],
+        }
+        panels = {name: _stretched(image / unit) for name, image in shown.items()}
+        rows = len(batch["hst"])
+        figure = Figure(figsize=(2 * len(panels), 2 * rows), layout="constrained")
+        axes = figure.subplots(rows, len(panels), squeeze=False)
+        for column, (title, images) in enumerate(panels.items()):
+            axes[0][column].set_title(title)
+            for row, image in enumerate(images):
+                _show(axes[row][column], image, top=float(panels["HST"][row].max()))
+        return figure
 
 
-def _draw(panels: list[np.ndarray], path: Path) -> None:
-    rows, columns = len(panels[0]), len(panels)
-    figure = Figure(figsize=(2 * columns, 2 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for row in range(rows):
-        top = float(panels[-1][row].max())
-        for column, title in enumerate(("HSC", "best estimate", "one sample", "HST")):
-            axis = axes[row][column]
-            axis.imshow(panels[column][row], origin="lower", cmap="viridis", vmin=-1, vmax=top)
-            axis.set_axis_off()
-            if row == 0:
-                axis.set_title(title)
-    figure.savefig(path, dpi=100)
+class GalaxyGrid(HeldOutPictures):
+    """Draw held-out stamps to the left, generated ones to the right."""
+
+    def draw(self, batch: Batch, module: DcganModule) -> Figure:
+        """Return the picture of as many generated stamps as there are real ones."""
+        noise = torch.Generator(module.device).manual_seed(0)
+        generated = module.generated(batch, noise) + batch.get("noise", 0)
+        images = [_stretched(batch["image"]), _stretched(generated)]
+        side = max(1, round(len(images[0]) ** 0.5))
+        rows = -(-len(images[0]) // side)
+        figure = Figure(figsize=(2 * side + 0.5, rows + 0.4), layout="constrained")
+        halves = figure.subfigures(1, 2, wspace=0.05)
+        for half, title, stamps in zip(halves, ("held out", "generated"), images, strict=True):
+            half.suptitle(title)
+            panels = half.subplots(rows, side, squeeze=False).flat
+            for axis in panels[len(stamps) :]:
+                axis.set_axis_off()
+            for axis, stamp in zip(panels[: len(stamps)], stamps, strict=True):
+                _show(axis, stamp, top=max(float(stamp.max()), 1.0))
+        return figure
+
+
+def _stretched(images: torch.Tensor) -> np.ndarray:
+    """Return images (B, 1, y, x) in units of the noise as arrays (B, y, x) to be shown."""
+    shown: np.ndarray = stretch(images)[:, 0].cpu().numpy()
+    return shown
+
+
+def _show(axis: Any, image: np.ndarray, top: float) -> None:
+    axis.imshow(image, origin="lower", cmap="viridis", vmin=-1, vmax=top)
+    axis.set_axis_off()

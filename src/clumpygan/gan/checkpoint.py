@@ -17,6 +17,7 @@ from torch import nn
 from clumpygan.errors import InputError
 from clumpygan.instruments import ObservationOperator
 from clumpygan.networks.ancestor import AncestorGenerator
+from clumpygan.networks.dcgan import build_generator
 from clumpygan.networks.super_resolution import SuperResolutionGenerator
 from clumpygan.resources import resource_folder
 
@@ -32,6 +33,7 @@ def _ancestor(**arguments: Any) -> nn.Module:
 BUILDERS: Mapping[str, Callable[..., nn.Module]] = {
     "super_resolution": _super_resolution,
     "ancestor": _ancestor,
+    "dcgan": build_generator,
 }
 """Builders of the networks that a card may name, by `network.name`."""
 

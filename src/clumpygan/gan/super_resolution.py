@@ -65,6 +65,8 @@ class SuperResolutionModule(AdversarialModule):
         Samples whose mean is the best estimate while validating; even.
     """
 
+    criterion = "nrmse"
+
     def __init__(
         self,
         generator: nn.Module,
@@ -79,7 +81,6 @@ class SuperResolutionModule(AdversarialModule):
         self.weights = weights
         self.crop_blocks = crop_blocks
         self.validation_samples = validation_samples
-        self.curve: list[dict[str, float]] = []
         self._measured: list[dict[str, float]] = []
         self._crop: Crop | None = None
 
@@ -95,9 +96,9 @@ class SuperResolutionModule(AdversarialModule):
                 if window
                 else tuple(observed.shape[-2:])
             )
-            noises = tuple(
-                self.generator.draw_noise(observed.shape[0], shape, noise) for _ in range(2)
-            )
+            count = observed.shape[0] * self.processes
+            drawn = (self.generator.draw_noise(count, shape, noise) for _ in range(2))
+            noises = tuple(one if one is None else one.rows(self.own_rows) for one in drawn)
         return self.generator(observed, batch["sigma"], batch["transfer"], noises, self._crop)
 
     def truth(self, batch: Batch) -> Tensor:
@@ -201,18 +202,7 @@ class SuperResolutionModule(AdversarialModule):
             for name in self._measured[0]
         }
         self._measured.clear()
-        images = int(self.images_seen)
-        logs = {f"val/{name}": value for name, value in metrics.items()}
-        self.log_dict({**logs, "step": float(images)}, sync_dist=True)
-        self.curve.append({"images": images, **metrics})
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the curve with the state."""
-        checkpoint["curve"] = self.curve
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the curve where the state was saved."""
-        self.curve = list(checkpoint["curve"])
+        self.record(metrics)
 
 
 def _summary(recovered: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -15,6 +15,7 @@ its own maximum, so that fluxes survive.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import torch
@@ -107,6 +108,10 @@ class SampleNoise(NamedTuple):
     def opposite(self) -> "SampleNoise":
         """Return the antithetic noise: the mean of a pair has no first-order scatter."""
         return SampleNoise(-self.coarse, -self.fine)
+
+    def rows(self, choose: Callable[[Tensor], Tensor]) -> "SampleNoise":
+        """Return the noise of some of the images of a batch."""
+        return SampleNoise(choose(self.coarse), choose(self.fine))
 
 
 class SuperResolutionGenerator(nn.Module):

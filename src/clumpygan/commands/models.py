@@ -1,0 +1,175 @@
+"""The trainings that a configuration's section `model` names, built by its `kind`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from clumpygan.commands.settings import dataclass_from, differences, positive
+from clumpygan.data.stream import StreamDataModule
+from clumpygan.errors import InputError
+from clumpygan.gan.adversarial import AdversarialModule, Game, Schedule
+from clumpygan.gan.callbacks import GalaxyGrid, RecoveryPictures
+from clumpygan.gan.checkpoint import build_network, load_checkpoint
+from clumpygan.gan.dcgan import DcganModule
+from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
+from clumpygan.networks.dcgan import build_discriminator
+from clumpygan.networks.discriminator import SuperResolutionDiscriminator
+
+
+@dataclass(frozen=True)
+class Model:
+    """One member of the family.
+
+    Attributes
+    ----------
+    build : callable
+        ``build(settings, data, network, core)`` returns the module: the section, the data, the
+        generator's `name` and `arguments`, and the arguments of `AdversarialModule`.
+    network : callable
+        ``network(settings, data)`` returns the generator's `name` and `arguments`.
+    data : tuple of str
+        Kinds of data that it trains on.
+    pictures : callable
+        ``pictures(folder, count)`` returns the callback that draws held-out galaxies.
+    """
+
+    build: Callable[..., AdversarialModule]
+    network: Callable[[dict[str, Any], StreamDataModule], dict[str, Any]]
+    data: tuple[str, ...]
+    pictures: Callable[[Path, int], pl.Callback]
+
+
+def _super_resolution(
+    settings: dict[str, Any], generator: torch.nn.Module, **core: Any
+) -> AdversarialModule:
+    samples = positive("model.validation_samples", settings["validation_samples"])
+    if samples % 2:
+        raise InputError(f"model.validation_samples={samples}: expected an even number")
+    return SuperResolutionModule(
+        generator,
+        SuperResolutionDiscriminator(**settings["discriminator"]),
+        weights=dataclass_from(Weights, settings["weights"]),
+        crop_blocks=settings["crop_blocks"],
+        validation_samples=samples,
+        **core,
+    )
+
+
+def _dcgan(settings: dict[str, Any], generator: torch.nn.Module, **core: Any) -> AdversarialModule:
+    arguments = settings["discriminator"] | {
+        key: core["network"]["arguments"][key] for key in ("size", "conditions")
+    }
+    samples = positive("model.validation_samples", settings["validation_samples"])
+    return DcganModule(
+        generator, build_discriminator(**arguments), validation_samples=samples, **core
+    )
+
+
+def _dcgan_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
+    # The networks learn their shapes from the data.
+    shapes = {"size": data.size, "conditions": list(data.condition_names)}
+    return {"name": "dcgan", "arguments": settings["generator"] | shapes}
+
+
+MODELS: Mapping[str, Model] = {
+    "super_resolution": Model(
+        _super_resolution, lambda settings, data: settings["network"], ("pairs",), RecoveryPictures
+    ),
+    "dcgan": Model(_dcgan, _dcgan_network, ("cutouts", "idx"), GalaxyGrid),
+}
+"""The members of the family, by the `kind` of the section."""
+
+
+def model_of(settings: dict[str, Any], data: dict[str, Any]) -> Model:
+    """Return the member of the family that a configuration trains.
+
+    Parameters
+    ----------
+    settings, data : dict
+        The sections `model` and `data`.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or it doesn't train on such data.
+    """
+    if settings["kind"] not in MODELS:
+        raise InputError(f"model.kind={settings['kind']}: expected one of {', '.join(MODELS)}")
+    model = MODELS[settings["kind"]]
+    if data["kind"] not in model.data:
+        raise InputError(
+            f"model={settings['kind']} doesn't train on {data['kind']}: "
+            f"expected data of the kind {' or '.join(model.data)}"
+        )
+    return model
+
+
+def build_module(
+    settings: dict[str, Any],
+    data: StreamDataModule,
+    total_images: int,
+    seed: int,
+    initial: str | None = None,
+) -> AdversarialModule:
+    """Build generator, discriminator and their training from the section `model`.
+
+    Parameters
+    ----------
+    settings : dict
+    data : StreamDataModule
+        Which the networks will be trained on.
+    total_images, seed : int
+    initial : str, optional
+        Name or path of a checkpoint of the same network: the generator starts with its weights.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range or unknown, or the checkpoint is of another network.
+    """
+    torch.manual_seed(seed)
+    model = MODELS[settings["kind"]]
+    network = model.network(settings, data)
+    generator = build_network(network["name"], network["arguments"])
+    if initial is not None:
+        _start_from(generator, network, initial)
+    game = dataclass_from(Game, settings["game"])
+    positive("model.game.penalty_interval", game.penalty_interval)
+    if game.start >= total_images:
+        raise InputError(
+            f"model.game.start={game.start}: the discriminator would never join in a training of "
+            f"{total_images} images; lower it, or raise total_images"
+        )
+    core = {
+        "network": network,
+        "total_images": total_images,
+        "seed": seed,
+        "game": game,
+        "schedule": dataclass_from(Schedule, settings["schedule"]),
+        "ema_half_life": settings["ema_half_life"],
+        "gradient_clip": settings["gradient_clip"],
+    }
+    try:
+        module = model.build(settings, generator, **core)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model: {error}") from error
+    if settings["channels_last"]:
+        for part in (module.generator, module.discriminator, module.average):
+            part.to(memory_format=torch.channels_last)
+    return module
+
+
+def _start_from(generator: torch.nn.Module, network: dict[str, Any], initial: str) -> None:
+    """Give a generator the weights of a checkpoint of the same network."""
+    trained, card = load_checkpoint(initial, (network["name"],))
+    changed = ", ".join(differences(card["network"]["arguments"], network["arguments"]))
+    if changed:
+        raise InputError(
+            f"initial={initial}: its network has other arguments ({changed}); "
+            "set them as in its card, or start from initial=null"
+        )
+    generator.load_state_dict(trained.state_dict())

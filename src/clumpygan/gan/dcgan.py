@@ -1,0 +1,115 @@
+"""Training of the generators of stamps: what is special to images from nothing."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from clumpygan.evaluation.frechet import frechet_distance
+from clumpygan.evaluation.image_statistics import image_features
+from clumpygan.gan.adversarial import AdversarialModule, Batch
+from clumpygan.networks.blocks import stretch
+
+
+class DcganModule(AdversarialModule):
+    """Train a generator of noiseless stamps against real ones that have noise.
+
+    Batches are dicts: `image` (B, 1, N, N) in units of the noise per pixel, and where the data
+    have them `conditions` (B, K), and `noise` (B, 1, N, N), a realisation of the noise of such
+    images. The discriminator sees generated images with that noise added (AmbientGAN, Bora et al.
+    2018), so that the generator learns what lies beneath it.
+
+    Parameters
+    ----------
+    validation_samples : int
+        Largest number of held-out images that generated ones are compared with.
+
+    Raises
+    ------
+    ValueError
+        If the discriminator isn't there from the start.
+    """
+
+    criterion = "frechet"
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        validation_samples: int,
+        **core: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **core)
+        if self.game.start:
+            raise ValueError("game.start: images from nothing have no other loss; expected 0")
+        self.validation_samples = validation_samples
+        self._real: list[Tensor] = []
+        self._generated: list[Tensor] = []
+
+    def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
+        """Return one generated image, with noise, for each of the batch."""
+        count = len(batch["image"]) * self.processes
+        z = torch.randn((count, self.generator.latent_dim), generator=noise, device=noise.device)
+        inner = tuple(self.own_rows(one) for one in self.generator.draw_noise(count, noise))
+        return (
+            _with_noise(self.generator(self.own_rows(z), batch.get("conditions"), inner), batch),
+        )
+
+    def truth(self, batch: Batch) -> Tensor:
+        """Return the real images."""
+        return batch["image"]
+
+    def judged(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return the images stretched."""
+        return stretch(images)
+
+    def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return the conditions of the images, if there are any."""
+        return (batch["conditions"],) if "conditions" in batch else ()
+
+    def fidelity(self, samples: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
+        """Return no loss beside the adversarial one: there is no truth to be near to."""
+        return {}
+
+    @torch.no_grad()
+    def generated(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        """Return noiseless images (B, 1, N, N) of the averaged generator, for a batch."""
+        count = len(batch["image"])
+        z = torch.randn((count, self.average.latent_dim), generator=noise, device=noise.device)
+        images: Tensor = self.average(
+            z, batch.get("conditions"), self.average.draw_noise(count, noise)
+        )
+        return images
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Generate as many images as there are held-out ones, with their conditions."""
+        if len(batch["image"]) * batch_index >= self.validation_samples:
+            return
+        noise = torch.Generator(self.device).manual_seed(batch_index)
+        self._real.append(batch["image"].cpu())
+        self._generated.append(_with_noise(self.generated(batch, noise), batch).cpu())
+
+    def on_validation_epoch_end(self) -> None:
+        """Compare the statistics of generated and held-out images."""
+        if not self.trainer.sanity_checking and self._real:
+            real, fake = (
+                image_features(torch.cat(images)[:, 0].double().numpy())
+                for images in (self._real, self._generated)
+            )
+            self.record({"frechet": frechet_distance(fake, real), **_departures(fake, real)})
+        self._real.clear()
+        self._generated.clear()
+
+
+def _with_noise(images: Tensor, batch: Batch) -> Tensor:
+    return images + batch["noise"] if "noise" in batch else images
+
+
+def _departures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Return the mean and the largest Kolmogorov-Smirnov distance of the features."""
+    from scipy.stats import ks_2samp
+
+    distances = [float(ks_2samp(a, b).statistic) for a, b in zip(generated.T, real.T, strict=True)]
+    return {"ks_mean": float(np.mean(distances)), "ks_worst": float(np.max(distances))}

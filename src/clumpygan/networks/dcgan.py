@@ -1,0 +1,392 @@
+"""Generators and discriminators of stamps: the published DCGAN, and a modern residual one.
+
+All generators have one signature, ``generator(z, conditions)``, and give images in units of the
+noise; all discriminators map stretched images and conditions to scores.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clumpygan.networks.blocks import (
+    LEAK,
+    ConditionalResidualBlock,
+    DownsamplingBlock,
+    convolution,
+    unstretch,
+)
+
+Noise = tuple[Tensor, ...]
+
+SMALLEST = 4
+"""Fewest pixels per side at which a network works."""
+
+
+def resolutions(size: int) -> tuple[int, ...]:
+    """Return the sides, smallest first, through which a network doubles up to `size`.
+
+    Raises
+    ------
+    ValueError
+        If `size` isn't a positive multiple of 8.
+    """
+    if size < 8 or size % 8:
+        raise ValueError(f"stamps of {size} pixels: expected a multiple of 8")
+    sides = [size]
+    while sides[0] % 2 == 0 and sides[0] // 2 >= SMALLEST and len(sides) < 6:
+        sides.insert(0, sides[0] // 2)
+    return tuple(sides)
+
+
+def widths(levels: int, channels: int, largest: int) -> tuple[int, ...]:
+    """Return the features at each resolution, smallest first: doubling up to `largest`."""
+    return tuple(min(channels * 2**level, largest) for level in reversed(range(levels)))
+
+
+class LightHead(nn.Module):
+    """Turn features into light: nowhere negative, and with the flux that was asked for.
+
+    The stretched light is ``softplus(v)``; its inverse is normalised to the flux of the condition
+    `signal`, times exp(g) for what lies outside the stamp or comes from a neighbour. Both v and g
+    are learnt.
+
+    Parameters
+    ----------
+    channels, latent_dim : int
+        Features, and the length of the style vector.
+    centre, scale : float
+        Of the condition `signal`: log10 of the flux is centre + scale x condition.
+    """
+
+    def __init__(self, channels: int, latent_dim: int, centre: float, scale: float) -> None:
+        super().__init__()
+        self.leave = convolution(channels, 1)
+        self.correction = nn.Linear(latent_dim, 1)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+        self.centre, self.scale = centre, scale
+
+    def forward(self, features: Tensor, style: Tensor, signal: Tensor) -> Tensor:
+        """Return images (B, 1, N, N) in units of the noise.
+
+        Parameters
+        ----------
+        features : Tensor (B, C, N, N)
+        style : Tensor (B, latent_dim)
+        signal : Tensor (B,)
+            Standardised logarithm of the flux.
+        """
+        # The exponential range of the stretch overflows half precision.
+        stretched = functional.softplus(self.leave(features).float() - 2.0)
+        light = unstretch(stretched.clamp_max(15.0))
+        flux = 10 ** (self.centre + self.scale * signal.float())
+        flux = flux * self.correction(style).float()[:, 0].clamp(-2, 2).exp()
+        total = light.flatten(1).sum(1).clamp_min(1e-6)
+        image: Tensor = light * (flux / total)[:, None, None, None]
+        return image
+
+
+class ResidualGenerator(nn.Module):
+    """Residual blocks at every resolution, modulated by the style and by noise of their own.
+
+    In the spirit of R3GAN (Huang et al. 2024): no normalisation, residual branches that start
+    silent, bilinear resampling. The style is a learnt function of z and the conditions (Karras et
+    al. 2019).
+
+    Parameters
+    ----------
+    size : int
+        Pixels per side of the stamps, a multiple of 8.
+    latent_dim : int
+        Length of z.
+    channels, largest : int
+        Features at full resolution; they double at every halving, up to `largest`.
+    conditions : int
+        Length of the condition vector.
+    signal : tuple, optional
+        Place of the condition `signal`, its centre and scale: then the flux is as asked for.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        latent_dim: int,
+        channels: int,
+        largest: int,
+        conditions: int,
+        signal: tuple[int, float, float] | None,
+    ) -> None:
+        super().__init__()
+        self.sides = sides = resolutions(size)
+        depths = widths(len(sides), channels, largest)
+        self.latent_dim = latent_dim
+        self.style = nn.Sequential(
+            nn.Linear(latent_dim + conditions, latent_dim),
+            nn.LeakyReLU(LEAK),
+            nn.Linear(latent_dim, latent_dim),
+            nn.LeakyReLU(LEAK),
+        )
+        self.enter = nn.Linear(latent_dim, depths[0] * sides[0] ** 2)
+        self.start = (depths[0], sides[0], sides[0])
+        self.blocks = nn.ModuleList(
+            ConditionalResidualBlock(depth, latent_dim, noise_channels=1) for depth in depths
+        )
+        self.narrow = nn.ModuleList(convolution(a, b, 1) for a, b in pairwise(depths))
+        self.signal = signal[0] if signal else None
+        self.head: nn.Module = (
+            LightHead(depths[-1], latent_dim, signal[1], signal[2])
+            if signal
+            else convolution(depths[-1], 1)
+        )
+
+    def draw_noise(self, count: int, generator: torch.Generator) -> Noise:
+        """Draw the small-scale noise inside the network for `count` images."""
+        return tuple(
+            torch.randn((count, 1, side, side), generator=generator, device=generator.device)
+            for side in self.sides
+        )
+
+    def forward(self, z: Tensor, conditions: Tensor | None = None, noise: Noise = ()) -> Tensor:
+        """Return images (B, 1, N, N) in units of the noise.
+
+        Parameters
+        ----------
+        z : Tensor (B, latent_dim)
+            Standard normal.
+        conditions : Tensor (B, K), optional
+            Standardised.
+        noise : tuple of Tensor (B, 1, side, side), optional
+            From `draw_noise`; without it the image depends on z and the conditions alone.
+        """
+        told = [z] if conditions is None else [z, conditions]
+        style = self.style(torch.cat(told, 1))
+        features = self.enter(style).unflatten(1, self.start)
+        for level, block in enumerate(self.blocks):
+            if level:
+                # Narrowing first: a convolution of one pixel commutes with interpolation.
+                features = functional.interpolate(
+                    self.narrow[level - 1](features),
+                    scale_factor=2,
+                    mode="bilinear",
+                    align_corners=False,
+                )
+            features = block(features, style, noise[level] if noise else None)
+        features = functional.leaky_relu(features, LEAK)
+        if self.signal is None or conditions is None:
+            return unstretch(self.head(features).float())
+        image: Tensor = self.head(features, style, conditions[:, self.signal])
+        return image
+
+
+class ResidualDiscriminator(nn.Module):
+    """Residual blocks down to a few pixels, and a projection on the conditions.
+
+    It sees the stretched image and its unsharp mask. The score is ``psi(h) + <embedding(c), h>``
+    (Miyato & Koyama 2018, eq. 3).
+
+    Parameters
+    ----------
+    size, channels, largest, conditions : int
+        As for the generator.
+    """
+
+    def __init__(self, size: int, channels: int, largest: int, conditions: int) -> None:
+        super().__init__()
+        sides = resolutions(size)
+        depths = widths(len(sides), channels, largest)[::-1]
+        self.enter = convolution(2, depths[0])
+        self.blocks = nn.Sequential(*(DownsamplingBlock(a, b) for a, b in pairwise(depths)))
+        self.last = convolution(depths[-1], depths[-1])
+        self.features = nn.Linear(depths[-1] * sides[0] ** 2, depths[-1])
+        self.leave = nn.Linear(depths[-1], 1)
+        self.embedding = (
+            nn.Sequential(
+                nn.Linear(conditions, depths[-1]),
+                nn.LeakyReLU(LEAK),
+                nn.Linear(depths[-1], depths[-1]),
+            )
+            if conditions
+            else None
+        )
+
+    def forward(self, stretched: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Return the scores (B, 1).
+
+        Parameters
+        ----------
+        stretched : Tensor (B, 1, N, N)
+            Images in units of the noise, stretched.
+        conditions : Tensor (B, K), optional
+            Standardised.
+        """
+        sharp = stretched - functional.avg_pool2d(stretched, 5, 1, 2, count_include_pad=False)
+        features = self.blocks(self.enter(torch.cat([stretched, 2 * sharp], 1)))
+        features = functional.leaky_relu(self.last(features), LEAK)
+        features = functional.leaky_relu(self.features(features.flatten(1)), LEAK)
+        scores: Tensor = self.leave(features)
+        if self.embedding is not None and conditions is not None:
+            projected = (self.embedding(conditions) * features).sum(1, keepdim=True)
+            scores = scores + projected / features.shape[1] ** 0.5
+        # Scores are compared and averaged: in single precision also under autocast.
+        return scores.float()
+
+
+class PublishedGenerator(nn.Module):
+    """The DCGAN of Radford et al. (2016): transposed convolutions with batch normalisation.
+
+    Conditions, where there are any, are appended to z. The hyperbolic tangent at its end reaches
+    the brightest pixels of a stretched stamp.
+
+    Parameters
+    ----------
+    size, latent_dim, channels, largest, conditions : int
+        As for `ResidualGenerator`.
+    amplitude : float
+        Largest stretched value.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        latent_dim: int,
+        channels: int,
+        largest: int,
+        conditions: int,
+        amplitude: float,
+    ) -> None:
+        super().__init__()
+        sides = resolutions(size)
+        depths = widths(len(sides) - 1, channels, largest)
+        self.latent_dim, self.amplitude = latent_dim, amplitude
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(latent_dim + conditions, depths[0], sides[0], bias=False)
+        ]
+        for inputs, outputs in pairwise((*depths, 1)):
+            layers += [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=outputs == 1))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise_as_published)
+
+    def draw_noise(self, count: int, generator: torch.Generator) -> Noise:
+        """Return nothing: z is all that is random in it."""
+        return ()
+
+    def forward(self, z: Tensor, conditions: Tensor | None = None, noise: Noise = ()) -> Tensor:
+        """Return images (B, 1, N, N) in units of the noise, as `ResidualGenerator` does."""
+        told = z if conditions is None else torch.cat([z, conditions], 1)
+        stretched = self.layers(told[:, :, None, None]).float()
+        return unstretch(self.amplitude * torch.tanh(stretched))
+
+
+class PublishedDiscriminator(nn.Module):
+    """The discriminator of Radford et al. (2016): strided convolutions, batch normalisation.
+
+    Batch normalisation ties the images of a batch together, so gradient penalties, which are of
+    one image, don't go with it. Conditions are planes beside the image (Mirza & Osindero 2014).
+
+    Parameters
+    ----------
+    size, channels, largest, conditions : int
+        As for `ResidualGenerator`.
+    """
+
+    def __init__(self, size: int, channels: int, largest: int, conditions: int) -> None:
+        super().__init__()
+        sides = resolutions(size)
+        depths = widths(len(sides) - 1, channels, largest)[::-1]
+        layers: list[nn.Module] = [
+            nn.Conv2d(1 + conditions, depths[0], 4, 2, 1),
+            nn.LeakyReLU(LEAK, inplace=True),
+        ]
+        for inputs, outputs in pairwise(depths):
+            layers += [
+                nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.LeakyReLU(LEAK, inplace=True),
+            ]
+        layers.append(nn.Conv2d(depths[-1], 1, sides[0]))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise_as_published)
+
+    def forward(self, stretched: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Return the scores (B, 1), as `ResidualDiscriminator` does."""
+        planes = [stretched]
+        if conditions is not None:
+            planes.append(
+                conditions[:, :, None, None].to(stretched).expand(-1, -1, *stretched.shape[-2:])
+            )
+        scores: Tensor = self.layers(torch.cat(planes, 1))
+        return scores.flatten(1).float()
+
+
+def build_generator(
+    size: int,
+    conditions: Sequence[str] = (),
+    variant: str = "residual",
+    latent_dim: int = 64,
+    channels: int = 16,
+    largest: int = 128,
+    amplitude: float = 10.0,
+    signal: Sequence[float] = (3.0, 0.6),
+) -> nn.Module:
+    """Build a generator of stamps.
+
+    Parameters
+    ----------
+    size : int
+        Pixels per side, a multiple of 8.
+    conditions : sequence of str
+        Names of what it is told. With "signal" among them the residual variant gives the flux
+        that is asked for.
+    variant : str
+        "residual" or "published".
+    latent_dim, channels, largest : int
+        As for `ResidualGenerator`.
+    amplitude : float
+        Of the published variant.
+    signal : sequence of two float
+        Centre and scale of log10 of the flux that the condition "signal" stands for.
+
+    Raises
+    ------
+    ValueError
+        If the variant is unknown or a size can't be made.
+    """
+    names = list(conditions)
+    if variant == "published":
+        return PublishedGenerator(size, latent_dim, channels, largest, len(names), amplitude)
+    _check_variant(variant)
+    centre, scale = signal
+    place = (names.index("signal"), centre, scale) if "signal" in names else None
+    return ResidualGenerator(size, latent_dim, channels, largest, len(names), place)
+
+
+def build_discriminator(
+    size: int,
+    conditions: Sequence[str] = (),
+    variant: str = "residual",
+    channels: int = 16,
+    largest: int = 128,
+) -> nn.Module:
+    """Build the opponent of a generator of stamps; parameters as for `build_generator`."""
+    if variant == "published":
+        return PublishedDiscriminator(size, channels, largest, len(conditions))
+    _check_variant(variant)
+    return ResidualDiscriminator(size, channels, largest, len(conditions))
+
+
+def _check_variant(variant: str) -> None:
+    if variant != "residual":
+        raise ValueError(f"unknown variant {variant!r}: expected residual or published")
+
+
+def _initialise_as_published(layer: nn.Module) -> None:
+    """Draw weights from normal distributions of width 0.02 (Radford et al. 2016, section 4)."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+        nn.init.zeros_(layer.bias)
