@@ -9,17 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from astropy.table import Column, Table
 from tqdm import tqdm
 
 from clumpygan import __version__
 from clumpygan.data.cube_settings import CubeSettings, renderer_for
+from clumpygan.data.set_folder import (
+    CARD,
+    check_home,
+    check_same,
+    mapped,
+    read_card,
+    write_card,
+)
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.lock import only_one
 
-CARD, CUBES, PARAMETERS = "card.yaml", "cubes.npy", "parameters.npy"
+CUBES, PARAMETERS = "cubes.npy", "parameters.npy"
 _NOTES, _LOCK = "done.txt", "lock"
 _OWN = {CARD, CUBES, PARAMETERS, _NOTES, _LOCK}
 
@@ -29,7 +36,9 @@ SPLIT = "prepared"
 CHUNK_BYTES, CHUNK_CUBES = 2**24, (8, 256)
 """Between two notes of the progress: as many cubes as so many bytes hold, within these limits."""
 
-_FORMAT = 1
+_FORMAT, _WHAT = 1, "set of cubes"
+_SAME = ["format", "cubes", "seed", "settings"]
+_NEEDED = {"clumpygan", "cubes", "seed", "settings", "complete"}
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,13 @@ class CubeSet:
     @cached_property
     def cubes(self) -> np.ndarray:
         """Noiseless cubes (n, v, y, x), float32, memory-mapped."""
-        return _mapped(self.folder / CUBES, (self.count, *self.settings.frame.shape), np.float32)
+        return mapped(self.folder / CUBES, (self.count, *self.settings.frame.shape), np.float32)
 
     @cached_property
     def parameters(self) -> np.ndarray:
         """Parameter vectors (n, P), float64, memory-mapped; in the order of `model.names`."""
         shape = (self.count, len(self.settings.model.names))
-        return _mapped(self.folder / PARAMETERS, shape, np.float64)
+        return mapped(self.folder / PARAMETERS, shape, np.float64)
 
     def table(self) -> Table:
         """Return the parameters as a table with units and descriptions."""
@@ -109,7 +118,7 @@ def prepare_cubes(
         writing into it, or if the settings can't be rendered.
     """
     home = Path(folder)
-    _check_home(home)
+    check_home(home, _OWN, _WHAT)
     renderer_for(settings, workers)
     card = {
         "format": _FORMAT,
@@ -123,13 +132,15 @@ def prepare_cubes(
     home.mkdir(parents=True, exist_ok=True)
     with only_one(home, wait=False):
         if (home / CARD).exists():
-            _check_same(home, _read_card(home), card)
+            before = _read_card(home)
+            # Rows of two versions may differ.
+            check_same(home, before, card, _SAME + ["clumpygan"] * (not before["complete"]))
         else:
             _allocate(home, settings, count)
-            _write_card(home, card | {"complete": False})
+            write_card(home, card | {"complete": False})
         if not _read_card(home)["complete"]:
             _render(home, settings, count, seed, workers)
-            _write_card(home, _read_card(home) | {"complete": True})
+            write_card(home, _read_card(home) | {"complete": True})
             (home / _NOTES).unlink()
     return open_cubes(home)
 
@@ -158,57 +169,8 @@ def open_cubes(folder: str | os.PathLike[str]) -> CubeSet:
     return found
 
 
-def _check_home(home: Path) -> None:
-    if home.exists() and not home.is_dir():
-        raise InputError(f"{home} is a file; expected the name of a folder")
-    if home.is_dir() and not (home / CARD).exists():
-        foreign = sorted(one.name for one in home.iterdir() if one.name not in _OWN)
-        if foreign:
-            raise InputError(
-                f"{home} holds {foreign[0]} and no set of cubes; expected a new or empty folder"
-            )
-
-
-def _check_same(home: Path, before: dict[str, Any], card: dict[str, Any]) -> None:
-    names = ["format", "cubes", "seed", "settings"]
-    if not before["complete"]:
-        # Rows of two versions may differ.
-        names.append("clumpygan")
-    differing = [
-        difference for name in names for difference in _differences(before[name], card[name], name)
-    ]
-    if differing:
-        raise InputError(
-            f"{home} holds another set ({'; '.join(differing[:3])}): choose another folder, or "
-            "delete it"
-        )
-
-
-def _differences(before: Any, after: Any, name: str) -> list[str]:
-    """Return what differs, as "settings.frame.shape: [8, 8, 8], not [16, 8, 8]"."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        return [
-            difference
-            for key in sorted(set(before) | set(after))
-            for difference in _differences(before.get(key), after.get(key), f"{name}.{key}")
-        ]
-    return [] if before == after else [f"{name}: {before}, not {after}"]
-
-
 def _read_card(home: Path) -> dict[str, Any]:
-    try:
-        card = yaml.safe_load((home / CARD).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{home / CARD} can't be read: delete the folder {home}") from error
-    needed = {"format", "clumpygan", "cubes", "seed", "settings", "complete"}
-    if not isinstance(card, dict) or not needed <= set(card) or card["format"] != _FORMAT:
-        raise InputError(f"{home / CARD} is no card of a set of cubes: choose another folder")
-    return card
-
-
-def _write_card(home: Path, card: dict[str, Any]) -> None:
-    with atomic_path(home / CARD) as temporary:
-        temporary.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+    return read_card(home, _FORMAT, _NEEDED, _WHAT)
 
 
 def _allocate(home: Path, settings: CubeSettings, count: int) -> None:
@@ -277,18 +239,3 @@ def chunks(settings: CubeSettings, count: int) -> Iterator[tuple[int, int]]:
     """Yield (first, last + 1) of the rows that are written at a time."""
     size = int(np.clip(CHUNK_BYTES // (4 * np.prod(settings.frame.shape)), *CHUNK_CUBES))
     return pairwise([*range(0, count, size), count])
-
-
-def _mapped(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} can't be read ({error}): delete {path.parent} and prepare it again"
-        ) from error
-    if array.shape != shape or array.dtype != kind:
-        raise InputError(
-            f"{path} holds {array.shape} {array.dtype}, expected {shape} {np.dtype(kind)}: delete "
-            f"{path.parent} and prepare it again"
-        )
-    return array

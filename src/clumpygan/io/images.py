@@ -15,14 +15,8 @@ from scipy import ndimage
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io.atomic import atomic_path
-from clumpygan.io.fits import Plane, read_plane
-from clumpygan.io.photometry import (
-    filter_of,
-    nanojansky_per_count,
-    zero_point_from_keywords,
-    zero_point_from_unit,
-    zero_point_of_filter,
-)
+from clumpygan.io.fits import read_plane
+from clumpygan.io.photometry import nanojansky_per_count, zero_point_of
 from clumpygan.io.wcs import pixel_scale_of, read_wcs
 
 _SCALE_TOLERANCE = 0.01
@@ -120,7 +114,8 @@ def read_image(
     if mask.all():
         raise InputError(f"{path}: no valid pixel, all are NaN or blank; expected an image")
     if zero_point is None:
-        zero_point = _find_zero_point(plane_read, scale, band)
+        others = plane_read.other_headers
+        zero_point = zero_point_of(header, others, scale, band)
     if zero_point is None:
         warnings.warn(
             f"{path}: no zero point known (no BUNIT in Jy, no AB zero point, no known filter); "
@@ -237,17 +232,6 @@ def _find_scale(
             f"{name}: the pixel scale is {scale:.4g} arcsec; expected {expected:.4g} arcsec"
         )
     return float(scale)
-
-
-def _find_zero_point(plane: Plane, pixel_scale: float, band: str | None) -> float | None:
-    """Return the AB zero point of the counts of an image, or None if nothing tells it."""
-    zero_point = zero_point_from_unit(plane.header, pixel_scale)
-    if zero_point is None:
-        zero_point = zero_point_from_keywords(plane.header, plane.other_headers)
-    name = band or filter_of(plane.header)
-    if zero_point is None and name:
-        zero_point = zero_point_of_filter(name)
-    return zero_point
 
 
 def _blank_pixels(data: np.ndarray) -> np.ndarray:

@@ -17,6 +17,31 @@ def nanojansky_per_count(zero_point: float) -> float:
     return float(10 ** (0.4 * (NANOJANSKY_ZERO_POINT - zero_point)))
 
 
+def zero_point_of(
+    header: Header, others: Sequence[Header], pixel_scale: float, band: str | None = None
+) -> float | None:
+    """Return the AB zero point of the counts of an image, or None if nothing tells it.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        The header of the image.
+    others : sequence of astropy.io.fits.Header
+        Those of the other HDUs of the file.
+    pixel_scale : float
+        Width of a pixel in arcsec.
+    band : str, optional
+        Filter; by default that of the header.
+    """
+    zero_point = zero_point_from_unit(header, pixel_scale)
+    if zero_point is None:
+        zero_point = zero_point_from_keywords(header, others)
+    name = band or filter_of(header)
+    if zero_point is None and name:
+        zero_point = zero_point_of_filter(name)
+    return zero_point
+
+
 def zero_point_from_unit(header: Header, pixel_scale: float) -> float | None:
     """Return the AB zero point of an image whose BUNIT is a flux density.
 
