@@ -1,8 +1,10 @@
 """From a composed configuration to a trained network: what train.py does for one run."""
 
 import json
+import math
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +33,23 @@ PRECISIONS = ("32-true", "bf16-mixed")
 """Half precision with a loss scale is not among them: gradients are clipped unscaled."""
 
 
-def train(config: DictConfig) -> dict[str, float]:
+def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> dict[str, float]:
     """Run one training to its end.
 
     Parameters
     ----------
     config : DictConfig
         Composed from configs/train.yaml.
+    extra_callbacks : sequence of pytorch_lightning.Callback
+        Called after those of the configuration. After each validation
+        ``trainer.callback_metrics["val/NAME"]`` holds the held-out metrics, ``module.curve[-1]``
+        all of them with the images seen, and ``module.criterion`` names the one that decides;
+        ``trainer.should_stop = True`` ends the training.
 
     Returns
     -------
     dict
-        The last held-out metrics.
+        The held-out metrics where the criterion was best.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def train(config: DictConfig) -> dict[str, float]:
     module = build_module(
         plain["model"], data, epochs * data.images_per_epoch, int(plain["seed"]), plain["initial"]
     )
-    trainer = _trainer(plain, config, epochs, model)
+    trainer = _trainer(plain, config, epochs, model, extra_callbacks)
     check_batches(data, trainer.world_size)
     state = _state_to_resume(plain, output)
     _fit(trainer, module, data, state)
@@ -70,7 +77,13 @@ def train(config: DictConfig) -> dict[str, float]:
         save_checkpoint(output / plain["name"], module.average, card)
         if plain["checkpoint"]:
             ship(Path(plain["checkpoint"]), module, card)
-    return {k: v for k, v in (module.curve[-1] if module.curve else {}).items() if k != "images"}
+    best = min(module.curve, key=lambda point: _order(point[module.criterion]), default={})
+    return {name: value for name, value in best.items() if name != "images"}
+
+
+def _order(value: float) -> float:
+    """Return the value by which the best is found: what isn't finite is worst."""
+    return value if math.isfinite(value) else math.inf
 
 
 def _fit(
@@ -96,7 +109,13 @@ def _fit(
             trainer.validate(module, data, verbose=False)
 
 
-def _trainer(plain: dict[str, Any], config: DictConfig, epochs: int, model: Model) -> pl.Trainer:
+def _trainer(
+    plain: dict[str, Any],
+    config: DictConfig,
+    epochs: int,
+    model: Model,
+    extra_callbacks: Sequence[pl.Callback],
+) -> pl.Trainer:
     output, callbacks = Path(plain["output"]), plain["callbacks"]
     precision = plain["trainer"].get("precision", "32-true")
     if precision not in PRECISIONS:
@@ -118,7 +137,7 @@ def _trainer(plain: dict[str, Any], config: DictConfig, epochs: int, model: Mode
                 "callbacks.validate_every", callbacks["validate_every"]
             ),
             logger=loggers,
-            callbacks=[keep, ProgressLine(), *shown],
+            callbacks=[keep, ProgressLine(), *shown, *extra_callbacks],
             enable_progress_bar=bool(callbacks["progress_bar"]),
             enable_model_summary=False,
             num_sanity_val_steps=0,
