@@ -49,6 +49,7 @@ def make_card(
         "versions": {n: version(n) for n in ("torch", "pytorch-lightning", "galsim", "numpy")},
         "seed": plain["seed"],
         "data": data,
+        "images": trainer.datamodule.describe(),
         "model": {key: value for key, value in plain["model"].items() if key != "network"},
         "criterion": module.criterion,
         "total_images": plain["total_images"],

@@ -173,7 +173,7 @@ class CandelsDataModule(StreamDataModule):
                 )
 
     def _synthetic(self) -> dict[str, StampDataset]:
-        noise = self.instrument.noise()
+        noise = self._noise()
         self._amplitude = _amplitude(noise, self.size)
         datasets = {}
         for split in self.sizes:
@@ -195,6 +195,19 @@ class CandelsDataModule(StreamDataModule):
                 augment=split == "train",
             )
         return datasets
+
+    def describe(self) -> dict[str, Any]:
+        """Return pixel scale (arcsec), and the noise: sigma (nJy per pixel) and correlation."""
+        noise = self._noise()
+        return {
+            "pixel_scale": noise.pixel_scale,
+            "sigma": round(float(noise.sigma), 6),
+            "correlation": np.round(noise.correlation, 6).tolist(),
+            "instrument": self.instrument.name,
+        }
+
+    def _noise(self) -> NoiseModel:
+        return self.instrument.noise()
 
     def dataset(self, split: str) -> StampDataset:
         """Return the dataset of a split; only training stamps are turned and mirrored."""

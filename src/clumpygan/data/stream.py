@@ -43,6 +43,13 @@ class StreamDataModule(pl.LightningDataModule):
     def observe(self, batch: Batch) -> Batch:
         """Return a complete batch, on the device of the one that is given."""
 
+    def describe(self) -> dict[str, Any]:
+        """Return what must be known of the images to use a network trained on them.
+
+        Plain numbers, strings, lists and dicts, for the card of the checkpoint.
+        """
+        return {}
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of one epoch of the endless stream."""
         rank, world = 0, 1
