@@ -82,7 +82,7 @@ def main():
     skip = 4
     with tempfile.TemporaryDirectory() as folder:
         with initialize_config_dir(str(resource_folder("configs")), version_base="1.3"):
-            config = compose("train", [f"data.root={folder}", "data.train_size=256"])
+            config = compose("train", [f"data.cache={folder}", "data.train_size=256"])
         plain = OmegaConf.to_container(config, resolve=True)
         size = plain["data"]["batch_size"]
         plain["data"] |= {"images_per_epoch": options.steps * size, "val_size": 1}

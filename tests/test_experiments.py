@@ -59,7 +59,7 @@ def tiny(root, tmp_path):
     """Compose a training of two epochs of 4 batches in a folder of its own."""
 
     def make(*overrides, name="run"):
-        folders = [f"data.root={root}", f"output={tmp_path / name}", "name=tiny"]
+        folders = [f"data.cache={root}", f"output={tmp_path / name}", "name=tiny"]
         return composed(*folders, *overrides)
 
     return make

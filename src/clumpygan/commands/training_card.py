@@ -15,7 +15,7 @@ from clumpygan.errors import InputWarning
 from clumpygan.gan.adversarial import AdversarialModule
 from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
 
-_PLACES = ("root", "stamps", "psf")
+_PLACES = ("root", "cache", "stamps", "psf")
 
 
 def make_card(

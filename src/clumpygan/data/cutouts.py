@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from clumpygan.data.cutout_store import CutoutSet, open_cutouts
+from clumpygan.data.splits import split_of
 from clumpygan.data.store import SampleSettings, open_sample
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
-from clumpygan.galaxies.stamp_conditions import standardised_conditions
+from clumpygan.galaxies.stamp_conditions import signal_of, standardised_conditions
 from clumpygan.instruments import NoiseModel, get_instrument
 
 
@@ -76,8 +78,8 @@ class StampDataset(Dataset[dict[str, np.ndarray]]):
 class CandelsDataModule(StreamDataModule):
     """Serve CANDELS stamps in units of their noise.
 
-    Without `cutouts`, synthetic galaxies (`clumpygan.galaxies.draw_population`) are rendered once
-    into `root`, and noise as the instrument's is added when they are served. With it, the cutouts
+    Without `root`, synthetic galaxies (`clumpygan.galaxies.draw_population`) are rendered once
+    into `cache`, and noise as the instrument's is added when they are served. With it, the cutouts
     that ``prepare.py cutouts`` wrote into that folder are served as they are.
 
     Batches: `image` (B, 1, N, N) and `noise` (B, 1, N, N), another realisation of the noise of
@@ -86,15 +88,15 @@ class CandelsDataModule(StreamDataModule):
 
     Parameters
     ----------
-    root : str
+    cache : str
         Folder of the rendered samples.
     seed : int
-    cutouts : str, optional
+    root : str, optional
         Folder of a set of cutouts.
     band : str, optional
         Of the cutouts; needed where the set has several.
     size : int
-        Pixels per side.
+        Pixels per side of synthetic stamps, a multiple of 8.
     conditions : sequence of str
         What is told of each galaxy: "signal", "half_light_radius", "redshift".
     train_size, val_size : int
@@ -105,13 +107,18 @@ class CandelsDataModule(StreamDataModule):
         Imaging preset of the synthetic stamps.
     sample : dict
         Further fields of `SampleSettings`.
+
+    Raises
+    ------
+    InputError
+        If the cutouts aren't a complete set.
     """
 
     def __init__(
         self,
-        root: str,
+        cache: str,
         seed: int,
-        cutouts: str | None = None,
+        root: str | None = None,
         band: str | None = None,
         size: int = 64,
         conditions: Sequence[str] = (),
@@ -129,9 +136,9 @@ class CandelsDataModule(StreamDataModule):
             images_per_epoch=images_per_epoch,
             num_workers=num_workers,
         )
-        self.root = Path(root)
-        self.cutouts, self.band = cutouts, band
-        self.size = size
+        self.cache = Path(cache)
+        self._set = open_cutouts(root, band) if root is not None else None
+        self.size = size if self._set is None else self._set.size
         self.condition_names = tuple(conditions)
         self.sizes = {"train": train_size, "val": val_size}
         self.instrument = get_instrument(source)
@@ -152,9 +159,9 @@ class CandelsDataModule(StreamDataModule):
 
     def prepare_data(self) -> None:
         """Render what is missing, in one process of each machine."""
-        if self.cutouts is None:
+        if self._set is None:
             for split in self.sizes:
-                open_sample(self.root, self.settings(split))
+                open_sample(self.cache, self.settings(split))
 
     def setup(self, stage: str | None = None) -> None:
         """Open the samples or the cutouts.
@@ -162,22 +169,23 @@ class CandelsDataModule(StreamDataModule):
         Raises
         ------
         InputError
-            If the cutouts can't be read, have another size, lack a condition, or are too few.
+            If no cutout has what the networks are to be told, or a split has less than a batch.
         """
-        self._datasets = self._synthetic()
+        noise = self._noise()
+        self._amplitude = _amplitude(noise, self.size)
+        self._datasets = self._synthetic(noise) if self._set is None else self._real(self._set)
         for split, dataset in self._datasets.items():
             if len(dataset) < self.batch_size:
                 raise InputError(
-                    f"{self.cutouts or self.root}: {len(dataset)} galaxies in the {split} set are "
-                    f"fewer than a batch of {self.batch_size}; lower data.batch_size"
+                    f"{self._set.folder if self._set else self.cache}: {len(dataset)} galaxies in "
+                    f"the {split} set are fewer than a batch of {self.batch_size}; lower "
+                    "data.batch_size"
                 )
 
-    def _synthetic(self) -> dict[str, StampDataset]:
-        noise = self._noise()
-        self._amplitude = _amplitude(noise, self.size)
+    def _synthetic(self, noise: NoiseModel) -> dict[str, StampDataset]:
         datasets = {}
         for split in self.sizes:
-            sample = open_sample(self.root, self.settings(split))
+            sample = open_sample(self.cache, self.settings(split))
             sigma = np.full(len(sample.images), noise.sigma)
             known = {
                 "signal": np.asarray(sample.table["flux"]) / sigma,
@@ -196,6 +204,43 @@ class CandelsDataModule(StreamDataModule):
             )
         return datasets
 
+    def _real(self, found: CutoutSet) -> dict[str, StampDataset]:
+        sigma = found.noise_sigma
+        values = {
+            "signal": lambda: signal_of(found.table["h_magnitude"], sigma),
+            "half_light_radius": lambda: found.table["half_light_radius"],
+            "redshift": lambda: found.table["redshift"],
+        }
+        known = {name: np.asarray(values[name](), np.float64) for name in self.condition_names}
+        usable = sigma > 0
+        for column in known.values():
+            usable &= np.isfinite(column) & (column > 0)
+        if not usable.any():
+            told = ", ".join(self.condition_names) or "noise"
+            raise InputError(
+                f"{found.folder}: none of its {len(found)} stamps has a known {told}; prepare it "
+                "from a catalogue with them, or say data.conditions=[]"
+            )
+        conditions = np.zeros((len(found), len(known)), np.float32)
+        conditions[usable] = standardised_conditions(
+            self.condition_names, {name: column[usable] for name, column in known.items()}
+        )
+        # By the galaxy, not by the stamp: fields overlap.
+        parts = np.array([split_of(name, self.seed) for name in found.identifiers])
+        return {
+            split: StampDataset(
+                found.images,
+                np.flatnonzero(usable & (parts == split))[: self.sizes[split]],
+                sigma,
+                conditions,
+                noisy=True,
+                split=split,
+                seed=self.seed,
+                augment=split == "train",
+            )
+            for split in self.sizes
+        }
+
     def describe(self) -> dict[str, Any]:
         """Return pixel scale (arcsec), and the noise: sigma (nJy per pixel) and correlation."""
         noise = self._noise()
@@ -203,11 +248,11 @@ class CandelsDataModule(StreamDataModule):
             "pixel_scale": noise.pixel_scale,
             "sigma": round(float(noise.sigma), 6),
             "correlation": np.round(noise.correlation, 6).tolist(),
-            "instrument": self.instrument.name,
+            "instrument": self.instrument.name if self._set is None else None,
         }
 
     def _noise(self) -> NoiseModel:
-        return self.instrument.noise()
+        return self.instrument.noise() if self._set is None else self._set.noise_model()
 
     def dataset(self, split: str) -> StampDataset:
         """Return the dataset of a split; only training stamps are turned and mirrored."""

@@ -31,14 +31,14 @@ from clumpygan.io import read_psf
 class PairDataModule(StreamDataModule):
     """Serve pairs of HST stamps and their HSC views.
 
-    Synthetic CANDELS stamps are rendered once into `root` and memory-mapped; or real stamps are
+    Synthetic CANDELS stamps are rendered once into `cache` and memory-mapped; or real stamps are
     read from the folder `stamps`. The views are made after the transfer to the device: PSF
     matching, resampling and noise as one batched operation. What noise a real stamp carries
     through is not added again: `effective_depth` says how deep its views are.
 
     Parameters
     ----------
-    root : str
+    cache : str
         Folder of the rendered samples.
     seed : int
     train_size, val_size : int
@@ -62,7 +62,7 @@ class PairDataModule(StreamDataModule):
 
     def __init__(
         self,
-        root: str,
+        cache: str,
         seed: int,
         train_size: int = 20000,
         val_size: int = 128,
@@ -83,7 +83,7 @@ class PairDataModule(StreamDataModule):
             num_workers=num_workers,
         )
         self.stamps, self.psf = stamps, psf
-        self.root = Path(root)
+        self.cache = Path(cache)
         self.sizes = {"train": train_size, "val": val_size}
         self.source, self.target = get_instrument(source), get_instrument(target)
         self.conditions = conditions or Conditions()
@@ -107,7 +107,7 @@ class PairDataModule(StreamDataModule):
         """Render what is missing, in one process of each machine."""
         if self.stamps is None:
             for split in self.sizes:
-                open_sample(self.root, self.settings(split))
+                open_sample(self.cache, self.settings(split))
 
     def setup(self, stage: str | None = None) -> None:
         """Open the samples, or read the real stamps and say how deep their views are.
@@ -119,7 +119,7 @@ class PairDataModule(StreamDataModule):
         """
         if self.stamps is None:
             self._images = {
-                split: open_sample(self.root, self.settings(split)).images for split in self.sizes
+                split: open_sample(self.cache, self.settings(split)).images for split in self.sizes
             }
             return
         parts = read_stamps(Path(self.stamps), self.settings("train").stamp, self.source, self.seed)
