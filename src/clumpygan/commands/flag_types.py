@@ -35,3 +35,19 @@ def integer(least: int, most: int) -> Callable[[str], int]:
 
     parse.__name__ = "integer"
     return parse
+
+
+def span(least: float, most: float) -> Callable[[str], tuple[float, float]]:
+    """Return an argparse type: a range LOW:HIGH within limits, or one number for both."""
+
+    def parse(text: str) -> tuple[float, float]:
+        low, _, high = text.partition(":")
+        ends = float(low), float(high or low)
+        if not least <= ends[0] <= ends[1] <= most:
+            raise ArgumentTypeError(
+                f"invalid value: {text!r} (expected LOW:HIGH, rising, from {least:g} to {most:g})"
+            )
+        return ends
+
+    parse.__name__ = "range LOW:HIGH"
+    return parse

@@ -16,6 +16,7 @@ from clumpygan.commands.cube_flags import (
     model_of,
 )
 from clumpygan.commands.flag_types import LARGEST_SEED, integer, number
+from clumpygan.commands.generate_galaxies import add_galaxies
 from clumpygan.commands.mock_cube import TYPICAL_FLUX, TYPICAL_SIGNAL_TO_NOISE
 from clumpygan.commands.program import Parser, run_program
 from clumpygan.errors import InputError
@@ -47,7 +48,7 @@ def _parser() -> ArgumentParser:
     parser = Parser(
         prog="generate.py",
         description="Generate mock observations of galaxies whose every parameter is known.",
-        epilog="generate.py cube --help explains its flags",
+        epilog="generate.py cube --help and generate.py galaxies --help explain their flags",
     )
     subparsers = parser.add_subparsers(metavar="WHAT", required=True)
     cube = subparsers.add_parser(
@@ -63,6 +64,7 @@ def _parser() -> ArgumentParser:
     add_model_flags(cube)
     add_parameter_flags(cube, "the galaxy", " (default: {default})")
     cube.set_defaults(run=_cube)
+    add_galaxies(subparsers)
     return parser
 
 
@@ -104,8 +106,15 @@ def _cube(options: Namespace) -> None:
     begin = time.perf_counter()
     from clumpygan.commands.mock_cube import make_mock
     from clumpygan.commands.mock_output import write_mock
+    from clumpygan.commands.output_files import check_outputs
 
-    _check_outputs(options)
+    check_outputs(
+        [
+            ("--output", options.output, CUBE_SUFFIXES),
+            ("--picture", options.picture, PICTURE_SUFFIXES),
+            ("--metrics", options.metrics, ()),
+        ]
+    )
     frame, model = frame_settings(options), model_of(options)
     if options.picture is not None and (frame.shape[0] < 2 or min(frame.shape[1:]) < 3):
         raise InputError(
@@ -121,20 +130,3 @@ def _cube(options: Namespace) -> None:
     written = write_mock(options, mock, report)
     seconds = time.perf_counter() - begin
     print(f"wrote {', '.join(map(str, written))} in {seconds:.1f} s")
-
-
-def _check_outputs(options: Namespace) -> None:
-    """Refuse output paths that can't be written, before anything is computed."""
-    from clumpygan.io import check_output_path
-
-    paths = [path for path in (options.output, options.picture, options.metrics) if path]
-    for place, path in enumerate(paths):
-        check_output_path(path)
-        if path.resolve() in {other.resolve() for other in paths[:place]}:
-            raise InputError(f"{path} is named twice; expected a file for each output")
-    for flag, path, suffixes in (
-        ("--output", options.output, CUBE_SUFFIXES),
-        ("--picture", options.picture, PICTURE_SUFFIXES),
-    ):
-        if path is not None and not path.name.lower().endswith(suffixes):
-            raise InputError(f"{flag} {path}: expected a name ending in {', '.join(suffixes)}")
