@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+
+from clumpygan.errors import InputError
+from clumpygan.evaluation.pixel_classifier import pixel_classifier
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(2).normal(size=(2, 60, 24, 24)).astype(np.float32)
+
+
+def test_equal_sets_cannot_be_told_apart(noise):
+    accuracy = pixel_classifier(*noise, np.random.default_rng(0), epochs=3)
+    assert accuracy.value == pytest.approx(0.5, abs=0.15)
+    assert accuracy.error == pytest.approx(0.046, abs=0.003)
+
+
+def test_a_point_in_the_middle_gives_images_away(noise):
+    noise[0, :, 12, 12] += 30.0
+    accuracy = pixel_classifier(*noise, np.random.default_rng(0), epochs=20)
+    assert accuracy.value > 0.95
+
+
+def test_it_depends_on_its_seed_alone(noise):
+    first = pixel_classifier(*noise, np.random.default_rng(4), epochs=2)
+    torch.manual_seed(99)
+    noise = noise.astype(np.float64)
+    assert pixel_classifier(*noise, np.random.default_rng(4), epochs=2) == first
+
+
+def test_too_few_images_are_refused(noise):
+    with pytest.raises(InputError, match="5 galaxies in a set: expected 6"):
+        pixel_classifier(noise[0], noise[1][:5], np.random.default_rng(0))
