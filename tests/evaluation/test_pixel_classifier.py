@@ -20,7 +20,7 @@ def test_equal_sets_cannot_be_told_apart(noise):
 def test_a_point_in_the_middle_gives_images_away(noise):
     noise[0, :, 12, 12] += 30.0
     accuracy = pixel_classifier(*noise, np.random.default_rng(0), epochs=20)
-    assert accuracy.value > 0.95
+    assert accuracy.value > 0.8
 
 
 def test_it_depends_on_its_seed_alone(noise):
