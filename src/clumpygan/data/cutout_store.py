@@ -1,0 +1,212 @@
+"""Sets of cutouts on disk: stamps of galaxies, mapped into memory, with a table and a card."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import Table
+
+from clumpygan.data.set_folder import CARD, mapped, read_card
+from clumpygan.errors import InputError
+from clumpygan.io import read_psf
+
+if TYPE_CHECKING:
+    from clumpygan.instruments import NoiseModel
+
+IMAGES, MASKS, TABLE = "images.npy", "masks.npy", "table.fits"
+
+FORMAT, WHAT = 1, "set of cutouts"
+NEEDED = {"clumpygan", "settings", "sources", "complete"}
+_DESCRIBED = {"stamps", "size", "bands", "pixel_scale", "unit", "zero_points", "noise", "psf"}
+
+
+@dataclass(frozen=True)
+class CutoutSet:
+    """A complete set, opened for reading, looked at in one of its bands.
+
+    Attributes
+    ----------
+    folder : Path
+    band : str
+        To which `images`, `mask`, `noise_sigma`, `background`, `noise_model` and `psf` belong.
+    card : dict
+        Sources, settings, what was skipped and why, zero points, noise, checksums.
+    """
+
+    folder: Path
+    band: str
+    card: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return int(self.card["stamps"])
+
+    @property
+    def size(self) -> int:
+        """Pixels per side."""
+        return int(self.card["size"])
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of all bands."""
+        return tuple(self.card["bands"])
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields of the sky."""
+        return tuple(self.card["zero_points"])
+
+    @property
+    def pixel_scale(self) -> float:
+        """Width of a pixel in arcsec."""
+        return float(self.card["pixel_scale"])
+
+    @property
+    def unit(self) -> str:
+        """Unit of the pixels: "nJy", or "counts" where no zero point was known."""
+        return str(self.card["unit"])
+
+    @cached_property
+    def all_images(self) -> np.ndarray:
+        """Stamps (N, B, y, x) in all bands, float32, memory-mapped, without NaN."""
+        return mapped(self.folder / IMAGES, self._shape, np.float32)
+
+    @cached_property
+    def all_masks(self) -> np.ndarray:
+        """Masks (N, B, y, x) in all bands, uint8, memory-mapped; see `mask`."""
+        return mapped(self.folder / MASKS, self._shape, np.uint8)
+
+    @property
+    def images(self) -> np.ndarray:
+        """Stamps (N, y, x), float32, memory-mapped; masked pixels hold noise, or 0."""
+        return self.all_images[:, self._index]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Masks (N, y, x), uint8, memory-mapped: 1 without data, 2 neighbour, 0 good."""
+        return self.all_masks[:, self._index]
+
+    @cached_property
+    def table(self) -> Table:
+        """One row for each stamp, read anew from the file in each process."""
+        try:
+            table = Table.read(self.folder / TABLE)
+        except (OSError, ValueError) as problem:
+            raise InputError(
+                f"{self.folder / TABLE} can't be read ({problem}): delete {self.folder} and "
+                "prepare it again"
+            ) from problem
+        table.convert_bytestring_to_unicode()
+        return table
+
+    @property
+    def noise_sigma(self) -> np.ndarray:
+        """Noise of a pixel of each stamp (N,), float64; NaN if none of the set has any."""
+        return np.asarray(self.table[f"noise_sigma_{self.band}"], np.float64)
+
+    @property
+    def background(self) -> np.ndarray:
+        """Median of the sky of each stamp (N,), float64; not subtracted unless the card says so."""
+        return np.asarray(self.table[f"background_{self.band}"], np.float64)
+
+    @property
+    def identifiers(self) -> np.ndarray:
+        """Names (N,) that stamps of the same galaxy share, in whatever field: split by these."""
+        return np.asarray(self.table["identifier"], str)
+
+    def in_band(self, band: str) -> "CutoutSet":
+        """Return the same set, looked at in another band."""
+        return replace(self, band=_find_band(self.bands, band, self.folder))
+
+    def noise_model(self, field: str | None = None) -> "NoiseModel":
+        """Return noise like the set's: correlation and median sigma of its source-free pixels.
+
+        Parameters
+        ----------
+        field : str, optional
+            Of one field of the sky; by default the mean of all.
+        """
+        from clumpygan.instruments import NoiseModel
+
+        names = self.fields if field is None else (field,)
+        measured = [self.card["noise"][name][self.band] for name in names]
+        correlation = np.mean([one["correlation"] for one in measured], axis=0)
+        sigma = float(np.mean([one["sigma"] for one in measured]))
+        return NoiseModel(sigma, self.pixel_scale, correlation)
+
+    def psf(self, field: str | None = None) -> tuple[np.ndarray, float] | None:
+        """Return the PSF (y, x) and its pixel scale in arcsec, or None if there was none.
+
+        Parameters
+        ----------
+        field : str, optional
+            By default the first.
+        """
+        entry = self.card["psf"][field or self.fields[0]].get(self.band)
+        if entry is None:
+            return None
+        return read_psf(self.folder / entry["file"])[0], float(entry["pixel_scale"])
+
+    @property
+    def _shape(self) -> tuple[int, int, int, int]:
+        return len(self), len(self.bands), self.size, self.size
+
+    @property
+    def _index(self) -> int:
+        return self.bands.index(self.band)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A memory map would be copied into the message to another process.
+        return {k: self.__dict__[k] for k in ("folder", "band", "card")}
+
+
+def open_cutouts(folder: str | os.PathLike[str], band: str | None = None) -> CutoutSet:
+    """Open a complete set.
+
+    Parameters
+    ----------
+    folder : path-like
+        As written by `clumpygan.data.cutout_extraction.prepare_cutouts`.
+    band : str, optional
+        By default the only one.
+
+    Raises
+    ------
+    InputError
+        If there is no set, it isn't complete or not as its card says, or has no such band, or
+        several and none is named.
+    """
+    home = Path(folder)
+    if not (home / CARD).is_file():
+        raise InputError(
+            f"{home} holds no set of cutouts (no {CARD}): make one with prepare.py cutouts"
+        )
+    card = read_card(home, FORMAT, NEEDED, WHAT)
+    if not card["complete"]:
+        raise InputError(
+            f"{home} isn't complete: run the command that began it again, it goes on from there"
+        )
+    if not set(card) >= _DESCRIBED:
+        raise InputError(f"{home / CARD} is no card of a {WHAT}: choose another folder")
+    bands = card["bands"]
+    if band is None and len(bands) > 1:
+        raise InputError(f"{home} has the bands {', '.join(bands)}; say which one")
+    found = CutoutSet(home, bands[0] if band is None else _find_band(bands, band, home), card)
+    _ = found.all_images, found.all_masks
+    if len(found.table) != len(found):
+        raise InputError(
+            f"{home / TABLE} has {len(found.table)} rows, expected {len(found)}: delete {home} and "
+            "prepare it again"
+        )
+    return found
+
+
+def _find_band(bands: Sequence[str], name: str, home: Path) -> str:
+    """Return the band with this name, in capitals or not."""
+    for band in bands:
+        if band.casefold() == name.casefold():
+            return band
+    raise InputError(f"{home} has no band {name!r}; expected {' or '.join(bands)}")
