@@ -15,6 +15,7 @@ from clumpygan.commands.cube_flags import (
     model_of,
 )
 from clumpygan.commands.flag_types import LARGEST_SEED, integer
+from clumpygan.commands.prepare_cutouts import add_cutouts
 from clumpygan.commands.prepare_idx import add_idx
 from clumpygan.commands.program import Parser, run_program
 from clumpygan.data.cube_settings import CubeSettings
@@ -77,6 +78,7 @@ def _parser() -> ArgumentParser:
     add_model_flags(cubes)
     add_parameter_flags(cubes, "parameters that are the same in all cubes (else drawn)", "")
     cubes.set_defaults(run=_cubes)
+    add_cutouts(subparsers)
     add_idx(subparsers)
     return parser
 

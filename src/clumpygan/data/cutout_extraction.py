@@ -31,7 +31,7 @@ from clumpygan.data.cutout_store import (
     TABLE,
     WHAT,
     CutoutSet,
-    open_cutouts,
+    open_first_band,
 )
 from clumpygan.data.growing_array import GrowingArray
 from clumpygan.data.set_folder import CARD, check_home, check_same, read_card, write_card
@@ -83,7 +83,7 @@ def prepare_cutouts(
         "sources": settings.sources(),
     }
     if (home / CARD).exists() and _same_card(home, card)["complete"]:
-        return _opened(home)
+        return open_first_band(home)
     with tempfile.TemporaryDirectory(prefix="clumpygan-") as scratch:
         plan = plan_cutouts(settings, Path(scratch))
         home.mkdir(parents=True, exist_ok=True)
@@ -96,12 +96,7 @@ def prepare_cutouts(
                 complete_set(home, plan, settings, *found)
                 for name in (_ROWS, _NOTES):
                     (home / name).unlink()
-    return _opened(home)
-
-
-def _opened(home: Path) -> CutoutSet:
-    """Open a complete set in its first band."""
-    return open_cutouts(home, read_card(home, FORMAT, NEEDED, WHAT)["bands"][0])
+    return open_first_band(home)
 
 
 def _same_card(home: Path, card: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """What a set of cutouts is made from, and how."""
 
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clumpygan.errors import InputError
+
+_NAME = re.compile(r"[\w.+-]+")
 
 EDGES, FILLS = ("skip", "pad"), ("noise", "zero")
 
@@ -122,6 +125,9 @@ class CutoutSettings:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise InputError(f"two fields are called {repeated!r}; give each its own name")
+        for name in (*names, *self.bands):
+            if not _NAME.fullmatch(name):
+                raise InputError(f"name {name!r}: expected letters, digits, and . _ + -")
         for kind in ("bands", "zero_points"):
             given = len(getattr(self, kind))
             if given not in (0, *count):

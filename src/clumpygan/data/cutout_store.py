@@ -1,7 +1,6 @@
 """Sets of cutouts on disk: stamps of galaxies, mapped into memory, with a table and a card."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +20,18 @@ IMAGES, MASKS, TABLE = "images.npy", "masks.npy", "table.fits"
 
 FORMAT, WHAT = 1, "set of cutouts"
 NEEDED = {"clumpygan", "settings", "sources", "complete"}
-_DESCRIBED = {"stamps", "size", "bands", "pixel_scale", "unit", "zero_points", "noise", "psf"}
+_DESCRIBED = {
+    "checksums",
+    "skipped",
+    "stamps",
+    "size",
+    "bands",
+    "pixel_scale",
+    "unit",
+    "zero_points",
+    "noise",
+    "psf",
+}
 
 
 @dataclass(frozen=True)
@@ -117,9 +127,12 @@ class CutoutSet:
         """Names (N,) that stamps of the same galaxy share, in whatever field: split by these."""
         return np.asarray(self.table["identifier"], str)
 
-    def in_band(self, band: str) -> "CutoutSet":
-        """Return the same set, looked at in another band."""
-        return replace(self, band=_find_band(self.bands, band, self.folder))
+    def in_band(self, name: str) -> "CutoutSet":
+        """Return the same set, looked at in another band; its name in capitals or not."""
+        for band in self.bands:
+            if band.casefold() == name.casefold():
+                return replace(self, band=band)
+        raise InputError(f"{self.folder} has no band {name!r}; expected {' or '.join(self.bands)}")
 
     def noise_model(self, field: str | None = None) -> "NoiseModel":
         """Return noise like the set's: correlation and median sigma of its source-free pixels.
@@ -179,6 +192,16 @@ def open_cutouts(folder: str | os.PathLike[str], band: str | None = None) -> Cut
         If there is no set, it isn't complete or not as its card says, or has no such band, or
         several and none is named.
     """
+    found = open_first_band(folder)
+    if band is not None:
+        return found.in_band(band)
+    if len(found.bands) > 1:
+        raise InputError(f"{folder} has the bands {', '.join(found.bands)}; say which one")
+    return found
+
+
+def open_first_band(folder: str | os.PathLike[str]) -> CutoutSet:
+    """Open a complete set in the first of its bands, see `open_cutouts`."""
     home = Path(folder)
     if not (home / CARD).is_file():
         raise InputError(
@@ -191,10 +214,7 @@ def open_cutouts(folder: str | os.PathLike[str], band: str | None = None) -> Cut
         )
     if not set(card) >= _DESCRIBED:
         raise InputError(f"{home / CARD} is no card of a {WHAT}: choose another folder")
-    bands = card["bands"]
-    if band is None and len(bands) > 1:
-        raise InputError(f"{home} has the bands {', '.join(bands)}; say which one")
-    found = CutoutSet(home, bands[0] if band is None else _find_band(bands, band, home), card)
+    found = CutoutSet(home, card["bands"][0], card)
     _ = found.all_images, found.all_masks
     if len(found.table) != len(found):
         raise InputError(
@@ -202,11 +222,3 @@ def open_cutouts(folder: str | os.PathLike[str], band: str | None = None) -> Cut
             "prepare it again"
         )
     return found
-
-
-def _find_band(bands: Sequence[str], name: str, home: Path) -> str:
-    """Return the band with this name, in capitals or not."""
-    for band in bands:
-        if band.casefold() == name.casefold():
-            return band
-    raise InputError(f"{home} has no band {name!r}; expected {' or '.join(bands)}")
