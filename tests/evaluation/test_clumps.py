@@ -3,8 +3,16 @@
 import galsim
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, maximum_filter
 
-from clumpygan.evaluation.clumps import ClumpCount, count_clumps, find_peaks
+from clumpygan.evaluation.clumps import (
+    POINT_SOURCE_SHARE,
+    ClumpCount,
+    clumps_of_stamps,
+    count_clumps,
+    find_peaks,
+    local_peaks,
+)
 
 NUCLEUS = (55.5, 55.5)
 SIGMA = 0.3
@@ -59,3 +67,34 @@ def test_one_recovered_clump_cannot_stand_for_two_true_ones():
     truth = scene((0.6, 0.0, 300.0), (0.6, 0.36, 300.0))
     recovered = scene((0.6, 0.0, 300.0))
     assert count_clumps(recovered, truth, SIGMA, NUCLEUS) == ClumpCount(2, 1, 1)
+
+
+def sharpened(images):
+    return gaussian_filter(images, (0, 1.0, 1.0)) - gaussian_filter(images, (0, 4.0, 4.0))
+
+
+def test_local_peaks_are_the_highest_of_nine():
+    images = np.random.default_rng(2).normal(size=(3, 20, 25))
+    expected = (images == maximum_filter(images, size=(1, 3, 3))) & (images > 0.5)
+    expected[:, :4] = expected[:, -4:] = expected[:, :, :4] = expected[:, :, -4:] = False
+    assert expected.sum() > 5
+    np.testing.assert_array_equal(local_peaks(images, 0.5), expected)
+    np.testing.assert_array_equal(local_peaks(images[1], 0.5), expected[1])
+
+
+def test_a_point_source_has_the_stated_share_in_the_difference_of_gaussians():
+    point = galsim.Gaussian(fwhm=0.185).drawImage(nx=41, ny=41, scale=0.06, method="no_pixel")
+    assert sharpened(point.array[None]).max() == pytest.approx(POINT_SOURCE_SHARE, rel=0.03)
+
+
+def test_number_and_light_of_clumps_on_noisy_stamps():
+    noise = np.random.default_rng(5).normal(size=(2, 112, 112))
+    clumpy = scene((0.6, 0.0, 400.0), (-0.3, 0.54, 300.0), (2.0, 1.0, 350.0))
+    images = np.stack([scene(), clumpy]) + noise
+    scatter = sharpened(noise).std(axis=(1, 2))
+    y, x = np.mgrid[:112, :112] - 55.5
+    radius = np.tile(np.hypot(x, y), (2, 1, 1))
+    number, light = clumps_of_stamps(sharpened(images), scatter, radius, radius < 25)
+    assert number.tolist() == [0, 3]
+    # The third one isn't inside the galaxy. Clumps wider than a point or between pixels lose light.
+    np.testing.assert_allclose(light, [0.0, 700.0 * 0.77], rtol=0.15)

@@ -6,7 +6,6 @@ from clumpygan.errors import InputError
 from clumpygan.evaluation.image_statistics import (
     DEFINITIONS,
     FEATURES,
-    POINT_SOURCE_SHARE,
     image_features,
 )
 
@@ -117,13 +116,6 @@ def test_smoothness_and_clumps_see_lumps_through_noise():
     assert smooth["clump_number"].max() < np.log10(2.5)
     assert np.square(clumpy["clump_fraction"]).mean() == pytest.approx(1500 / 5500, rel=0.25)
     assert clumpy["smoothness"].mean() > smooth["smoothness"].mean() + 0.03
-
-
-def test_a_point_source_has_the_stated_share_in_the_difference_of_gaussians():
-    sigma = 0.185 / 0.06 / 2.3548
-    image = gaussian(1.0, sigma, centre=(32.0, 32.0))
-    sharp = gaussian_filter(image, 1.0) - gaussian_filter(image, 4.0)
-    assert sharp.max() == pytest.approx(POINT_SOURCE_SHARE, rel=0.02)
 
 
 def test_gini_of_equal_pixels_is_nought_and_of_one_pixel_is_one():

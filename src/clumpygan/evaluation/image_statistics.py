@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
+from clumpygan.evaluation.clumps import INNER_WIDTH, OUTER_WIDTH, clumps_of_stamps
 from clumpygan.evaluation.growth_curve import GrowthCurve, Images, centroid, grow, moments
 
 APERTURES = (2, 4, 8, 16)
@@ -70,18 +71,6 @@ DEFINITIONS: dict[str, str] = {
     "noise_correlation": "correlation of neighbours in the corners",
 }
 """One line on each feature."""
-
-NUCLEUS_RADIUS = 3.0
-"""Pixels around the centroid in which a peak is the nucleus, not a clump."""
-
-CLUMP_SIGNIFICANCE = 5.0
-"""A clump stands out by this many sigma of the difference of Gaussians of the sky."""
-
-INNER_WIDTH, OUTER_WIDTH = 1.0, 4.0
-"""Widths in pixels of the two Gaussians."""
-
-POINT_SOURCE_SHARE = 0.050
-"""Peak of the difference of Gaussians of a point source of unit flux, PSF of FWHM 3.1 pixels."""
 
 SMALLEST_SIDE = 24
 
@@ -273,20 +262,8 @@ def _clumps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log number of off-centre peaks; root of the share of light in those within the extent."""
     _, scatter = _median_and_scatter(_border(sharp))
-    threshold = CLUMP_SIGNIFICANCE * np.maximum(scatter, 1e-3)
-    peaks = (sharp >= _maximum_of_neighbours(sharp)) & (sharp > threshold[:, None, None])
-    peaks &= curve.radius > NUCLEUS_RADIUS
-    edge = int(OUTER_WIDTH)
-    peaks[:, :edge] = peaks[:, -edge:] = peaks[:, :, :edge] = peaks[:, :, -edge:] = False
-    light = np.where(peaks & inside, sharp, 0.0).sum(axis=(1, 2)) / POINT_SOURCE_SHARE
-    return np.log10(1.0 + peaks.sum(axis=(1, 2))), np.sqrt(np.minimum(light / reference, 1.0))
-
-
-def _maximum_of_neighbours(images: Images) -> Images:
-    """Largest of each 3 x 3 pixels."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = np.maximum(np.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    return np.maximum(np.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+    number, light = clumps_of_stamps(sharp, np.maximum(scatter, 1e-3), curve.radius, inside)
+    return np.log10(1.0 + number), np.sqrt(np.minimum(light / reference, 1.0))
 
 
 def _power(images: Images) -> list[NDArray[np.float64]]:
