@@ -11,6 +11,7 @@ import torch
 from clumpygan.commands.settings import dataclass_from, differences, positive
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
+from clumpygan.galaxies.stamp_conditions import CONDITIONS
 from clumpygan.gan.adversarial import AdversarialModule, Game, Schedule
 from clumpygan.gan.callbacks import GalaxyGrid, RecoveryPictures
 from clumpygan.gan.checkpoint import build_network, load_checkpoint
@@ -71,8 +72,10 @@ def _dcgan(settings: dict[str, Any], generator: torch.nn.Module, **core: Any) ->
 
 def _dcgan_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
     # The networks learn their shapes from the data.
-    shapes = {"size": data.size, "conditions": list(data.condition_names)}
-    return {"name": "dcgan", "arguments": settings["generator"] | shapes}
+    arguments = {"size": data.size, "conditions": list(data.condition_names)}
+    if "signal" in data.condition_names:
+        arguments["signal"] = [CONDITIONS["signal"].centre, CONDITIONS["signal"].scale]
+    return {"name": "dcgan", "arguments": settings["generator"] | arguments}
 
 
 MODELS: Mapping[str, Model] = {

@@ -206,22 +206,21 @@ class CandelsDataModule(StreamDataModule):
 
     def _real(self, found: CutoutSet) -> dict[str, StampDataset]:
         sigma = found.noise_sigma
-        values = {
-            "signal": lambda: signal_of(found.table["h_magnitude"], sigma),
-            "half_light_radius": lambda: found.table["half_light_radius"],
-            "redshift": lambda: found.table["redshift"],
+        known = {
+            "signal": signal_of(found.table["h_magnitude"], sigma),
+            "half_light_radius": np.asarray(found.table["half_light_radius"], np.float64),
+            "redshift": np.asarray(found.table["redshift"], np.float64),
         }
-        known = {name: np.asarray(values[name](), np.float64) for name in self.condition_names}
         usable = sigma > 0
-        for column in known.values():
-            usable &= np.isfinite(column) & (column > 0)
+        for name in set(self.condition_names) & set(known):
+            usable &= np.isfinite(known[name]) & (known[name] > 0)
         if not usable.any():
             told = ", ".join(self.condition_names) or "noise"
             raise InputError(
                 f"{found.folder}: none of its {len(found)} stamps has a known {told}; prepare it "
                 "from a catalogue with them, or say data.conditions=[]"
             )
-        conditions = np.zeros((len(found), len(known)), np.float32)
+        conditions = np.zeros((len(found), len(self.condition_names)), np.float32)
         conditions[usable] = standardised_conditions(
             self.condition_names, {name: column[usable] for name, column in known.items()}
         )

@@ -65,7 +65,7 @@ def standardised_conditions(
     names : sequence of str
         Of `CONDITIONS`.
     values : mapping
-        One array of length N for each name, in the units of `CONDITIONS`.
+        One array of length N for each name, in the units of `CONDITIONS`; others are ignored.
 
     Raises
     ------
@@ -78,7 +78,8 @@ def standardised_conditions(
             f"unknown condition {', '.join(missing)}: expected {', '.join(CONDITIONS)}"
         )
     columns = [CONDITIONS[name].standardise(values[name]) for name in names]
-    return np.stack(columns, axis=1)
+    length = len(np.asarray(next(iter(values.values()))))
+    return np.stack(columns, axis=1) if columns else np.zeros((length, 0), np.float32)
 
 
 def signal_of(magnitude: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:

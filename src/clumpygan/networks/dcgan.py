@@ -330,7 +330,7 @@ def build_generator(
     channels: int = 16,
     largest: int = 128,
     amplitude: float = 10.0,
-    signal: Sequence[float] = (3.0, 0.6),
+    signal: Sequence[float] | None = None,
 ) -> nn.Module:
     """Build a generator of stamps.
 
@@ -339,28 +339,33 @@ def build_generator(
     size : int
         Pixels per side, a multiple of 8.
     conditions : sequence of str
-        Names of what it is told. With "signal" among them the residual variant gives the flux
-        that is asked for.
+        Names of what it is told. With "signal" among them, the logarithm of the flux, the residual
+        variant gives the flux that is asked for.
     variant : str
         "residual" or "published".
     latent_dim, channels, largest : int
         As for `ResidualGenerator`.
     amplitude : float
         Of the published variant.
-    signal : sequence of two float
-        Centre and scale of log10 of the flux that the condition "signal" stands for.
+    signal : sequence of two float, optional
+        Centre and scale of log10 of the flux that the condition "signal" stands for; needed with
+        it.
 
     Raises
     ------
     ValueError
-        If the variant is unknown or a size can't be made.
+        If the variant is unknown, a size can't be made, or `signal` is missing.
     """
     names = list(conditions)
     if variant == "published":
         return PublishedGenerator(size, latent_dim, channels, largest, len(names), amplitude)
     _check_variant(variant)
-    centre, scale = signal
-    place = (names.index("signal"), centre, scale) if "signal" in names else None
+    place = None
+    if "signal" in names:
+        if signal is None:
+            raise ValueError("the condition signal needs its centre and scale")
+        centre, scale = signal
+        place = (names.index("signal"), centre, scale)
     return ResidualGenerator(size, latent_dim, channels, largest, len(names), place)
 
 

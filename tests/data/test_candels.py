@@ -1,0 +1,118 @@
+"""CANDELS stamps in batches: noise, conditions, splits and where they come from."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from clumpygan.data.cutouts import CandelsDataModule
+from clumpygan.errors import InputError
+from clumpygan.galaxies.stamp_conditions import (
+    CONDITIONS,
+    signal_of,
+    standardised_conditions,
+)
+
+NAMES = ("signal", "half_light_radius", "redshift")
+
+
+def make(folder, **options):
+    settings = {"size": 16, "train_size": 40, "val_size": 8, "batch_size": 8}
+    settings |= {"images_per_epoch": 40, "conditions": NAMES}
+    data = CandelsDataModule(str(folder), seed=0, **(settings | options))
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture(scope="module")
+def data(folder):
+    return make(folder)
+
+
+def batch_of(data, split="train", turn=0, count=None):
+    dataset = data.dataset(split)
+    items = [dataset[turn, i] for i in range(count or len(dataset))]
+    return data.observe(default_collate(items))
+
+
+def test_noise_is_that_of_the_instrument_in_units_of_itself(folder):
+    batch = batch_of(make(folder, size=64, train_size=64, images_per_epoch=64))
+    noise = batch["noise"]
+    assert noise.shape == batch["image"].shape == (64, 1, 64, 64)
+    assert noise.std() == pytest.approx(1.0, abs=0.02)
+    neighbours = (noise[..., 1:] * noise[..., :-1]).mean()
+    assert neighbours == pytest.approx(0.518, abs=0.02)
+
+
+def test_images_are_flux_over_noise_plus_other_noise(data):
+    batch = batch_of(data, "val")
+    plain = data.dataset("val").images / data.instrument.noise().sigma
+    added = batch["image"][:, 0] - torch.from_numpy(plain)
+    assert added.std() == pytest.approx(1.0, abs=0.1)
+    assert (added * batch["noise"][:, 0]).mean().abs() < 0.1
+
+
+def test_items_depend_on_turn_and_index_alone(data):
+    first, again, turned = (batch_of(data, turn=turn, count=4) for turn in (0, 0, 1))
+    for name, value in first.items():
+        assert torch.equal(value, again[name]), name
+    assert not torch.equal(first["image"], turned["image"])
+    assert torch.equal(first["conditions"], turned["conditions"])
+
+
+def test_validation_stamps_are_not_turned(data):
+    dataset = data.dataset("val")
+    np.testing.assert_array_equal(dataset[3, 2]["image"], dataset[7, 2]["image"])
+    train = data.dataset("train")
+    assert any(
+        not np.array_equal(train[turn, 0]["image"], train[0, 0]["image"]) for turn in range(1, 9)
+    )
+
+
+def test_conditions_are_about_zero_and_one(folder):
+    told = make(folder, train_size=400, images_per_epoch=400).dataset("train").values
+    assert told.shape == (400, 3)
+    assert np.abs(told.mean(0)).max() < 0.6
+    assert np.abs(told.std(0) - 1).max() < 0.4
+
+
+def test_without_conditions_there_are_none(folder):
+    assert "conditions" not in batch_of(make(folder, conditions=()), count=2)
+
+
+def test_the_card_says_scale_and_noise(data):
+    told = data.describe()
+    assert told["pixel_scale"] == 0.06
+    assert told["sigma"] == pytest.approx(data.instrument.noise().sigma)
+    assert np.shape(told["correlation"]) == (5, 5)
+
+
+def test_the_order_is_a_stream(data):
+    loader = data.train_dataloader()
+    batches = list(loader)
+    assert len(batches) == 5
+    assert batches[0]["image"].shape == (8, 1, 16, 16)
+
+
+def test_fewer_galaxies_than_a_batch_are_refused(folder):
+    with pytest.raises(InputError, match=r"4 galaxies in the val set are fewer than a batch of 8"):
+        make(folder, val_size=4)
+
+
+def test_unknown_conditions_are_refused(folder):
+    with pytest.raises(InputError, match=r"unknown condition colour: expected signal, half_"):
+        make(folder, conditions=("colour",))
+
+
+def test_a_signal_is_flux_over_noise():
+    # AB magnitude 23.9 is a microjansky.
+    assert signal_of(23.9, 0.5) == pytest.approx(2000.0)
+    told = standardised_conditions(["redshift", "signal"], {"redshift": [1.0], "signal": [1e3]})
+    np.testing.assert_allclose(told, [[0.0, 0.0]], atol=1e-6)
+    assert set(NAMES) == set(CONDITIONS)
