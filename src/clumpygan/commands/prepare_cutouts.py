@@ -231,7 +231,7 @@ def _column(text: str) -> tuple[str, str]:
     known = ("id", "ra", "dec", "redshift", "h_magnitude", "half_light_radius")
     if name not in known or not column:
         raise ArgumentTypeError(
-            f"invalid value: {text!r} (expected one of {', '.join(known)}=NAME)"
+            f"invalid value: {text!r} (expected NAME=COLUMN, NAME one of {', '.join(known)})"
         )
     return name, column
 
