@@ -16,7 +16,7 @@ def test_two_processes_train_one_network(tmp_path):
         [
             *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
             *("--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"),
-            *(str(TRAIN), "debug=tiny", "trainer=ddp", "trainer.accelerator=cpu"),
+            *(str(TRAIN), "debug=fast", "trainer=ddp", "trainer.accelerator=cpu"),
             *("trainer.devices=2", "threads=1", "name=tiny", f"output={tmp_path / 'run'}"),
             *(f"data.cache={tmp_path / 'samples'}", "data.batch_size=2", "callbacks.pictures=0"),
             "callbacks.validate_every=1",

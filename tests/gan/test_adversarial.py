@@ -119,7 +119,7 @@ def test_a_rare_penalty_weighs_as_much_as_a_frequent_one():
     losses = []
     for interval, weight in ((1, 0.4), (4, 0.1)):
         module, loader = toy(images=16, r1=weight, r2=weight, penalty_interval=interval)
-        module._step = lambda loss, *_, losses=losses: losses.append(loss.item()) or loss
+        module._step = lambda loss, *_, losses=losses: losses.append(loss.item()) or loss.detach()
         fit(module, loader)
     # Of each run the discriminator's and the generator's loss.
     assert losses[0] == pytest.approx(losses[2])
@@ -207,7 +207,7 @@ def test_adversarial_weight_ramps_from_its_start():
     module, _ = toy(weight=2.0, start=100, ramp=50)
     weights = []
     for images in (100, 124, 200):
-        module.images_seen.fill_(images)
+        module.images_seen = images
         weights.append(module._adversarial_weight())
     assert weights == pytest.approx([2 / 50, 1.0, 2.0])
 
@@ -231,7 +231,7 @@ def test_a_gradient_that_stays_infinite_ends_the_training():
     # The discriminator's steps are finite all the while.
     module, loader = toy(batch_size=1, images=64)
     module.fidelity = lambda samples, batch: {"broken": samples[0].sum() * float("nan")}
-    with pytest.raises(InputError, match="has not been finite for 50 steps"):
+    with pytest.raises(InputError, match="for 50 steps the gradient has not been finite"):
         fit(module, loader)
 
 

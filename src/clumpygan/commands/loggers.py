@@ -1,23 +1,29 @@
-"""Where the numbers of a training go: CSV files always, Weights & Biases when asked for."""
+"""Where the numbers of a training go: CSV files always, W&B or TensorBoard when asked for."""
 
 import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+import yaml
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from clumpygan.errors import InputError
+from clumpygan.io import atomic_path
+
+WANDB_RUN = "wandb_run.txt"
+"""File of the output folder that keeps the id of the run, so that a resumed training joins it."""
 
 
-def build_loggers(settings: dict[str, Any], config: DictConfig, output: Path) -> list[Logger]:
-    """Return the CSV logger, and Weights & Biases' beside it if asked for.
+def build_loggers(settings: dict[str, Any], plain: dict[str, Any], output: Path) -> list[Logger]:
+    """Return the CSV logger, and the one beside it that was asked for.
 
     Parameters
     ----------
     settings : dict
         The section `logger` of the configuration.
-    config : DictConfig
+    plain : dict
         All of it.
     output : Path
         Folder of the run.
@@ -27,22 +33,22 @@ def build_loggers(settings: dict[str, Any], config: DictConfig, output: Path) ->
     InputError
         If there is no such logger, or it can't be used here.
     """
-    loggers: list[Logger] = [CSVLogger(str(output), name="logs")]
-    if settings["name"] == "wandb":
-        loggers.append(wandb_logger(settings, config, output))
-    elif settings["name"] != "csv":
-        raise InputError(f"logger.name={settings['name']}: expected csv or wandb")
-    return loggers
+    if settings["name"] not in LOGGERS:
+        raise InputError(f"logger.name={settings['name']}: expected {' or '.join(LOGGERS)}")
+    # Rows are few: each is worth having if the next step fails.
+    loggers: list[Logger] = [CSVLogger(str(output), name="logs", flush_logs_every_n_steps=1)]
+    further = LOGGERS[settings["name"]]
+    return loggers if further is None else [*loggers, further(settings, plain, output)]
 
 
-def wandb_logger(settings: dict[str, Any], config: DictConfig, output: Path) -> WandbLogger:
+def wandb_logger(settings: dict[str, Any], plain: dict[str, Any], output: Path) -> WandbLogger:
     """Return a logger that writes to the user's account, or to a folder without one.
 
     Parameters
     ----------
     settings : dict
         `project`, `entity`, and `offline`: true, false, or None for offline without a key.
-    config : DictConfig
+    plain : dict
         The whole configuration, kept with the run.
     output : Path
         Where offline runs are written, to be sent later with ``wandb sync``.
@@ -59,16 +65,82 @@ def wandb_logger(settings: dict[str, Any], config: DictConfig, output: Path) -> 
             'logger=wandb needs Weights & Biases: pip install "clumpygan[wandb]"'
         ) from error
     has_key = bool(os.environ.get("WANDB_API_KEY"))
+    mode = os.environ.get("WANDB_MODE")
     offline = settings["offline"] if settings["offline"] is not None else not has_key
+    offline = offline or mode in ("offline", "disabled", "dryrun")
     if not offline and not has_key:
         raise InputError(
             "logger.offline=false needs the environment variable WANDB_API_KEY: set it, "
             "or leave logger.offline unset to log into a folder"
         )
     return WandbLogger(
+        name=plain["name"],
         project=settings["project"],
         entity=settings["entity"],
         offline=offline,
         save_dir=str(output),
-        config=OmegaConf.to_container(config, resolve=True),
+        id=_wandb_run(output, anew=not (output / "last.ckpt").exists() or not plain["ckpt_path"]),
+        config=plain,
+        settings={"silent": True},
     )
+
+
+def _wandb_run(output: Path, anew: bool) -> str:
+    """Return the id of the run of an output folder, a new one if the training is."""
+    file = output / WANDB_RUN
+    if file.exists() and not anew:
+        return file.read_text().strip()
+    name = uuid.uuid4().hex[:8]
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as temporary:
+        temporary.write_text(name + "\n")
+    return name
+
+
+def tensorboard_logger(
+    settings: dict[str, Any], plain: dict[str, Any], output: Path
+) -> TensorBoardLogger:
+    """Return a logger that writes into the folder `tensorboard` of the run; as `wandb_logger`."""
+    try:
+        import tensorboard  # noqa: F401 - Lightning would take another package for it
+    except ImportError as error:
+        raise InputError(
+            'logger=tensorboard needs TensorBoard: pip install "clumpygan[tensorboard]"'
+        ) from error
+    logger = TensorBoardLogger(str(output), name="tensorboard", version="")
+    text = yaml.safe_dump(plain, sort_keys=False)
+    logger.experiment.add_text("configuration", "    " + text.replace("\n", "\n    "))
+    return logger
+
+
+LOGGERS: Mapping[str, Callable[..., Logger] | None] = {
+    "csv": None,
+    "wandb": wandb_logger,
+    "tensorboard": tensorboard_logger,
+}
+"""Loggers beside the CSV files, by `logger.name`."""
+
+
+def finish_loggers(loggers: Sequence[Logger], stem: Path, card: dict[str, Any]) -> None:
+    """Give the loggers that keep such things the trained network, its card, and its curve.
+
+    Parameters
+    ----------
+    loggers : sequence of Logger
+    stem : Path
+        Of the network's files.
+    card : dict
+        Of the network.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            columns = list(card["held_out"])
+            rows = [[point.get(name) for name in columns] for point in card["curve"]]
+            logger.log_table("held_out", columns=columns, data=rows)
+            artifact = wandb.Artifact(card["network"]["name"], type="model", metadata=card)
+            for ending in (".safetensors", ".yaml"):
+                artifact.add_file(str(stem.with_name(stem.name + ending)))
+            logger.experiment.log_artifact(artifact)
+            logger.experiment.finish()

@@ -1,9 +1,9 @@
 """From a composed configuration to a trained network: what train.py does for one run."""
 
-import json
-import math
+import copy
+import signal
+import sys
 import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,34 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from clumpygan.commands.datasets import build_data, check_batches
-from clumpygan.commands.loggers import build_loggers
-from clumpygan.commands.models import Model, build_module, model_of
-from clumpygan.commands.settings import differences, positive
+from clumpygan.commands.interruption import Interrupted, Interruption
+from clumpygan.commands.lengths import shortened
+from clumpygan.commands.loggers import build_loggers, finish_loggers
+from clumpygan.commands.models import build_module, model_of
+from clumpygan.commands.settings import positive
 from clumpygan.commands.training_card import make_card, ship
+from clumpygan.commands.training_states import (
+    LAST,
+    States,
+    WholeFiles,
+    best_network,
+    state_to_resume,
+)
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
 from clumpygan.gan.adversarial import AdversarialModule
-from clumpygan.gan.callbacks import ProgressLine
 from clumpygan.gan.checkpoint import save_checkpoint
-from clumpygan.io import atomic_path
-
-STATE = "last.ckpt"
-"""Name of the state in the output folder from which a run goes on."""
+from clumpygan.gan.progress import ProgressLine
+from clumpygan.gan.stopping import EarlyStopping
 
 PRECISIONS = ("32-true", "bf16-mixed")
 """Half precision with a loss scale is not among them: gradients are clipped unscaled."""
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after a signal other than that of Ctrl-C."""
 
 
 def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> dict[str, float]:
@@ -41,10 +49,10 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
     config : DictConfig
         Composed from configs/train.yaml.
     extra_callbacks : sequence of pytorch_lightning.Callback
-        Called after those of the configuration. After each validation
-        ``trainer.callback_metrics["val/NAME"]`` holds the held-out metrics, ``module.curve[-1]``
-        all of them with the images seen, and ``module.criterion`` names the one that decides;
-        ``trainer.should_stop = True`` ends the training.
+        Called beside those of the configuration. At each ``on_validation_end``
+        ``module.curve[-1]`` holds the held-out metrics with the `images` seen, and
+        ``module.criterion`` names the one that decides; ``trainer.should_stop = True`` ends the
+        training.
 
     Returns
     -------
@@ -54,129 +62,118 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
     Raises
     ------
     InputError
-        If the configuration can't be run, or the output folder holds another training.
+        If the configuration can't be run, the output folder holds another training, or the
+        losses explode.
     KeyboardInterrupt
         If it was interrupted; the same command goes on.
+    SystemExit
+        With code 143, if it was told to terminate; the same command goes on.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    plain: dict[str, Any] = shortened(OmegaConf.to_container(config, resolve=True))
     output = Path(plain["output"])
     if plain["threads"] is not None:
         torch.set_num_threads(positive("threads", plain["threads"]))
     model = model_of(plain["model"], plain["data"])
     data = build_data(plain["data"])
-    epochs = -(-positive("total_images", plain["total_images"]) // data.images_per_epoch)
+    data.overfit = bool(plain["overfit"])
+    epochs = -(-plain["total_images"] // data.images_per_epoch)
     module = build_module(
         plain["model"], data, epochs * data.images_per_epoch, int(plain["seed"]), plain["initial"]
     )
-    trainer = _trainer(plain, config, epochs, model, extra_callbacks)
+    callbacks = _callbacks(plain, output)
+    if plain["callbacks"]["pictures"]:
+        callbacks.append(model.pictures(output / "pictures", plain["callbacks"]["pictures"]))
+
+    def publish(held_out: dict[str, float]) -> None:
+        """Write the best network so far."""
+        card = make_card(plain, module, trainer, held_out)
+        save_checkpoint(output / plain["name"], module.average, card)
+
+    states = States(output, publish)
+    trainer = _trainer(plain, epochs, [states, *callbacks, *extra_callbacks])
     check_batches(data, trainer.world_size)
-    state = _state_to_resume(plain, output)
+    state = state_to_resume(plain, output)
     _fit(trainer, module, data, state)
     if trainer.is_global_zero:
-        card = make_card(plain, module, trainer)
-        save_checkpoint(output / plain["name"], module.average, card)
+        network = copy.deepcopy(module.average)
+        weights, held_out = best_network(output)
+        network.load_state_dict(weights)
+        card = make_card(plain, module, trainer, held_out)
+        save_checkpoint(output / plain["name"], network, card)
+        finish_loggers(trainer.loggers, output / plain["name"], card)
         if plain["checkpoint"]:
-            ship(Path(plain["checkpoint"]), module, card)
-    best = min(module.curve, key=lambda point: _order(point[module.criterion]), default={})
-    return {name: value for name, value in best.items() if name != "images"}
-
-
-def _order(value: float) -> float:
-    """Return the value by which the best is found: what isn't finite is worst."""
-    return value if math.isfinite(value) else math.inf
+            ship(Path(plain["checkpoint"]), network, card)
+    return {name: value for name, value in states.best.items() if name != "images"}
 
 
 def _fit(
     trainer: pl.Trainer, module: AdversarialModule, data: StreamDataModule, state: Path | None
 ) -> None:
-    """Train, and measure the end if the last epoch wasn't one with a validation."""
+    """Train; say so if a signal ends it, or if the state is of other networks."""
     with warnings.catch_warnings():
         # The averaged generator is never trained: it is in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-        # The output folder holds the settings before it holds a state.
-        warnings.filterwarnings("ignore", message=r"Checkpoint directory .* is not empty")
+        # Which images come next is known from their count.
+        warnings.filterwarnings("ignore", message=r"You're resuming from a checkpoint that ended")
         try:
             trainer.fit(module, data, ckpt_path=state, weights_only=True)
+        except Interrupted as stop:
+            if trainer.is_global_zero:
+                print(f"saved at {stop.images} images: the same command goes on", flush=True)
+            if stop.signal_number == signal.SIGINT:
+                raise KeyboardInterrupt from stop
+            sys.exit(TERMINATED)
         except SystemExit as stop:
-            # Lightning turns Ctrl-C into an exit with code 1.
+            # Lightning turns a second Ctrl-C into an exit with code 1.
             if not trainer.interrupted:
                 raise
             if trainer.is_global_zero:
-                print("stopped: the same command goes on from the last full epoch", flush=True)
+                print("stopped: the same command goes on from the last saved state", flush=True)
             raise KeyboardInterrupt from stop
-        measured = module.curve[-1]["images"] if module.curve else 0
-        if measured != int(module.images_seen):
-            trainer.validate(module, data, verbose=False)
+        except RuntimeError as error:
+            if "loading state_dict" not in str(error):
+                raise
+            first = " ".join(str(error).split())[:160]
+            raise InputError(f"{state} is a state of other networks: {first}") from error
 
 
-def _trainer(
-    plain: dict[str, Any],
-    config: DictConfig,
-    epochs: int,
-    model: Model,
-    extra_callbacks: Sequence[pl.Callback],
-) -> pl.Trainer:
-    output, callbacks = Path(plain["output"]), plain["callbacks"]
+def _callbacks(plain: dict[str, Any], output: Path) -> list[pl.Callback]:
+    settings = plain["callbacks"]
+    bar = settings["progress_bar"]
+    chosen: list[pl.Callback] = [
+        Interruption(output / LAST),
+        ProgressLine(bar=sys.stderr.isatty() if bar is None else bool(bar)),
+    ]
+    stopping = settings["early_stopping"]
+    if stopping["patience"] is not None:
+        patience = positive("callbacks.early_stopping.patience", stopping["patience"])
+        chosen.append(EarlyStopping(patience, float(stopping["min_delta"])))
+    return chosen
+
+
+def _trainer(plain: dict[str, Any], epochs: int, callbacks: list[pl.Callback]) -> pl.Trainer:
+    output = Path(plain["output"])
     precision = plain["trainer"].get("precision", "32-true")
     if precision not in PRECISIONS:
         raise InputError(f"trainer.precision={precision}: expected {' or '.join(PRECISIONS)}")
-    keep = ModelCheckpoint(
-        output,
-        filename=STATE.removesuffix(".ckpt"),
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    shown: list[pl.Callback] = [TQDMProgressBar()] if callbacks["progress_bar"] else []
-    if callbacks["pictures"]:
-        shown.append(model.pictures(output / "pictures", callbacks["pictures"]))
-    loggers = build_loggers(plain["logger"], config, output)
+    every = positive("callbacks.validate_every", plain["callbacks"]["validate_every"])
+    loggers = build_loggers(plain["logger"], plain, output)
     try:
         return pl.Trainer(
             max_epochs=epochs,
-            check_val_every_n_epoch=positive(
-                "callbacks.validate_every", callbacks["validate_every"]
-            ),
+            check_val_every_n_epoch=every,
             logger=loggers,
-            callbacks=[keep, ProgressLine(), *shown, *extra_callbacks],
-            enable_progress_bar=bool(callbacks["progress_bar"]),
+            callbacks=callbacks,
+            plugins=[WholeFiles()],
+            enable_checkpointing=True,
+            enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
-            log_every_n_steps=20,
+            # The training logs on its own, by images.
+            log_every_n_steps=1,
             default_root_dir=output,
             **plain["trainer"],
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise InputError(f"trainer: {' '.join(str(error).split())}") from error
-
-
-def _state_to_resume(plain: dict[str, Any], output: Path) -> Path | None:
-    """Return the state to go on from, after checking that it is of the same training."""
-    state, notes = output / STATE, output / "settings.json"
-    kept = {key: plain[key] for key in ("model", "data", "seed", "initial", "total_images")}
-    if plain["resume"] and state.exists():
-        changed = ", ".join(differences(_read_settings(notes), kept))
-        if changed:
-            raise InputError(
-                f"{output} holds a training with other settings ({changed}): "
-                "choose another name=..., or resume=false to start anew"
-            )
-        if not zipfile.is_zipfile(state):
-            raise InputError(f"{state} is truncated: resume=false starts anew")
-        return state
-    output.mkdir(parents=True, exist_ok=True)
-    state.unlink(missing_ok=True)
-    with atomic_path(notes) as temporary:
-        temporary.write_text(json.dumps(kept, indent=1))
-    return None
-
-
-def _read_settings(notes: Path) -> Any:
-    """Return the settings of the training that an output folder holds."""
-    try:
-        return json.loads(notes.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{notes} can't be read, so nobody knows of which training {STATE} is: "
-            "choose another name=..., or resume=false to start anew"
-        ) from error

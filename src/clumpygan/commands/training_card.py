@@ -19,7 +19,10 @@ _PLACES = ("root", "cache", "stamps", "psf")
 
 
 def make_card(
-    plain: dict[str, Any], module: AdversarialModule, trainer: pl.Trainer
+    plain: dict[str, Any],
+    module: AdversarialModule,
+    trainer: pl.Trainer,
+    held_out: dict[str, float],
 ) -> dict[str, Any]:
     """Return the card of a trained network: how it was made and how good it is.
 
@@ -30,6 +33,8 @@ def make_card(
     module : AdversarialModule
     trainer : Trainer
         That trained it.
+    held_out : dict
+        The point of the curve that the network is of: `images`, seen by then, and metrics.
     """
     initial = plain["initial"]
     before = read_card(find_checkpoint(initial).with_suffix(".yaml")) if initial else None
@@ -43,8 +48,10 @@ def make_card(
         and {
             key: before.get(key) for key in ("commit", "images_seen", "hours", "initial", "notes")
         },
-        "images_seen": int(module.images_seen),
-        "hours": round(float(module.seconds) / 3600, 3),
+        "images_seen": held_out["images"],
+        # The curve may go on after the best point.
+        "images_trained": module.images_seen,
+        "hours": round(module.seconds / 3600, 3),
         "hardware": _hardware(trainer),
         "versions": {n: version(n) for n in ("torch", "pytorch-lightning", "galsim", "numpy")},
         "seed": plain["seed"],
@@ -53,21 +60,21 @@ def make_card(
         "model": {key: value for key, value in plain["model"].items() if key != "network"},
         "criterion": module.criterion,
         "total_images": plain["total_images"],
-        "held_out": module.curve[-1] if module.curve else {},
+        "held_out": held_out,
         "curve": module.curve,
     }
 
 
-def ship(stem: Path, module: AdversarialModule, card: dict[str, Any]) -> None:
+def ship(stem: Path, network: torch.nn.Module, card: dict[str, Any]) -> None:
     """Write a checkpoint unless a better one of the same network is there already.
 
     Parameters
     ----------
     stem : Path
         Where to, without an ending.
-    module : AdversarialModule
-        Whose averaged generator is written, and whose criterion decides.
+    network : torch.nn.Module
     card : dict
+        Its `criterion` decides.
 
     Warns
     -----
@@ -76,18 +83,18 @@ def ship(stem: Path, module: AdversarialModule, card: dict[str, Any]) -> None:
     """
     existing = stem.with_name(f"{stem.name}.yaml")
     if existing.exists():
-        old = read_card(existing).get("held_out", {}).get(module.criterion, float("inf"))
-        new = card["held_out"].get(module.criterion, float("nan"))
+        old = read_card(existing).get("held_out", {}).get(card["criterion"], float("inf"))
+        new = card["held_out"].get(card["criterion"], float("nan"))
         # Not "new > old": a NaN is no improvement.
         if not new <= old:
             warnings.warn(
-                f"{stem} is kept: its held-out {module.criterion} of {old:.4f} is better than "
+                f"{stem} is kept: its held-out {card['criterion']} of {old:.4f} is better than "
                 f"{new:.4f}",
                 InputWarning,
                 stacklevel=2,
             )
             return
-    save_checkpoint(stem, module.average, card)
+    save_checkpoint(stem, network, card)
 
 
 def _hardware(trainer: pl.Trainer) -> str:

@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from clumpygan.data.splits import StreamSampler
+from clumpygan.data.splits import OneBatchSampler, StreamSampler
+from clumpygan.errors import InputError
 
 Batch = dict[str, Tensor]
 
@@ -24,6 +25,12 @@ class StreamDataModule(pl.LightningDataModule):
     images_per_epoch : int
         Over all processes.
     num_workers : int
+
+    Attributes
+    ----------
+    overfit : bool
+        Serve the first batch of the training set over and over, and as the validation set too:
+        what a training must be able to learn by heart.
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class StreamDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.images_per_epoch = images_per_epoch
         self.num_workers = num_workers
+        self.overfit = False
 
     @abstractmethod
     def dataset(self, split: str) -> Any:
@@ -51,15 +59,29 @@ class StreamDataModule(pl.LightningDataModule):
         return {}
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the loader of one epoch of the endless stream."""
-        rank, world = 0, 1
-        if self.trainer:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
+        """Return the loader of one epoch of the endless stream.
+
+        Raises
+        ------
+        InputError
+            If there are fewer images than in a batch.
+        """
         data: Sized = self.dataset("train")
-        sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world)
-        if self.trainer:
-            # Loader processes fetch as soon as they start, before Lightning tells the epoch.
-            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        rank, world, seen = self._place()
+        if len(data) < self.batch_size * (world if self.overfit else 1):
+            raise InputError(
+                f"the training set has {len(data)} images, fewer than a batch of {self.batch_size}"
+                f"{' in each process' if world > 1 else ''}: lower data.batch_size"
+            )
+        sampler: StreamSampler | OneBatchSampler
+        if self.overfit:
+            per_process = self.images_per_epoch // world
+            sampler = OneBatchSampler(self.batch_size, per_process, rank, world)
+        else:
+            sampler = StreamSampler(len(data), self.images_per_epoch, self.seed, rank, world, seen)
+            if self.trainer:
+                # Loader processes fetch as soon as they start, before Lightning tells the epoch.
+                sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         return DataLoader(
             data,
             self.batch_size,
@@ -71,7 +93,17 @@ class StreamDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the validation set, the same every time."""
+        if self.overfit:
+            batch = range(self.batch_size * self._place()[1])
+            return DataLoader(self.dataset("train"), self.batch_size, sampler=batch)
         return DataLoader(self.dataset("val"), self.batch_size)
+
+    def _place(self) -> tuple[int, int, int]:
+        """Return the rank, the number of processes, and the images that a resumed run has seen."""
+        if not self.trainer:
+            return 0, 1, 0
+        seen = getattr(self.trainer.lightning_module, "images_seen", 0)
+        return self.trainer.global_rank, self.trainer.world_size, seen
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Complete the batch on the device that it is on."""

@@ -7,12 +7,10 @@ Lightning's `global_step`, which counts both optimisers (edm2 counts images too:
 """
 
 import copy
-import math
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,80 +18,19 @@ import torch
 from torch import Tensor, nn
 
 from clumpygan.errors import InputError
+from clumpygan.gan.game import Game, Schedule
 from clumpygan.networks.losses import adversarial_loss, zero_centred_penalty
 
 Batch = dict[str, Tensor]
 
 PATIENCE = 50
-"""Steps in a row whose gradient may be infinite before the training gives up."""
+"""Steps in a row that may be skipped before the training gives up."""
 
+EXPLODED = 1e8
+"""Norm of a gradient from which on the step is skipped, as if it were infinite."""
 
-@dataclass(frozen=True)
-class Game:
-    """The adversarial part of the training.
-
-    Attributes
-    ----------
-    loss : str
-        "relativistic", "non_saturating" or "hinge".
-    weight : float
-        Weight of the generator's adversarial loss beside its fidelity losses.
-    r1, r2 : float
-        Weights (gamma / 2) of the zero-centred gradient penalties on real and generated images.
-    penalty_interval : int
-        The penalties are computed at every so many steps of the discriminator, and count as many
-        times as much there (lazy regularisation: Karras et al. 2020, StyleGAN2).
-    start : int
-        Images after which the discriminator joins; before, the generator trains without noise.
-    ramp : int
-        Images over which the generator's adversarial loss grows to its weight, so that an
-        untrained discriminator doesn't spoil a trained generator.
-    """
-
-    loss: str = "relativistic"
-    weight: float = 1.0
-    r1: float = 1.0
-    r2: float = 1.0
-    penalty_interval: int = 1
-    start: int = 0
-    ramp: int = 0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Learning rates as functions of the images seen.
-
-    Half a cosine falls from `peak` to `final` over the images before the discriminator joins
-    (or over all of them when it is there from the start), after a linear warm-up; then another
-    one falls from `adversarial_peak` to `final` until the end.
-
-    Attributes
-    ----------
-    peak, final, adversarial_peak : float
-        Learning rates of the generator.
-    discriminator : float
-        Learning rate of the discriminator, constant.
-    warm_up : int
-        Images of the linear rise at the beginning.
-    """
-
-    peak: float = 5e-4
-    final: float = 1e-5
-    adversarial_peak: float = 1e-4
-    discriminator: float = 2e-4
-    warm_up: int = 2000
-
-    def generator(self, images: int, start: int, total: int) -> float:
-        """Return the generator's learning rate after that many of `total` images."""
-        if start > 0 and images < start:
-            peak, progress = self.peak, images / start
-        elif start > 0:
-            peak, progress = self.adversarial_peak, (images - start) / max(total - start, 1)
-        else:
-            peak, progress = self.peak, images / max(total, 1)
-        rise = min(1.0, (images + 1) / max(self.warm_up, 1))
-        fall = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return rise * (self.final + (peak - self.final) * fall)
+LOG_EVERY = 20
+"""Steps over which the losses are averaged in logs."""
 
 
 @contextmanager
@@ -158,13 +95,16 @@ class AdversarialModule(pl.LightningModule):
         self.curve: list[dict[str, float]] = []
         # Counted for each network: the steps of one say nothing about the other.
         self._skipped: Counter[nn.Module] = Counter()
-        self.register_buffer("images_seen", torch.zeros((), dtype=torch.long))
-        self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))
+        # Plain numbers: reading a tensor would make the CPU wait for a GPU at every step.
+        self.images_seen = 0
+        self.seconds = 0.0
+        self.losses: dict[str, float] = {}
+        self._pending: dict[str, list[Tensor | float]] = {}
 
     @property
     def playing(self) -> bool:
         """Whether the discriminator takes part by now."""
-        return int(self.images_seen) >= self.game.start
+        return self.images_seen >= self.game.start
 
     @abstractmethod
     def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
@@ -192,7 +132,7 @@ class AdversarialModule(pl.LightningModule):
         It is the same in all processes: what is drawn for the batches of all of them is shared
         out by `own_rows`, so that N processes do just what one with N times the batch does.
         """
-        state = hash((self.seed, int(self.images_seen))) % 2**63
+        state = hash((self.seed, self.images_seen)) % 2**63
         return torch.Generator(self.device).manual_seed(state)
 
     @property
@@ -209,22 +149,26 @@ class AdversarialModule(pl.LightningModule):
 
     def record(self, metrics: dict[str, float]) -> None:
         """Log held-out metrics as val/NAME and add them to the curve."""
-        images = int(self.images_seen)
         logs = {f"val/{name}": value for name, value in metrics.items()}
-        self.log_dict({**logs, "step": float(images)}, sync_dist=True)
-        self.curve.append({"images": images, **metrics})
+        # Lightning takes "step" as the place on the axis of its loggers.
+        self.log_dict({**logs, "step": float(self.images_seen)}, sync_dist=True)
+        self.curve.append({"images": self.images_seen, **metrics})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the curve with the state."""
-        checkpoint["curve"] = self.curve
+        """Keep the counts and the curve with the state."""
+        checkpoint |= {name: getattr(self, name) for name in ("curve", "images_seen", "seconds")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the curve where the state was saved."""
+        """Continue counts and curve where the state was saved."""
         self.curve = list(checkpoint["curve"])
+        for name, kind in (("images_seen", int), ("seconds", float)):
+            # Older states hold them among the weights.
+            kept = checkpoint["state_dict"].pop(name, None)
+            setattr(self, name, kind(checkpoint[name] if kept is None else kept))
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return Adam for both; R3GAN's second-moment decay suits small batches too."""
-        betas = (0.9, 0.99)
+        betas = (self.game.momentum, 0.99)
         return [
             torch.optim.Adam(self.generator.parameters(), lr=self.schedule.peak, betas=betas),
             torch.optim.Adam(
@@ -240,19 +184,36 @@ class AdversarialModule(pl.LightningModule):
         if self.playing:
             logs |= self._discriminator_step(samples[0].detach(), batch, discriminator_optimiser)
         logs |= self._generator_step(samples, batch, generator_optimiser)
-        count = self.truth(batch).shape[0] * self.trainer.world_size
+        logs["skipped"] = float(self._skipped.total())
+        count = len(samples[0]) * self.processes
         self.images_seen += count
         self._update_average(count)
-        logs["skipped"] = float(self._skipped.total())
-        named = {f"train/{name}": value for name, value in logs.items()}
-        # Lightning takes "step" as the place on the axis of its loggers.
-        self.log_dict({**named, "step": float(self.images_seen)})
+        for name, value in logs.items():
+            self._pending.setdefault(name, []).append(value)
+        if (batch_index + 1) % LOG_EVERY == 0:
+            self._log_losses()
+
+    def on_train_epoch_end(self) -> None:
+        """Log what is left of an epoch that isn't a multiple of `LOG_EVERY` steps."""
+        self._log_losses()
+
+    def _log_losses(self) -> None:
+        """Log the means of the losses since the last time."""
+        self.losses = {
+            name: float(torch.stack([torch.as_tensor(value).float() for value in values]).mean())
+            for name, values in self._pending.items()
+        }
+        self._pending.clear()
+        if self.losses:
+            named = {f"train/{name}": value for name, value in self.losses.items()}
+            for logger in self.loggers:
+                logger.log_metrics(named, step=self.images_seen)
 
     def _discriminator_step(
         self, fake: Tensor, batch: Batch, optimiser: Any
     ) -> dict[str, Tensor | float]:
         interval = self.game.penalty_interval
-        step = int(self.images_seen) // (len(fake) * self.trainer.world_size)
+        step = self.images_seen // (len(fake) * self.processes)
         due = interval if step % interval == 0 else 0
         r1, r2 = due * self.game.r1, due * self.game.r2
         real = self.judged(self.truth(batch), batch).detach().requires_grad_(r1 > 0)
@@ -283,13 +244,15 @@ class AdversarialModule(pl.LightningModule):
         if self.playing:
             with frozen(self.discriminator):
                 conditions = self.conditions(batch)
-                real = self.discriminator(self.judged(self.truth(batch), batch), *conditions)
                 fake = self.discriminator(self.judged(samples[0], batch), *conditions)
+                real = fake
+                if self.adversarial.relative:
+                    truth = self.judged(self.truth(batch), batch)
+                    real = self.discriminator(truth, *conditions)
             loss = self.adversarial.generator(real, fake).mean()
             logs["adversarial"] = loss.detach()
             total = total + self._adversarial_weight() * loss
-        images = int(self.images_seen)
-        rate = self.schedule.generator(images, self.game.start, self.total_images)
+        rate = self.schedule.generator(self.images_seen, self.game.start, self.total_images)
         for group in optimiser.param_groups:
             group["lr"] = rate
         logs["gradient_norm"] = self._step(total, optimiser, self.generator)
@@ -297,22 +260,25 @@ class AdversarialModule(pl.LightningModule):
         return logs
 
     def _adversarial_weight(self) -> float:
-        since = int(self.images_seen) - self.game.start
+        since = self.images_seen - self.game.start
         return self.game.weight * min(1.0, (since + 1) / max(self.game.ramp, 1))
 
     def _step(self, loss: Tensor, optimiser: Any, network: nn.Module) -> Tensor:
         optimiser.zero_grad()
         self.manual_backward(loss)
+        # Of the gradient over all processes, so that all of them decide alike.
         norm = nn.utils.clip_grad_norm_(network.parameters(), self.gradient_clip)
-        if torch.isfinite(norm):
+        # Not "norm > EXPLODED": a NaN is no step either.
+        if norm < EXPLODED:
             optimiser.step()
             self._skipped[network] = 0
         else:
             self._skipped[network] += 1
         if self._skipped[network] > PATIENCE:
             raise InputError(
-                f"the gradient has not been finite for {PATIENCE} steps, at {int(self.images_seen)}"
-                " images: lower model.schedule.peak or model.game.weight, or look at the data"
+                f"the losses exploded: for {PATIENCE} steps the gradient has not been finite, or "
+                f"above {EXPLODED:g}, at {self.images_seen} images; lower model.schedule.peak, "
+                "model.schedule.discriminator or model.game.weight, or look at the data"
             )
         return norm.detach()
 
@@ -320,11 +286,9 @@ class AdversarialModule(pl.LightningModule):
     def _update_average(self, count: int) -> None:
         # The half-life grows with the training at first: an average over the random start would
         # lag far behind (Karras et al. 2024, edm2).
-        half_life = min(self.ema_half_life, 0.1 * int(self.images_seen))
+        half_life = min(self.ema_half_life, 0.1 * self.images_seen)
         keep = 0.5 ** (count / max(half_life, 1e-8))
-        for averaged, current in zip(
-            self.average.parameters(), self.generator.parameters(), strict=True
-        ):
-            averaged.lerp_(current, 1 - keep)
-        for averaged, current in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            averaged.copy_(current)
+        averaged, current = self.average, self.generator
+        torch._foreach_lerp_(list(averaged.parameters()), list(current.parameters()), 1 - keep)
+        if buffers := list(averaged.buffers()):
+            torch._foreach_copy_(buffers, list(current.buffers()))

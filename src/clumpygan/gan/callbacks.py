@@ -1,6 +1,5 @@
-"""What a training tells its user while it runs."""
+"""Pictures of held-out galaxies while a training runs."""
 
-import time
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -9,55 +8,13 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
+from pytorch_lightning.loggers import TensorBoardLogger
 
 from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.gan.adversarial import Batch
 from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.super_resolution import SuperResolutionModule
 from clumpygan.networks.blocks import stretch
-
-
-class ProgressLine(pl.Callback):
-    """Print a line after every epoch: images seen, speed, time left, metrics if just measured.
-
-    The seconds of training, validation included, are summed in the module, over resumed runs too.
-    """
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._images = 0
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Start the clock."""
-        self._last = time.monotonic()
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Note where a resumed run begins."""
-        self._images = int(pl_module.images_seen)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Stop the clock of this epoch and print the line."""
-        now = time.monotonic()
-        elapsed, self._last = now - self._last, now
-        images = int(pl_module.images_seen)
-        seen, self._images = images - self._images, images
-        pl_module.seconds += elapsed
-        if not trainer.is_global_zero:
-            return
-        speed = seen / max(elapsed, 1e-9)
-        left = (pl_module.total_images - images) / max(speed, 1e-9) / 3600
-        metrics = {
-            name.removeprefix("val/"): float(value)
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("val/")
-            and (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
-        }
-        shown = "".join(f"  {name} {value:.4g}" for name, value in metrics.items())
-        print(
-            f"{images:>9} of {pl_module.total_images} images  {speed:.1f} images/s"
-            f"  {left:.2f} h left{shown}",
-            flush=True,
-        )
 
 
 class HeldOutPictures(pl.Callback):
@@ -90,12 +47,15 @@ class HeldOutPictures(pl.Callback):
             for name in items[0]
         }
         figure = self.draw(trainer.datamodule.observe(batch), pl_module)
-        path = self.folder / f"images_{int(pl_module.images_seen):08d}.png"
+        images = pl_module.images_seen
+        path = self.folder / f"images_{images:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=100)
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):
-                logger.log_image("held_out", [str(path)])
+                logger.log_image("galaxies", [str(path)], step=images)
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_figure("galaxies", figure, images)
 
 
 class RecoveryPictures(HeldOutPictures):

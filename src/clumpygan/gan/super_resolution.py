@@ -125,7 +125,7 @@ class SuperResolutionModule(AdversarialModule):
             "relative": self.weights.relative
             * relative_error((pair[0] * unit, pair[1] * unit), truth * unit, floor=3.0).mean(),
         }
-        if self.weights.flux and int(self.images_seen) >= self.weights.flux_start:
+        if self.weights.flux and self.images_seen >= self.weights.flux_start:
             blocks = [functional.avg_pool2d(image * unit, FINE_BLOCK) for image in (*pair, truth)]
             error = relative_error((blocks[0], blocks[1]), blocks[2], floor=3.0 / FINE_BLOCK)
             losses["flux"] = self.weights.flux * error.mean()

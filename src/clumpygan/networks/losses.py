@@ -13,10 +13,14 @@ from torch.nn import functional
 
 
 class AdversarialLoss(NamedTuple):
-    """The two sides of one game; each maps scores (real, fake) of shape (B, ...) to (B,)."""
+    """The two sides of one game; each maps scores (real, fake) of shape (B, ...) to (B,).
+
+    Only where the game is `relative` does the generator's side depend on the real scores.
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
+    relative: bool = False
 
 
 def _per_image(values: Tensor) -> Tensor:
@@ -48,7 +52,9 @@ def _hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 ADVERSARIAL_LOSSES = {
-    "relativistic": AdversarialLoss(_relativistic_discriminator, _relativistic_generator),
+    "relativistic": AdversarialLoss(
+        _relativistic_discriminator, _relativistic_generator, relative=True
+    ),
     "non_saturating": AdversarialLoss(_non_saturating_discriminator, _non_saturating_generator),
     "hinge": AdversarialLoss(_hinge_discriminator, _hinge_generator),
 }
