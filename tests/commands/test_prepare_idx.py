@@ -9,6 +9,10 @@ import pytest
 from astropy.io import fits
 
 from clumpygan.commands.prepare import main
+from clumpygan.data.cutout_extraction import prepare_cutouts
+from clumpygan.data.cutout_settings import CutoutSettings
+from clumpygan.data.cutout_store import open_cutouts
+from tests.data.survey import make_survey
 
 
 def prepare(source, output, *words):
@@ -39,6 +43,17 @@ def stamps():
 def array(tmp_path, stamps):
     np.save(tmp_path / "stamps.npy", stamps)
     return tmp_path / "stamps.npy"
+
+
+@pytest.fixture(scope="module")
+def cutouts(tmp_path_factory):
+    """Cutouts of 20 x 20 from a tiny survey, in nJy, in one band and in two."""
+    home = tmp_path_factory.mktemp("cutouts")
+    survey = make_survey(home)
+    prepare_cutouts(home / "one", CutoutSettings((survey.files(),), size=20))
+    bands = survey.files(bands=("F160W", "F125W"))
+    prepare_cutouts(home / "two", CutoutSettings((bands,), size=20))
+    return home
 
 
 @pytest.fixture
@@ -188,3 +203,77 @@ def test_wrong_idx_files(tmp_path, array, refused):
     )
     (tmp_path / "a-idx3-ubyte.json").write_text("{}")
     assert "is no card" in refused(tmp_path / "a-idx3-ubyte.gz", tmp_path / "back.npy")
+
+
+def test_cutouts_there_and_back(tmp_path, cutouts, refused):
+    found = open_cutouts(cutouts / "one")
+    idx = tmp_path / "gs-images-idx3-ubyte.gz"
+    prepare(cutouts / "one", idx)
+    card = json.loads((tmp_path / "gs-images-idx3-ubyte.json").read_text())
+    assert card["noise_sigma"] == pytest.approx(np.median(found.noise_sigma))
+    prepare(idx, tmp_path / "back.fits")
+    back, sigma = fits.getdata(tmp_path / "back.fits"), card["noise_sigma"]
+    low, high = found.images.min() / sigma, found.images.max() / sigma
+    half = (np.arcsinh(high) - np.arcsinh(low)) / 510
+    allowed = sigma * half * np.cosh(np.abs(np.arcsinh(found.images / sigma)) + half)
+    assert (np.abs(back - found.images) <= 1.001 * allowed).all()
+    prepare(cutouts / "two", tmp_path / "blue-idx3-float", "--band", "f125w")
+    assert np.array_equal(
+        plain(tmp_path / "blue-idx3-float"), open_cutouts(cutouts / "two", "F125W").images
+    )
+    assert "has the bands F160W, F125W; say which one" in refused(
+        cutouts / "two", tmp_path / "a.idx"
+    )
+    assert "holds no set of cutouts" in refused(tmp_path, tmp_path / "a.idx")
+
+
+def test_labels_are_bins_of_a_column(tmp_path, cutouts, capsys):
+    prepare(
+        cutouts / "one",
+        tmp_path / "gs-images-idx3-ubyte.gz",
+        "--labels",
+        "h_magnitude",
+        "--bins",
+        4,
+    )
+    content = gzip.decompress((tmp_path / "gs-labels-idx1-ubyte.gz").read_bytes())
+    values = np.asarray(open_cutouts(cutouts / "one").table["h_magnitude"])
+    assert struct.unpack(">2I", content[:8]) == (0x801, len(values))
+    labels = np.frombuffer(content[8:], np.uint8)
+    counts = np.bincount(labels)
+    assert len(counts) == 4
+    assert counts.max() - counts.min() <= 1
+    for label in range(3):
+        assert values[labels == label].max() <= values[labels == label + 1].min()
+    card = json.loads((tmp_path / "gs-images-idx3-ubyte.json").read_text())
+    assert card["labels"]["file"] == "gs-labels-idx1-ubyte.gz"
+    assert card["labels"]["column"] == "h_magnitude"
+    assert card["labels"]["edges"] == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]))
+    assert "gs-labels-idx1-ubyte.gz: bins of h_magnitude between" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("output", "words", "said"),
+    [
+        ("a-idx3-ubyte", ["--labels", "colour"], "--labels colour: no such column; expected "),
+        ("a-idx3-ubyte", ["--labels", "identifier"], "expected a column with a finite number in"),
+        (
+            "a-idx3-ubyte",
+            ["--labels", "h_magnitude", "--bins", "200"],
+            "different values don't fill 200 bins",
+        ),
+        ("a-idx3-ubyte", ["--bins", "4"], "--bins: leave it out; it is of --labels"),
+        ("a.idx", ["--labels", "h_magnitude"], "a.idx has neither images nor idx3 in it"),
+    ],
+)
+def test_wrong_labels(tmp_path, cutouts, refused, output, words, said):
+    assert said in refused(cutouts / "one", tmp_path / output, *words)
+
+
+def test_flags_of_cutouts_are_for_cutouts(tmp_path, array, refused):
+    assert "has no catalogue" in refused(
+        array, tmp_path / "a-idx3-ubyte", "--labels", "h_magnitude"
+    )
+    assert "no folder of cutouts, it has no bands" in refused(
+        array, tmp_path / "a-idx3-ubyte", "--band", "F160W"
+    )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
+from clumpygan.data.cutout_store import open_cutouts
 from clumpygan.errors import InputError
 from clumpygan.io.image_stack import read_stack
 
@@ -28,12 +30,15 @@ class Source:
         Of a pixel.
     sigma : numpy.ndarray or None
         (N,) noise of a pixel, where it is known.
+    table : astropy.table.Table or None
+        A row for each image, where there is a catalogue.
     """
 
     path: Path
     images: np.ndarray
     unit: str
     sigma: np.ndarray | None = None
+    table: Table | None = None
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the images in blocks (n, y, x) of about 16 MB.
@@ -108,13 +113,26 @@ class Source:
         return sigma
 
 
-def open_source(path: Path) -> Source:
-    """Open a .npy array or a FITS cube (N, y, x).
+def open_source(path: Path, band: str | None = None) -> Source:
+    """Open a folder of cutouts, a .npy array or a FITS cube (N, y, x).
+
+    Parameters
+    ----------
+    path : Path
+    band : str, optional
+        Of the cutouts; needed where they have several.
 
     Raises
     ------
     InputError
         If it can't be read, or doesn't hold images.
     """
+    if path.is_dir():
+        found = open_cutouts(path, band)
+        sigma = found.noise_sigma
+        known = sigma if np.isfinite(sigma).all() else None
+        return Source(path, found.images, found.unit, known, found.table)
+    if band is not None:
+        raise InputError(f"--band {band}: {path} is no folder of cutouts, it has no bands")
     stack = read_stack(path)
     return Source(path, stack.images, stack.unit or "nJy")

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clumpygan.commands.flag_types import number
+from clumpygan.commands.flag_types import integer, number
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import check_output_path
 from clumpygan.io.image_stack import ENDINGS
@@ -29,11 +29,12 @@ float32 is exact."""
 EPILOG = """\
 examples:
   %(prog)s --input cutouts/gs --output gs-images-idx3-ubyte.gz
+  %(prog)s --input cutouts/gs --output gs-images-idx3-ubyte.gz --labels h_magnitude --bins 5
   %(prog)s --input stamps.npy --output stamps-images-idx3-float --noise-sigma 0.8
   %(prog)s --input gs-images-idx3-ubyte.gz --output gs.fits"""
 
 
-_INTO = ("dtype", "stretch", "scale", "range", "noise_sigma")
+_INTO = ("dtype", "stretch", "scale", "range", "noise_sigma", "band", "labels", "bins")
 
 
 def add_idx(subparsers: Any) -> None:
@@ -67,6 +68,13 @@ def add_idx(subparsers: Any) -> None:
     group.add_argument("--noise-sigma", type=number(0), metavar="SIGMA",
                        help="of a pixel, in the unit of the images (default: the median of the"
                        " cutouts', or of what the borders of the images show)")
+    group.add_argument("--band", metavar="NAME",
+                       help="of the cutouts, where the set has several")
+    group.add_argument("--labels", metavar="COLUMN",
+                       help="also write labels (labels-idx1 instead of images-idx3): bins of a"
+                       " column of the cutouts' table, each with as many galaxies")
+    group.add_argument("--bins", type=integer(2, 256), metavar="N",
+                       help="of the labels (default: 10)")
     # fmt: on
     parser.set_defaults(run=_run)
 
@@ -131,19 +139,29 @@ def _forward(options: Namespace) -> None:
     begin = time.perf_counter()
     import numpy as np
 
+    from clumpygan.commands.idx_labels import bin_labels, label_path
     from clumpygan.commands.idx_source import open_source
-    from clumpygan.io.idx import write_idx_blocks
+    from clumpygan.io.idx import write_idx, write_idx_blocks
     from clumpygan.io.idx_card import card_path, write_images
 
     dtype = _dtype(options)
     if dtype == "float32":
         _refuse(options, ("stretch", "scale", "range"), "float32 holds the images themselves")
-    source = open_source(options.input)
+    if options.labels is None:
+        _refuse(options, ("bins",), "it is of --labels")
+    source = open_source(options.input, options.band)
     stretch = options.stretch
     if stretch is None:
         stretch = "none" if source.images.dtype == np.uint8 else "asinh"
     if stretch == "linear":
         _refuse(options, ("scale",), "it is of asinh, the stretch is linear")
+    notes: dict[str, Any] = {"source": str(options.input)}
+    if options.labels is not None:
+        if source.table is None:
+            raise InputError(f"--labels {options.labels}: {options.input} has no catalogue")
+        labels, edges = bin_labels(source.table, options.labels, options.bins or 10)
+        place = label_path(options.output)
+        notes["labels"] = {"file": place.name, "column": options.labels, "edges": edges}
     if stretch == "none" and dtype == "uint8":
         _refuse(options, ("scale", "range", "noise_sigma"), "levels stay as they are")
         levels = (source.levels(block) for block in source.blocks())
@@ -152,10 +170,13 @@ def _forward(options: Namespace) -> None:
         card_path(options.output).unlink(missing_ok=True)
         meaning = "uint8 as they are"
     else:
-        card, clipped = _card(source, stretch if dtype == "uint8" else None, options)
+        card, clipped = _card(source, stretch if dtype == "uint8" else None, notes, options)
         write_images(options.output, source.blocks(), source.images.shape, card)
         meaning = f"{dtype}, {_error(card)}{clipped}; {card_path(options.output).name} says how"
     print(f"{options.output}: {_words(source.images.shape)} {meaning} ({_since(begin)})")
+    if options.labels is not None:
+        write_idx(place, labels)
+        print(f"{place}: bins of {options.labels} between {', '.join(f'{e:.4g}' for e in edges)}")
 
 
 def _dtype(options: Namespace) -> str:
@@ -168,14 +189,15 @@ def _dtype(options: Namespace) -> str:
     return options.dtype or ("float32" if "float" in name else "uint8")
 
 
-def _card(source: Source, stretch: str | None, options: Namespace) -> tuple[ImageCard, str]:
+def _card(
+    source: Source, stretch: str | None, notes: dict[str, Any], options: Namespace
+) -> tuple[ImageCard, str]:
     """Return the card, and how many pixels will be clipped in words."""
     from clumpygan.io.idx_card import ImageCard
     from clumpygan.io.stretch import Stretch
 
     sigma = options.noise_sigma or source.noise_sigma()
     darkest, brightest = source.extremes()
-    notes = {"source": str(options.input)}
     if stretch is None:
         return ImageCard(source.unit, sigma, None, notes), ""
     low, high = options.range or (darkest / sigma, brightest / sigma)
