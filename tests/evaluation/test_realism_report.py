@@ -1,0 +1,115 @@
+import base64
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from clumpygan.evaluation.image_statistics import FEATURES
+from clumpygan.evaluation.morphology import Morphology
+from clumpygan.evaluation.neighbours import Neighbours
+from clumpygan.evaluation.realism import Effort, Realism, measure_realism
+from clumpygan.evaluation.realism_pictures import (
+    Picture,
+    histograms,
+    interpolation,
+    neighbour_pairs,
+    power_spectra,
+    stamp_grids,
+)
+from clumpygan.evaluation.realism_report import report_html
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def sets() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(1)
+    y, x = np.mgrid[:SIDE, :SIDE] - 15.5
+    galaxy = 30.0 * np.exp(-0.5 * (x**2 + y**2) / 4.0)
+    names = ("reference", "held-out real", "made <&>")
+    return {name: galaxy + generator.normal(size=(30, SIDE, SIDE)) for name in names}
+
+
+@pytest.fixture(scope="module")
+def result(sets) -> Realism:
+    reference, *others = sets
+    found = measure_realism(
+        sets[reference],
+        {name: sets[name] for name in others},
+        generator=np.random.default_rng(2),
+        effort=Effort(morphology=0, pixel_epochs=0),
+    )
+    found.morphology = {
+        name: Morphology({"gini": np.full(30, np.nan)}, np.full(30, 4)) for name in sets
+    }
+    for tests in found.ks.values():
+        tests["statmorph gini"] = {"value": None, "p_value": None}
+    return found
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    image = matplotlib.image.imread(BytesIO(picture.png))
+    assert image.std() > 0.01
+    return image
+
+
+def test_every_picture_is_drawn(sets, result):
+    found = Neighbours(np.arange(30.0), np.arange(30) % 7, np.arange(30) % 8)
+    strips = sets["reference"][:10].reshape(2, 5, SIDE, SIDE)
+    pictures = [
+        stamp_grids(sets),
+        histograms(result),
+        power_spectra(sets, 0.06),
+        neighbour_pairs("made", sets["made <&>"], sets["reference"], found),
+        interpolation(strips),
+    ]
+    assert len({picture.name for picture in pictures}) == 5
+    for picture in pictures:
+        assert pixels(picture).shape[1] > 300
+        assert picture.caption
+
+
+def test_a_grid_of_fewer_stamps_than_places(sets):
+    one = {name: images[:1] for name, images in sets.items()}
+    assert (pixels(stamp_grids(one, 2)) != pixels(stamp_grids(sets, 2))).any()
+
+
+def test_the_page_is_whole_and_needs_nothing_else(result):
+    picture = Picture("one", "A title", "5 < 6", b"\x89PNG and so on")
+    page = report_html(result, [picture], {"real": "a folder & more"}, "Realism")
+
+    class Checker(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open, self.sources = [], []
+
+        def handle_starttag(self, tag, attributes):
+            if tag not in ("img", "meta"):
+                self.open.append(tag)
+            self.sources += [value for name, value in attributes if name in ("src", "href")]
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert len(checker.sources) == 1
+    data = re.fullmatch("data:image/png;base64,(.*)", checker.sources[0])
+    assert base64.b64decode(data[1]) == picture.png
+    assert "http" not in page
+    assert "made &lt;&amp;&gt;" in page
+    assert "a folder &amp; more" in page
+    assert "5 &lt; 6" in page
+    assert "Frechet distance" in page
+    assert "&plusmn;" in page
+    assert all(f"<td>{name}</td>" in page for name in FEATURES)
+    assert "could not measure: reference 30, held-out real 30" in page
+
+
+def test_without_morphology_the_page_does_not_speak_of_it(result):
+    plain = Realism(numbers=result.numbers, ks=result.ks, sizes=result.sizes)
+    assert "statmorph measured" not in report_html(plain, [], {}, "Realism")
