@@ -6,6 +6,7 @@ from typing import Any
 from clumpygan.commands.settings import dataclass_from, positive
 from clumpygan.data.cubes import CubeDataModule
 from clumpygan.data.cutouts import CandelsDataModule
+from clumpygan.data.idx_images import IdxDataModule
 from clumpygan.data.pairs import PairDataModule
 from clumpygan.data.store import SampleSettings
 from clumpygan.data.stream import StreamDataModule
@@ -32,6 +33,7 @@ KINDS: Mapping[str, Callable[[dict[str, Any]], StreamDataModule]] = {
     "pairs": _pairs,
     "cutouts": _cutouts,
     "cubes": lambda settings: CubeDataModule(**settings),
+    "idx": lambda settings: IdxDataModule(**settings),
 }
 """Builders of the data modules, by the `kind` of the section."""
 

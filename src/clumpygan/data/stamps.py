@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clumpygan.data.framing import centred
 from clumpygan.data.splits import SPLITS, split_of
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import ImagingInstrument, NoiseModel, estimate_noise
@@ -71,7 +72,7 @@ def read_stamps(
     for path in paths:
         image = read_image(path, expected_scale=instrument.pixel_scale, band=instrument.band)
         images, noises, names = parts[split_of(path.name, seed)]
-        images.append(_centred(image.data, size))
+        images.append(centred(image.data, size))
         noises.append(_noise(image, instrument))
         names.append(path.name)
     empty = np.empty((0, size, size), np.float32)
@@ -79,19 +80,6 @@ def read_stamps(
         split: Stamps(np.stack(images) if images else empty, noises, names)
         for split, (images, noises, names) in parts.items()
     }
-
-
-def _centred(image: np.ndarray, size: int) -> np.ndarray:
-    """Crop or pad every axis to `size`, keeping the middle (to half a pixel) in the middle."""
-    result = np.zeros((size, size), np.float32)
-    source, target = [], []
-    for length in image.shape:
-        kept = min(length, size)
-        start, place = (length - kept) // 2, (size - kept) // 2
-        source.append(slice(start, start + kept))
-        target.append(slice(place, place + kept))
-    result[tuple(target)] = image[tuple(source)]
-    return result
 
 
 def _noise(image: Image, instrument: ImagingInstrument) -> NoiseModel:
