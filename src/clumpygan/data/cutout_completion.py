@@ -16,6 +16,7 @@ from clumpygan.data.cutout_plan import CutoutPlan
 from clumpygan.data.cutout_selection import identifiers
 from clumpygan.data.cutout_settings import CutoutSettings
 from clumpygan.data.cutout_store import FORMAT, IMAGES, MASKS, NEEDED, TABLE, WHAT
+from clumpygan.data.growing_array import read_rows
 from clumpygan.data.set_folder import read_card, write_card
 from clumpygan.errors import InputWarning
 from clumpygan.io import atomic_path, read_psf
@@ -133,10 +134,9 @@ def _noise(home: Path, band: int, rows: np.ndarray, sigmas: np.ndarray) -> dict[
         # Imported here: it brings torch, and with it much memory.
         from clumpygan.instruments.correlation import pair_correlation
 
-        images, masks = (np.load(home / name, mmap_mode="r") for name in (IMAGES, MASKS))
         chosen = rows[np.unique(np.linspace(0, len(rows) - 1, NOISE_STAMPS).astype(int))]
-        stamps = images[chosen, band]
-        sky = measure_sky(stamps, masks[chosen, band] != 0)
+        stamps, masks = (read_rows(home / name, chosen)[:, band] for name in (IMAGES, MASKS))
+        sky = measure_sky(stamps, masks != 0)
         sure = np.isfinite(sky.sigma)
         if sure.any():
             scaled = (stamps - sky.background[:, None, None]) / sky.sigma[:, None, None]

@@ -210,7 +210,6 @@ def _cut(
     images, missing = images[keep], missing[keep]
     images[missing] = 0
     masks, sky = _masked(images, missing, labels, settings)
-    _release(field)
     measured = np.column_stack(
         [
             keep + first,
@@ -252,13 +251,6 @@ def _masked(
         backgrounds.append(sky.background)
         sigmas.append(sky.sigma)
     return masks, np.array(backgrounds + sigmas).reshape(2 * images.shape[1], len(images))
-
-
-def _release(field: FieldPlan) -> None:
-    """Give back the memory of the mosaics' pages: they would add up to the whole file."""
-    for one in (*field.mosaics, *field.weights, field.segmentation):
-        if one is not None:
-            one.release()
 
 
 def _read_notes(path: Path) -> dict[str, Any]:

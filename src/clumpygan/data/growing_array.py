@@ -68,3 +68,28 @@ class GrowingArray:
         text = repr(header).encode("latin1").ljust(length - 1) + b"\n"
         self._file.seek(0)
         self._file.write(magic + length.to_bytes(2, "little") + text)
+
+
+def read_rows(path: Path, rows: np.ndarray) -> np.ndarray:
+    """Read some rows of a .npy file, without mapping it: pages around them would fill the memory.
+
+    Parameters
+    ----------
+    path : Path
+    rows : numpy.ndarray
+        Shape (n,), int.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, ...).
+    """
+    with path.open("rb") as stream:
+        np.lib.format.read_magic(stream)
+        (_, *shape), _, dtype = np.lib.format.read_array_header_1_0(stream)
+        begin, length = stream.tell(), int(np.prod(shape))
+        found = np.empty((len(rows), *shape), dtype)
+        for one, row in zip(found, rows.tolist(), strict=True):
+            stream.seek(begin + row * length * dtype.itemsize)
+            one[...] = np.fromfile(stream, dtype, length).reshape(shape)
+    return found

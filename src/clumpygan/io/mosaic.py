@@ -25,7 +25,7 @@ from clumpygan.io.fits import open_fits
 from clumpygan.io.wcs import pixel_scale_of, read_wcs
 
 BAND_BYTES = 2**25
-"""Rows that are read at a time from a file that can't be mapped into memory."""
+"""Of a file that can't be mapped so many rows are read at a time; of one that can, are kept."""
 
 _GZIP = b"\x1f\x8b"
 _TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -162,11 +162,6 @@ class Mosaic:
                     ]
         return stamps
 
-    def release(self) -> None:
-        """Give the memory back that the mapped pixels fill which were read so far."""
-        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
     def _bands(
         self, rows: np.ndarray, order: np.ndarray, size: int
     ) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
@@ -175,7 +170,12 @@ class Mosaic:
             kind = np.dtype(_TYPES[self.header["BITPIX"]])
             count = self.shape[0] * self.shape[1]
             pixels = np.frombuffer(self._map, kind, count, self._offset).reshape(self.shape)
-            yield order, 0, pixels
+            band = rows[order] // max(1, BAND_BYTES // pixels[0].nbytes)
+            for chosen in np.split(order, np.flatnonzero(np.diff(band)) + 1):
+                yield chosen, 0, pixels
+                # Else the pages that were read would add up to the whole file.
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    self._map.madvise(mmap.MADV_DONTNEED)
             return
         most = max(size, BAND_BYTES // (8 * self.shape[1]))
         first = 0
