@@ -1,0 +1,24 @@
+"""Measuring disks: from a cube to parameters with error bars."""
+
+from clumpygan.fitting.choices import ParameterChoices
+from clumpygan.fitting.fitter import DiskFitter
+from clumpygan.fitting.likelihood import NoiseSettings
+from clumpygan.fitting.observation import Observation, ObservedFrame, observe, observe_cube
+from clumpygan.fitting.posterior import SamplerSettings
+from clumpygan.fitting.priors import FitPrior, parse_prior, tully_fisher_prior
+from clumpygan.fitting.result import FitResult
+
+__all__ = [
+    "DiskFitter",
+    "FitPrior",
+    "FitResult",
+    "NoiseSettings",
+    "Observation",
+    "ObservedFrame",
+    "ParameterChoices",
+    "SamplerSettings",
+    "observe",
+    "observe_cube",
+    "parse_prior",
+    "tully_fisher_prior",
+]

@@ -1,0 +1,171 @@
+"""The free parameters of a fit as unconstrained coordinates, whose prior is standard normal."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from clumpygan.fitting.choices import ParameterChoices, chosen_prior
+from clumpygan.fitting.priors import FitPrior
+from clumpygan.galaxies.grid import CubeGrid
+from clumpygan.galaxies.parameters import DiskModel
+
+FloatArray = NDArray[np.float64]
+
+NEAR_BOUND = 0.01
+"""Share of the prior next to a bound, in which a value counts as being at it."""
+
+_NEAR_BOUND_SIGMA = float(-ndtri(NEAR_BOUND))
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """The map from coordinates u (..., n), standard normal a priori, to parameter vectors (..., P).
+
+    Attributes
+    ----------
+    model : DiskModel
+    names : tuple of str
+        Of the n free parameters.
+    priors : tuple of FitPrior
+        Of them; those of angles that were given none span one turn (see `centred`).
+    base : ndarray (P,)
+        Values of the parameters that aren't free.
+    tied : tuple of (int, float, int)
+        Place of a tied parameter, factor, and place of the one that it follows.
+    """
+
+    model: DiskModel
+    names: tuple[str, ...]
+    priors: tuple[FitPrior, ...]
+    base: FloatArray
+    tied: tuple[tuple[int, float, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls, model: DiskModel, choices: ParameterChoices, grid: CubeGrid, flux: float
+    ) -> "Coordinates":
+        """Build from what a user chooses.
+
+        Parameters
+        ----------
+        model : DiskModel
+        choices : ParameterChoices
+        grid : CubeGrid
+            Of the cube, which bounds some of the priors.
+        flux : float
+            A first guess of the line's flux.
+
+        Raises
+        ------
+        InputError
+            If the choices contradict each other or the table of parameters.
+        """
+        names = choices.free_names(model, len(grid.edges))
+        base = model.defaults()
+        for name, value in choices.fixed.items():
+            base[model.index(name)] = value
+        ties = choices.ties(model, names)
+        rows = (model.table[model.index(name)] for name in names)
+        return cls(
+            model,
+            names,
+            tuple(chosen_prior(row, choices, grid, flux) for row in rows),
+            base,
+            tuple((model.index(n), factor, model.index(s)) for n, (factor, s) in ties.items()),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many parameters are free."""
+        return len(self.names)
+
+    @property
+    def places(self) -> list[int]:
+        """Where the free parameters are in a parameter vector."""
+        return [self.model.index(name) for name in self.names]
+
+    def centred(self, vector: ArrayLike) -> "Coordinates":
+        """Return the same with flat priors of angles that span a turn around those of a vector.
+
+        So nothing happens at 0 or 360 degrees.
+        """
+        values = np.asarray(vector, dtype=np.float64)
+        priors = []
+        for place, prior in zip(self.places, self.priors, strict=True):
+            period = self.model.table[place].period
+            if period is not None and prior.maximum - prior.minimum >= period:
+                middle = float(values[place])
+                if prior.kind == "uniform":
+                    low, high = middle - 0.5 * period, middle + 0.5 * period
+                    prior = replace(prior, minimum=low, maximum=high)
+            priors.append(prior)
+        return replace(self, priors=tuple(priors))
+
+    def values(self, coordinates: ArrayLike) -> FloatArray:
+        """Return the values (..., n) of the free parameters."""
+        u = np.asarray(coordinates, dtype=np.float64)
+        columns = [prior.value(u[..., k]) for k, prior in enumerate(self.priors)]
+        return np.stack(columns, axis=-1)
+
+    def vectors(self, coordinates: ArrayLike) -> FloatArray:
+        """Return the parameter vectors (..., P)."""
+        return self.with_values(self.values(coordinates))
+
+    def with_values(self, values: FloatArray) -> FloatArray:
+        """Return the parameter vectors (..., P) of values (..., n) of the free parameters."""
+        vectors = np.broadcast_to(self.base, (*values.shape[:-1], self.base.size)).copy()
+        vectors[..., self.places] = values
+        for place, factor, source in self.tied:
+            row = self.model.table[place]
+            vectors[..., place] = np.clip(factor * vectors[..., source], row.minimum, row.maximum)
+        return vectors
+
+    def coordinates(self, vectors: ArrayLike) -> FloatArray:
+        """Return the coordinates (..., n) of parameter vectors (..., P): `vectors` inverted.
+
+        Angles are taken by whole turns to where their prior is; what is beyond a bound comes to
+        lie just inside.
+        """
+        given = np.asarray(vectors, dtype=np.float64)
+        columns = []
+        for place, prior in zip(self.places, self.priors, strict=True):
+            value, period = given[..., place], self.model.table[place].period
+            if period is not None:
+                middle = 0.5 * (prior.minimum + prior.maximum)
+                value = value - period * np.round((value - middle) / period)
+            columns.append(prior.coordinate(value))
+        return np.stack(columns, axis=-1)
+
+    def gradient(self, coordinates: FloatArray, of_vector: FloatArray) -> FloatArray:
+        """Return the gradient (n,) in coordinates (n,), given the one (P,) in the vector."""
+        total = of_vector.copy()
+        for place, factor, source in self.tied:
+            total[source] += factor * of_vector[place]
+        slopes = [prior.slope(u) for prior, u in zip(self.priors, coordinates, strict=True)]
+        return np.asarray(total[self.places] * np.array(slopes))
+
+    def log_prior(self, coordinates: ArrayLike) -> FloatArray:
+        """Return the logarithm of the prior density (...) of coordinates (..., n)."""
+        u = np.asarray(coordinates, dtype=np.float64)
+        return np.asarray(-0.5 * (u**2).sum(-1) - 0.5 * self.count * np.log(2 * np.pi))
+
+    def at_bounds(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Return whether values (..., n) lie next to a bound, within `NEAR_BOUND` of the prior.
+
+        The ends of a full turn are no bounds, nor is an inclination of 0 or 90 degrees.
+        """
+        answer = np.zeros(values.shape, dtype=bool)
+        for k, (place, prior) in enumerate(zip(self.places, self.priors, strict=True)):
+            period = self.model.table[place].period
+            whole = period is not None and prior.maximum - prior.minimum >= 0.999 * period
+            if whole or prior.kind in ("normal", "lognormal"):
+                continue
+            edge = prior.value(np.array([-1.0, 1.0]) * _NEAR_BOUND_SIGMA)
+            low, high = values[..., k] <= edge[0], values[..., k] >= edge[1]
+            natural = prior.kind == "isotropic"
+            answer[..., k] = (low & ~(natural and prior.minimum == 0)) | (
+                high & ~(natural and prior.maximum == 90)
+            )
+        return answer

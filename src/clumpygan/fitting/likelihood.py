@@ -1,0 +1,178 @@
+"""How well a model cube fits: Gaussian noise, correlated or not, or noise with outliers.
+
+The residuals of a model are whitened: z = (model - data) / sigma, or, with the covariance of
+neighbouring voxels, what makes their squares add up to chi^2. The logarithm of the likelihood is
+-sum rho(z), relative to that of no line at all, with rho = z^2 / 2 for Gaussian noise.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from clumpygan.errors import InputError
+from clumpygan.fitting.observation import Observation
+
+FloatArray = NDArray[np.float64]
+Residuals = NDArray[np.float32]
+
+Correlated = Literal["scale", "covariance", "ignore"]
+Robust = Literal["none", "huber", "student"]
+
+HUBER_BEND = 3.0
+"""Sigma beyond which Huber's rho grows linearly: noise itself is hardly touched."""
+
+STUDENT_DEGREES = 4.0
+"""Degrees of freedom of Student's t."""
+
+_SMALLEST_POWER = 0.02
+"""Of noise relative to that of independent voxels: no mode is trusted 50 times as much as those."""
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """How the noise is treated.
+
+    Attributes
+    ----------
+    scale : float
+        The noise is this many times that of the variance.
+    correlated : str
+        What is done where the instrument's noise is correlated. "scale": sigma is multiplied by
+        the square root of the sum of the correlation, which is right for models that are smooth
+        on the scale of the correlation, as all are that a PSF has smoothed. "covariance": the
+        residuals are whitened by the covariance. "ignore": errors come out too small.
+    robust : str
+        "none"; "huber": beyond 3 sigma, rho grows linearly; "student": Student's t with 4 degrees
+        of freedom. For residuals of sky lines and cosmic rays.
+    """
+
+    scale: float = 1.0
+    correlated: Correlated = "scale"
+    robust: Robust = "none"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < np.inf:
+            raise InputError(f"scale of the noise is {self.scale:g}; expected a number above 0")
+        for name, known in (("correlated", Correlated), ("robust", Robust)):
+            if getattr(self, name) not in get_args(known):
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; expected one of "
+                    f"{', '.join(get_args(known))}"
+                )
+        if self.robust != "none" and self.correlated == "covariance":
+            raise InputError(
+                "robust noise with a covariance: outliers would be spread over their neighbours; "
+                "expected correlated='scale'"
+            )
+
+
+class Likelihood:
+    """The likelihood of model cubes.
+
+    Parameters
+    ----------
+    observation : Observation
+    settings : NoiseSettings, optional
+
+    Attributes
+    ----------
+    inflation : float
+        Of sigma, relative to the variance handed in.
+    count : int
+        Number of voxels that are fitted.
+    """
+
+    def __init__(self, observation: Observation, settings: NoiseSettings | None = None) -> None:
+        self.observation, self.settings = observation, settings or NoiseSettings()
+        correlation = observation.frame.correlation
+        self.inflation = self.settings.scale
+        self._amplitude: NDArray[np.float32] | None = None
+        if correlation is not None and self.settings.correlated == "scale":
+            self.inflation *= float(np.sqrt(correlation.sum()))
+        if correlation is not None and self.settings.correlated == "covariance":
+            self._padded = tuple(
+                fft.next_fast_len(n + side // 2, real=True)
+                for n, side in zip(observation.data.shape, correlation.shape, strict=True)
+            )
+            self._amplitude = _inverse_amplitude(correlation, self._padded)
+        self.count = int(observation.valid.sum())
+        self._inverse = (1 / (np.sqrt(observation.variance) * self.inflation)).astype(np.float32)
+        self._data = observation.data.astype(np.float32)
+        self._empty = float(self.rho(self.whiten(-self._data * self._inverse)).sum())
+
+    def residuals(self, cube: NDArray[np.floating]) -> Residuals:
+        """Return the whitened residuals (N,) of a model cube (v, y, x)."""
+        return self.whiten((cube.astype(np.float32, copy=False) - self._data) * self._inverse)
+
+    def response(self, change: NDArray[np.floating]) -> Residuals:
+        """Return the change (N,) of the whitened residuals with a change of the cube (v, y, x)."""
+        return self.whiten(change.astype(np.float32, copy=False) * self._inverse)
+
+    def whiten(self, z: NDArray[np.float32]) -> Residuals:
+        """Return residuals in sigma (v, y, x), flat and without their correlation."""
+        if self._amplitude is None:
+            return np.asarray(z.reshape(-1))
+        modes = fft.rfftn(z, self._padded)
+        modes *= self._amplitude
+        return np.asarray(fft.irfftn(modes, self._padded, overwrite_x=True).reshape(-1))
+
+    def log_likelihood(self, z: Residuals) -> float:
+        """Return the logarithm of the likelihood, relative to that of an empty model."""
+        if self.settings.robust == "none":
+            return self._empty - 0.5 * float(np.dot(z, z))
+        return self._empty - float(self.rho(z).sum())
+
+    def rho(self, z: Residuals) -> FloatArray:
+        """Return minus the logarithm of the likelihood (N,) of each residual."""
+        squared = np.square(z, dtype=np.float64)
+        if self.settings.robust == "huber":
+            far = HUBER_BEND * (np.abs(z) - 0.5 * HUBER_BEND)
+            return np.asarray(np.where(squared <= HUBER_BEND**2, 0.5 * squared, far))
+        if self.settings.robust == "student":
+            return np.asarray(0.5 * (STUDENT_DEGREES + 1) * np.log1p(squared / STUDENT_DEGREES))
+        return np.asarray(0.5 * squared)
+
+    def weights(self, z: Residuals) -> NDArray[np.float32] | None:
+        """Return rho'(z) / z (N,), the weights of iterated least squares; None if all are 1."""
+        if self.settings.robust == "huber":
+            return np.asarray(HUBER_BEND / np.maximum(np.abs(z), np.float32(HUBER_BEND)))
+        if self.settings.robust == "student":
+            degrees = np.float32(STUDENT_DEGREES)
+            return np.asarray((degrees + 1) / (degrees + np.square(z)))
+        return None
+
+    def gradient(self, z: Residuals) -> NDArray[np.float32]:
+        """Return the derivative (v, y, x) of the log-likelihood with respect to the model cube."""
+        weights = self.weights(z)
+        slope = -z if weights is None else -z * weights
+        if self._amplitude is not None:
+            modes = fft.rfftn(slope.reshape(self._padded))
+            modes *= self._amplitude
+            slope = fft.irfftn(modes, self._padded)[tuple(map(slice, self._inverse.shape))]
+        return np.asarray(slope.reshape(self._inverse.shape) * self._inverse)
+
+    def chi_squared(self, cube: NDArray[np.floating]) -> float:
+        """Return the sum of the squared residuals over the variance handed in."""
+        residual = (cube - self.observation.data) ** 2 / self.observation.variance
+        return float(residual.sum()) / self.settings.scale**2
+
+    def signal_to_noise(self, cube: NDArray[np.floating]) -> float:
+        """Return the S/N of a model cube as a whole: the square root of its chi^2 from zero."""
+        z = self.response(cube)
+        return float(np.sqrt(np.dot(z, z)))
+
+
+def _inverse_amplitude(
+    correlation: NDArray[np.float64], padded: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return one over the root of the power spectrum of noise with a correlation."""
+    table = np.zeros(padded)
+    half = [side // 2 for side in correlation.shape]
+    for place, value in np.ndenumerate(correlation):
+        where = tuple(p - h for p, h in zip(place, half, strict=True))
+        table[where] += value
+    power = np.maximum(fft.rfftn(table).real, _SMALLEST_POWER)
+    return np.asarray(1 / np.sqrt(power), dtype=np.float32)

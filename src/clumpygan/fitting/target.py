@@ -1,0 +1,116 @@
+"""The posterior of a fit as a function of unconstrained coordinates."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clumpygan.fitting.coordinates import Coordinates
+from clumpygan.fitting.likelihood import Likelihood, Residuals
+from clumpygan.galaxies.cube import CubeRenderer
+
+FloatArray = NDArray[np.float64]
+
+STEP = 0.1
+"""Of differences, in the standard deviation of a coordinate if all others were known.
+
+At it, forward differences of cubes of the compiled renderer are within 0.2 % (relative L2) of exact
+derivatives, and central ones within 0.02 %; both cost less than an exact Jacobian on tensors."""
+
+_FIRST_STEP = 1e-3
+_LARGEST_STEP = 0.1
+
+
+class Target:
+    """The density from which samples are drawn: likelihood times prior.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+    likelihood : Likelihood
+    renderer : CubeRenderer
+
+    Attributes
+    ----------
+    evaluations : int
+        How many cubes were rendered.
+    """
+
+    def __init__(
+        self, coordinates: Coordinates, likelihood: Likelihood, renderer: CubeRenderer
+    ) -> None:
+        self.coordinates, self.likelihood, self.renderer = coordinates, likelihood, renderer
+        self.evaluations = 0
+
+    def cube(self, u: FloatArray) -> NDArray[np.float32]:
+        """Return the model cube (v, y, x) at coordinates (n,)."""
+        self.evaluations += 1
+        return np.asarray(self.renderer(self.coordinates.vectors(u)[None])[0])
+
+    def residuals(self, u: FloatArray) -> Residuals:
+        """Return the whitened residuals (N,) at coordinates (n,)."""
+        return self.likelihood.residuals(self.cube(u))
+
+    def log_density(self, u: FloatArray, residuals: Residuals | None = None) -> float:
+        """Return the logarithm of likelihood times prior at coordinates (n,).
+
+        Parameters
+        ----------
+        u : ndarray (n,)
+        residuals : ndarray (N,), optional
+            Those at u, where they are known.
+        """
+        z = self.residuals(u) if residuals is None else residuals
+        return self.likelihood.log_likelihood(z) + float(self.coordinates.log_prior(u))
+
+    def jacobian(
+        self, u: FloatArray, residuals: Residuals, sharpness: FloatArray | None, central: bool
+    ) -> NDArray[np.float32]:
+        """Return the derivatives (n, N) of the whitened residuals, by differences.
+
+        Parameters
+        ----------
+        u : ndarray (n,)
+        residuals : ndarray (N,)
+            Those at u.
+        sharpness : ndarray (n,), optional
+            One over the standard deviation of each coordinate if all others were known, to choose
+            the steps by (see `STEP`).
+        central : bool
+            Differences to both sides, for twice the cost.
+        """
+        steps = np.full(u.size, _FIRST_STEP)
+        if sharpness is not None:
+            steps = np.clip(STEP / sharpness, 1e-6, _LARGEST_STEP)
+        rows = np.empty((u.size, residuals.size), dtype=np.float32)
+        for k, step in enumerate(steps):
+            # Towards the middle of the prior, away from bounds.
+            signed = -step if u[k] > 0 else step
+            ahead = self.residuals(_moved(u, k, signed))
+            behind, width = residuals, signed
+            if central:
+                behind, width = self.residuals(_moved(u, k, -signed)), 2 * signed
+            np.subtract(ahead, behind, out=rows[k])
+            rows[k] *= np.float32(1 / width)
+        return rows
+
+    def curvature(
+        self, u: FloatArray, residuals: Residuals, jacobian: NDArray[Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the gradient (n,) of minus the logarithm of the density, and its Gauss-Newton
+        Hessian (n, n).
+        """  # noqa: D205
+        weights = self.likelihood.weights(residuals)
+        if weights is None:
+            gradient, hessian = jacobian @ residuals, jacobian @ jacobian.T
+        else:
+            weighted = jacobian * weights
+            gradient, hessian = weighted @ residuals, weighted @ jacobian.T
+        prior = np.eye(u.size)
+        return gradient.astype(np.float64) + u, hessian.astype(np.float64) + prior
+
+
+def _moved(u: FloatArray, place: int, step: float) -> FloatArray:
+    moved = u.copy()
+    moved[place] += step
+    return moved

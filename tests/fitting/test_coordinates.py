@@ -1,0 +1,160 @@
+"""What is free, fixed or tied, and the coordinates of the free parameters."""
+
+import numpy as np
+import pytest
+
+from clumpygan.errors import InputError
+from clumpygan.fitting.choices import GALPAK_ASPECT, ParameterChoices, default_prior
+from clumpygan.fitting.coordinates import Coordinates
+from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, DiskModel, DiskParameters
+from tests.fitting.conftest import GRID, TRUTH
+
+GALPAKS = (
+    "flux", "offset_x", "offset_y", "systemic_velocity", "half_light_radius", "inclination",
+    "position_angle", "maximum_velocity", "turnover_radius", "velocity_dispersion",
+)  # fmt: skip
+
+
+def coordinates(model=None, **choices):
+    return Coordinates.of(model or DiskModel(), ParameterChoices(**choices), GRID, 1.0)
+
+
+def test_the_parameters_of_galpak_are_free_by_default():
+    assert coordinates().names == GALPAKS
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        (DiskModel(curve="nfw"), {"halo_velocity", "halo_radius"}),
+        (DiskModel(curve="courteau"), {"curve_slope"}),
+        (DiskModel(light="ring"), {"ring_width"}),
+        (DiskModel(arms=2), {"arm_amplitude", "arm_phase"}),
+        (DiskModel(warped=True), {"warp_inclination", "warp_position_angle"}),
+        (DiskModel(clumps=1), {"clump_1_fraction", "clump_1_x", "clump_1_y"}),
+    ],
+)
+def test_more_is_free_where_the_model_has_more(model, more):
+    assert set(coordinates(model).names) - set(GALPAKS) == more
+
+
+def test_the_ratio_of_two_lines_is_free():
+    grid = CubeGrid.wavelengths(
+        (20, 18, 18), 0.2, 7100.0, 1.25, lines=(3727.1, 3729.9), redshift=0.91
+    )
+    assert "doublet_ratio" in Coordinates.of(DiskModel(), ParameterChoices(), grid, 1.0).names
+
+
+def test_choices_are_followed():
+    chosen = coordinates(
+        free=["g1"],
+        fixed={"inclination": 60.0},
+        tied={"turnover_radius": "0.3*half_light_radius", "offset_y": "offset_x"},
+        priors={"maximum_velocity": "normal:200:30", "g2": "normal:0:0.1"},
+    )
+    assert set(chosen.names) == (set(GALPAKS) | {"g1", "g2"}) - {
+        "inclination", "turnover_radius", "offset_y",
+    }  # fmt: skip
+    u = np.random.default_rng(1).standard_normal((5, chosen.count))
+    galaxies = [DiskParameters.from_vector(vector) for vector in chosen.vectors(u)]
+    for galaxy in galaxies:
+        assert galaxy.inclination == 60.0
+        assert galaxy.turnover_radius == pytest.approx(0.3 * galaxy.half_light_radius)
+        assert galaxy.offset_y == galaxy.offset_x
+        assert galaxy.scale_height == pytest.approx(
+            GALPAK_ASPECT / GALPAK_HEIGHT["gaussian"] * galaxy.half_light_radius
+        )
+    assert coordinates(fixed={"scale_height": 0.1}).tied == ()
+    assert "scale_height" in coordinates(free=["scale_height"]).names
+
+
+def test_vectors_and_coordinates_invert_each_other():
+    chosen = coordinates()
+    u = np.random.default_rng(2).standard_normal((20, chosen.count))
+    np.testing.assert_allclose(chosen.coordinates(chosen.vectors(u)), u, atol=1e-9)
+
+
+def test_angles_are_followed_through_north():
+    vector = DiskParameters.from_dict(TRUTH | {"position_angle": 359.0}).to_vector()
+    chosen = coordinates().centred(vector)
+    place = chosen.names.index("position_angle")
+    assert chosen.coordinates(vector)[place] == pytest.approx(0.0, abs=1e-12)
+    beyond = vector.copy()
+    beyond[chosen.model.index("position_angle")] = 1.0
+    u = chosen.coordinates(beyond)
+    assert 0 < u[place] < 0.05
+    assert chosen.values(u)[place] == pytest.approx(361.0)
+
+
+def test_a_prior_of_an_angle_stays_where_it_is():
+    vector = DiskParameters.from_dict(TRUTH).to_vector()
+    chosen = coordinates(priors={"position_angle": "normal:130:5"})
+    assert chosen.centred(vector).priors == chosen.priors
+
+
+def test_the_gradient_goes_through_priors_and_ties():
+    chosen = coordinates(tied={"turnover_radius": "0.3*half_light_radius"})
+    weights = np.random.default_rng(3).standard_normal(chosen.base.size)
+    u = np.random.default_rng(4).standard_normal(chosen.count)
+
+    def value(u):
+        return float(chosen.vectors(u) @ weights)
+
+    expected = [(value(u + d) - value(u - d)) / 2e-6 for d in 1e-6 * np.eye(chosen.count)]
+    np.testing.assert_allclose(chosen.gradient(u, weights), expected, rtol=1e-6)
+
+
+def test_the_prior_of_coordinates_is_standard_normal():
+    chosen = coordinates()
+    u = np.random.default_rng(5).standard_normal((3, chosen.count))
+    expected = -0.5 * (u**2).sum(1) - 0.5 * chosen.count * np.log(2 * np.pi)
+    np.testing.assert_allclose(chosen.log_prior(u), expected)
+
+
+def test_bounds_are_noticed():
+    chosen = coordinates(priors={"maximum_velocity": "normal:200:30"})
+    middle = np.zeros(chosen.count)
+    assert not chosen.at_bounds(chosen.values(middle)).any()
+    low, high = chosen.at_bounds(chosen.values(np.array([middle - 3, middle + 3])))
+    free_of_bounds = {"position_angle", "inclination", "maximum_velocity"}
+    for side in (low, high):
+        assert {n for n, at in zip(chosen.names, side, strict=True) if not at} == free_of_bounds
+
+
+def test_default_priors_are_as_wide_as_the_cube():
+    model = DiskModel()
+
+    def prior(name):
+        return default_prior(model.table[model.index(name)], GRID, 5.0)
+
+    assert (prior("offset_x").minimum, prior("offset_x").maximum) == pytest.approx((-1.8, 1.8))
+    assert (prior("systemic_velocity").minimum, prior("systemic_velocity").maximum) == (-450, 450)
+    assert prior("half_light_radius").kind == "log_uniform"
+    assert prior("half_light_radius").maximum == pytest.approx(3.6)
+    assert prior("flux").minimum == pytest.approx(5e-3)
+    assert prior("inclination").kind == "isotropic"
+    assert prior("maximum_velocity").maximum == 1000
+    assert (prior("g1").minimum, prior("g1").maximum) == (-0.5, 0.5)
+    assert prior("sersic_index").maximum == 6.2
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"free": ["mass"]}, "no parameter 'mass': expected one of flux, offset_x"),
+        ({"fixed": {"mass": 1}}, "no parameter 'mass'"),
+        ({"free": ["g1"], "fixed": {"g1": 0}}, "g1 is both free and fixed; expected one of them"),
+        ({"priors": {"g1": "normal:0:1"}, "fixed": {"g1": 0}}, "g1 is both free and fixed"),
+        ({"fixed": {"g1": 0}, "tied": {"g1": "g2"}}, "g1 is both fixed and tied"),
+        ({"free": ["g1"], "tied": {"g1": "g2"}}, "g1 is both free and tied"),
+        ({"fixed": {"inclination": 95}}, "inclination is 95 deg; expected a number from 0 to 90"),
+        ({"tied": {"g1": "x*g2"}}, r"g1 is tied to 'x\*g2'; expected NAME or FACTOR\*NAME"),
+        ({"tied": {"g1": "2*mass"}}, "no parameter 'mass'"),
+        ({"tied": {"g1": "g1"}}, "g1 is tied to itself"),
+        ({"tied": {"g1": "g2", "g2": "offset_x"}}, "g1 is tied to g2, which is tied itself"),
+        ({"fixed": dict.fromkeys(GALPAKS, 1.0)}, "all parameters are fixed or tied"),
+    ],
+)
+def test_contradictions_are_refused(choices, message):
+    with pytest.raises(InputError, match=message):
+        coordinates(**choices)
