@@ -1,5 +1,6 @@
 """What all programs have in common: one line for what is wrong with the input, and exit code 2."""
 
+import difflib
 import functools
 import os
 import sys
@@ -62,14 +63,12 @@ def one_line_errors(program: str) -> Iterator[None]:
             # in the buffer goes nowhere, or Python complains at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(_BROKEN_PIPE)
-        except OSError as problem:
-            _give_up(program, problem)
         except Exception as problem:
-            if not _is_of_hydra(problem):
+            if _is_of_hydra(problem):
+                _give_up(program, _reason_of_hydra(problem))
+            if not isinstance(problem, OSError):
                 raise
-            # Hydra's grammar says what is wrong with an override, but not with which.
-            override = getattr(problem, "override", None)
-            _give_up(program, problem if override is None else f"{override}: {problem}")
+            _give_up(program, problem)
 
 
 def check_device(name: str) -> None:
@@ -179,6 +178,20 @@ def _is_of_hydra(problem: Exception) -> bool:
     """Whether Hydra or OmegaConf refuse the configuration (asked only if they are loaded)."""
     modules = {kind.__module__.partition(".")[0] for kind in type(problem).__mro__}
     return bool(modules & {"hydra", "omegaconf"})
+
+
+def _reason_of_hydra(problem: Any) -> str:
+    """Return what is wrong with the configuration, with the choice that may have been meant."""
+    missing, options = getattr(problem, "missing_cfg_file", None), getattr(problem, "options", None)
+    if missing and options:
+        # The list of folders that were searched is of no use here.
+        group, _, name = missing.rpartition("/")
+        near = difflib.get_close_matches(name, options, 1, 0.5)
+        hint = f"did you mean {group}={near[0]}? " if near else ""
+        return f"{group}={name}: there is no such choice; {hint}expected {', '.join(options)}"
+    # Hydra's grammar says what is wrong with an override, but not with which.
+    override = getattr(problem, "override", None)
+    return str(problem) if override is None else f"{override}: {problem}"
 
 
 def _give_up(program: str, problem: object) -> NoReturn:
