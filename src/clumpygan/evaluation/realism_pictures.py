@@ -50,11 +50,17 @@ def stamp_grids(sets: Mapping[str, Images], side: int = GRID_SIDE) -> Picture:
     side : int
         Stamps along each side; fewer where there are too few stamps.
     """
-    figure = _figure(4.6 * len(sets), 4.9)
-    for axis, (name, images) in zip(_row(figure, len(sets)), sets.items(), strict=True):
+    side = min(side, *(int(np.sqrt(len(images))) for images in sets.values()))
+    lines = -(-len(sets) // 2)
+    # a pixel of the screen for each of the stamps
+    width = side * (next(iter(sets.values())).shape[2] + 1) / _RESOLUTION
+    figure = _figure(2 * width + 0.3, lines * (width + 0.4))
+    axes = figure.subplots(lines, 2, squeeze=False).ravel()
+    for axis in axes:
+        axis.axis("off")
+    for axis, (name, images) in zip(axes, sets.items(), strict=False):
         axis.imshow(_mosaic(images, side), cmap=_COLOUR_MAP, origin="lower", vmin=0.0, vmax=1.0)
         axis.set_title(name)
-        axis.axis("off")
     caption = (
         "The first stamps of each set, none selected. Each is stretched by asinh(x / 2 sigma) from "
         "-1 sigma of the noise to its own brightest pixel, at least 10 sigma, so that noise looks "
@@ -225,10 +231,6 @@ def _stretched(image: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _colours(number: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(number)]
-
-
-def _row(figure: Figure, number: int) -> list[Axes]:
-    return list(figure.subplots(1, number, squeeze=False)[0])
 
 
 def _figure(width: float, height: float) -> Figure:
