@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clumpygan import __version__
+from clumpygan.commands.evaluate_realism import add_realism_command
 from clumpygan.commands.evaluation_options import (
     add_super_resolution,
     check_super_resolution,
@@ -34,10 +35,11 @@ def _parser() -> ArgumentParser:
     parser = Parser(
         prog="evaluate.py",
         description="Measure the trained networks against the truth and against their opponents.",
-        epilog="evaluate.py super_resolution --help explains its flags",
+        epilog="evaluate.py TABLE --help explains the flags of each",
     )
     subparsers = parser.add_subparsers(metavar="TABLE", required=True)
     add_super_resolution(subparsers).set_defaults(run=_super_resolution)
+    add_realism_command(subparsers)
     return parser
 
 

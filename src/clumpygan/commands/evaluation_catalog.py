@@ -117,6 +117,15 @@ class CatalogGalaxies:
             index=tuple(indices),
         )
 
+    def stamp(self, index: int) -> tuple[np.ndarray, float]:
+        """Return a galaxy's HST stamp (y, x) in nJy per 0.06" pixel, and the noise of a pixel.
+
+        Pixels without data hold noise; the rest is as in the file.
+        """
+        state = np.random.SeedSequence([self.seed, crc32(b"fill"), index]).generate_state(1)
+        generator = torch.Generator().manual_seed(int(state[0]))
+        return self._stamp(self.table[index]).filled(generator)
+
     def _observe(self, index: int) -> tuple[Tensor, Tensor, float, Psf]:
         """Truth (1, Y, X), HSC view (1, 1, y, x), its noise per pixel, and the PSF."""
         stamp = self._stamp(self.table[index])
