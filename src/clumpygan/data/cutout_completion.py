@@ -22,7 +22,9 @@ from clumpygan.errors import InputWarning
 from clumpygan.io import atomic_path, read_psf
 
 NOISE_STAMPS, NOISE_LAGS = 128, 5
-"""How many stamps the correlation of the noise is measured on, and up to how many pixels apart."""
+"""On how many stamps the noise of a set is measured, at most, and up to how many pixels apart."""
+
+_EMPTIEST, _FEWEST = 0.25, 32
 
 _BLOCK, _FILLED_AT_ONCE = 2**22, 1024
 
@@ -42,14 +44,14 @@ def complete_set(
     plan : CutoutPlan
     settings : CutoutSettings
     rows : numpy.ndarray
-        Shape (N, 3 + 2 B), of each stamp: its galaxy's number in the plan, the fractions of pixels
-        without data and of neighbours, background and sigma in each band (NaN: not measured).
+        Shape (N, 3 + 3 B), of each stamp: its galaxy's number in the plan, the fractions of pixels
+        without data and of neighbours, background and sigma in each band (NaN: not measured), and
+        the fraction of pixels that are free of sources.
     skipped : dict
         Of the stamps that were read: field, reason, count.
     """
     table = _galaxies(plan, rows)
-    bands = len(plan.bands)
-    backgrounds, sigmas = rows[:, 3 : 3 + bands].copy(), rows[:, 3 + bands :].copy()
+    backgrounds, sigmas, free = np.split(rows[:, 3:].copy(), 3, axis=1)
     noise: dict[str, Any] = {}
     for field in plan.fields:
         name = field.files.name
@@ -64,20 +66,19 @@ def complete_set(
                     InputWarning,
                     stacklevel=2,
                 )
-            noise[name][label] = _noise(home, band, known, sigmas[known, band])
+            noise[name][label] = _noise(
+                home, band, known[np.argsort(-free[known, band], kind="stable")]
+            )
             unknown = own[~np.isfinite(sigmas[own, band])]
             for values in (backgrounds, sigmas):
                 values[unknown, band] = np.median(values[known, band]) if known.size else np.nan
-            level, sigma = backgrounds[:, band], sigmas[:, band]
-            if settings.fill == "zero" or not known.size:
-                level, sigma = np.zeros(len(rows)), np.zeros(len(rows))
-            elif settings.subtract_background:
-                level = np.zeros(len(rows))
-            filler = NoiseFill(
-                settings.size, np.array(noise[name][label]["correlation"]), settings.seed
-            )
             patched = own[(rows[own, 1] > 0) | (rows[own, 2] > 0)]
-            _fill(home, band, patched, level, sigma, filler)
+            if settings.fill == "noise" and known.size:
+                level = backgrounds[:, band] * (not settings.subtract_background)
+                filler = NoiseFill(
+                    settings.size, np.array(noise[name][label]["correlation"]), settings.seed
+                )
+                _fill(home, band, patched, level, sigmas[:, band], filler)
     _write_table(home, table, plan, backgrounds, sigmas)
     psfs = _copy_psfs(home, plan)
     names = [IMAGES, MASKS, TABLE, *(one["file"] for of in psfs.values() for one in of.values())]
@@ -127,24 +128,39 @@ def _galaxies(plan: CutoutPlan, rows: np.ndarray) -> Table:
     return galaxies
 
 
-def _noise(home: Path, band: int, rows: np.ndarray, sigmas: np.ndarray) -> dict[str, Any]:
-    """Return sigma and correlation of the noise of a field in a band, on some of these rows."""
-    correlation = np.ones((1, 1))
-    if len(rows):
-        # Imported here: it brings torch, and with it much memory.
-        from clumpygan.instruments.correlation import pair_correlation
+def _noise(home: Path, band: int, rows: np.ndarray) -> dict[str, Any]:
+    """Return the noise of a field in a band, measured where it is emptiest.
 
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, NOISE_STAMPS).astype(int))]
-        stamps, masks = (read_rows(home / name, chosen)[:, band] for name in (IMAGES, MASKS))
-        sky = measure_sky(stamps, masks != 0)
-        sure = np.isfinite(sky.sigma)
-        if sure.any():
-            scaled = (stamps - sky.background[:, None, None]) / sky.sigma[:, None, None]
-            lags = min(NOISE_LAGS, stamps.shape[-1] // 4)
-            correlation = pair_correlation(scaled[sure], sky.free[sure], (0, lags, lags))[0]
+    The faint wings of a galaxy, and its neighbours, would pass for noise on large scales.
+
+    Parameters
+    ----------
+    home : Path
+    band : int
+    rows : numpy.ndarray
+        Shape (n,): stamps whose sky is known, the emptiest first.
+    """
+    nothing = {"sigma": None, "measured_on": 0, "correlation": [[1.0]]}
+    if not len(rows):
+        return nothing
+    # Imported here: it brings torch, and with it much memory.
+    from clumpygan.instruments.correlation import pair_correlation
+
+    emptiest = rows[: max(_FEWEST, int(_EMPTIEST * len(rows)))]
+    chosen = np.sort(
+        emptiest[np.unique(np.linspace(0, len(emptiest) - 1, NOISE_STAMPS).astype(int))]
+    )
+    stamps, masks = (read_rows(home / name, chosen)[:, band] for name in (IMAGES, MASKS))
+    sky = measure_sky(stamps, masks != 0)
+    sure = np.isfinite(sky.sigma)
+    if not sure.any():
+        return nothing
+    scaled = (stamps - sky.background[:, None, None]) / sky.sigma[:, None, None]
+    lags = min(NOISE_LAGS, stamps.shape[-1] // 4)
+    correlation = pair_correlation(scaled[sure], sky.free[sure], (0, lags, lags))[0]
     return {
-        "sigma": float(np.median(sigmas)) if len(rows) else None,
-        "measured_on": len(rows),
+        "sigma": float(np.median(sky.sigma[sure])),
+        "measured_on": int(sure.sum()),
         "correlation": [[round(float(one), 5) for one in line] for line in correlation],
     }
 

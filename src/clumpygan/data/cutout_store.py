@@ -135,17 +135,25 @@ class CutoutSet:
         raise InputError(f"{self.folder} has no band {name!r}; expected {' or '.join(self.bands)}")
 
     def noise_model(self, field: str | None = None) -> "NoiseModel":
-        """Return noise like the set's: correlation and median sigma of its source-free pixels.
+        """Return noise like the set's: that of the source-free pixels of its emptiest stamps.
 
         Parameters
         ----------
         field : str, optional
             Of one field of the sky; by default the mean of all.
+
+        Raises
+        ------
+        InputError
+            If none could be measured.
         """
         from clumpygan.instruments import NoiseModel
 
         names = self.fields if field is None else (field,)
         measured = [self.card["noise"][name][self.band] for name in names]
+        measured = [one for one in measured if one["measured_on"]]
+        if not measured:
+            raise InputError(f"{self.folder}: no stamp has a sky to measure its noise on")
         correlation = np.mean([one["correlation"] for one in measured], axis=0)
         sigma = float(np.mean([one["sigma"] for one in measured]))
         return NoiseModel(sigma, self.pixel_scale, correlation)

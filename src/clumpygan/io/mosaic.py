@@ -96,7 +96,7 @@ class Mosaic:
         Returns
         -------
         x, y : numpy.ndarray
-            Shape (n,), float64; NaN for what isn't on this side of the sky.
+            Shape (n,), float64; NaN for what is far from the image.
         """
         sky = SkyCoord(ra, dec, unit="deg", frame="icrs")
         sky = sky.transform_to(wcs_to_celestial_frame(self.wcs)).spherical
@@ -105,14 +105,12 @@ class Mosaic:
         pixels = np.asarray(self.wcs.wcs_world2pix(world, 0), dtype=np.float64)
         back = np.asarray(self.wcs.wcs_pix2world(np.nan_to_num(pixels), 0))
         lost = ~(np.abs(_wrapped(back - world)).max(axis=-1) < 1e-5)
-        pixels[lost] = np.nan
-        if self.wcs.has_distortion:
-            height, width = self.shape
-            x, y = pixels.T
-            near = (np.abs(x - width / 2) < width) & (np.abs(y - height / 2) < height)
-            pixels[~near] = np.nan
-            if near.any():
-                pixels[near] = self.wcs.all_world2pix(world[near], 0, quiet=True)
+        height, width = self.shape
+        x, y = pixels.T
+        near = (np.abs(x - width / 2) < 2 * width) & (np.abs(y - height / 2) < 2 * height) & ~lost
+        pixels[~near] = np.nan
+        if self.wcs.has_distortion and near.any():
+            pixels[near] = self.wcs.all_world2pix(world[near], 0, quiet=True)
         return pixels[:, 0], pixels[:, 1]
 
     def cut(
