@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
@@ -73,22 +74,28 @@ def wandb_logger(settings: dict[str, Any], plain: dict[str, Any], output: Path) 
             "logger.offline=false needs the environment variable WANDB_API_KEY: set it, "
             "or leave logger.offline unset to log into a folder"
         )
-    return WandbLogger(
+    logger = WandbLogger(
         name=plain["name"],
         project=settings["project"],
         entity=settings["entity"],
         offline=offline,
         save_dir=str(output),
-        id=_wandb_run(output, anew=not (output / "last.ckpt").exists() or not plain["ckpt_path"]),
+        id=_wandb_run(output, anew=not plain["ckpt_path"]),
         config=plain,
         settings={"silent": True},
     )
+    # Lightning hands on an argument that Weights & Biases warns of.
+    logger._wandb_init.pop("anonymous", None)
+    return logger
 
 
 def _wandb_run(output: Path, anew: bool) -> str:
     """Return the id of the run of an output folder, a new one if the training is."""
+    if name := os.environ.get("WANDB_RUN_ID"):
+        # Of an agent of a sweep, for one.
+        return name
     file = output / WANDB_RUN
-    if file.exists() and not anew:
+    if file.exists() and (output / "last.ckpt").exists() and not anew:
         return file.read_text().strip()
     name = uuid.uuid4().hex[:8]
     output.mkdir(parents=True, exist_ok=True)
@@ -121,8 +128,8 @@ LOGGERS: Mapping[str, Callable[..., Logger] | None] = {
 """Loggers beside the CSV files, by `logger.name`."""
 
 
-def finish_loggers(loggers: Sequence[Logger], stem: Path, card: dict[str, Any]) -> None:
-    """Give the loggers that keep such things the trained network, its card, and its curve.
+def log_network(loggers: Sequence[Logger], stem: Path, card: dict[str, Any]) -> None:
+    """Give the trained network, its card, and its curve to the loggers that keep such things.
 
     Parameters
     ----------
@@ -139,8 +146,16 @@ def finish_loggers(loggers: Sequence[Logger], stem: Path, card: dict[str, Any]) 
             columns = list(card["held_out"])
             rows = [[point.get(name) for name in columns] for point in card["curve"]]
             logger.log_table("held_out", columns=columns, data=rows)
-            artifact = wandb.Artifact(card["network"]["name"], type="model", metadata=card)
+            artifact = wandb.Artifact(f"{stem.name}-network", type="model", metadata=card)
             for ending in (".safetensors", ".yaml"):
                 artifact.add_file(str(stem.with_name(stem.name + ending)))
             logger.experiment.log_artifact(artifact)
+
+
+def close_loggers(loggers: Sequence[Logger]) -> None:
+    """End the runs of loggers that would go on until the process ends."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and logger._experiment is not None:
             logger.experiment.finish()
+            if logger._offline and rank_zero_only.rank == 0:
+                print(f"to send it later: wandb sync {logger.save_dir}/wandb/offline-run-*")

@@ -1,6 +1,7 @@
 """From a composed configuration to a trained network: what train.py does for one run."""
 
 import copy
+import logging
 import signal
 import sys
 import warnings
@@ -16,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from clumpygan.commands.datasets import build_data, check_batches
 from clumpygan.commands.interruption import Interrupted, Interruption
 from clumpygan.commands.lengths import shortened
-from clumpygan.commands.loggers import build_loggers, finish_loggers
+from clumpygan.commands.loggers import build_loggers, close_loggers, log_network
 from clumpygan.commands.models import build_module, model_of
 from clumpygan.commands.settings import positive
 from clumpygan.commands.training_card import make_card, ship
@@ -69,6 +70,8 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
     SystemExit
         With code 143, if it was told to terminate; the same command goes on.
     """
+    # What Lightning tells of its own doings would hide what the training says.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     plain: dict[str, Any] = shortened(OmegaConf.to_container(config, resolve=True))
     output = Path(plain["output"])
     if plain["threads"] is not None:
@@ -93,16 +96,19 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
     trainer = _trainer(plain, epochs, [states, *callbacks, *extra_callbacks])
     check_batches(data, trainer.world_size)
     state = state_to_resume(plain, output)
-    _fit(trainer, module, data, state)
-    if trainer.is_global_zero:
-        network = copy.deepcopy(module.average)
-        weights, held_out = best_network(output)
-        network.load_state_dict(weights)
-        card = make_card(plain, module, trainer, held_out)
-        save_checkpoint(output / plain["name"], network, card)
-        finish_loggers(trainer.loggers, output / plain["name"], card)
-        if plain["checkpoint"]:
-            ship(Path(plain["checkpoint"]), network, card)
+    try:
+        _fit(trainer, module, data, state)
+        if trainer.is_global_zero:
+            network = copy.deepcopy(module.average)
+            weights, held_out = best_network(output)
+            network.load_state_dict(weights)
+            card = make_card(plain, module, trainer, held_out)
+            save_checkpoint(output / plain["name"], network, card)
+            log_network(trainer.loggers, output / plain["name"], card)
+            if plain["checkpoint"]:
+                ship(Path(plain["checkpoint"]), network, card)
+    finally:
+        close_loggers(trainer.loggers)
     return {name: value for name, value in states.best.items() if name != "images"}
 
 
@@ -111,6 +117,9 @@ def _fit(
 ) -> None:
     """Train; say so if a signal ends it, or if the state is of other networks."""
     with warnings.catch_warnings():
+        # Lightning's own affair, and its advice on a loader that is fast enough.
+        warnings.filterwarnings("ignore", message=".*LeafSpec")
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
         # The averaged generator is never trained: it is in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
         # Which images come next is known from their count.

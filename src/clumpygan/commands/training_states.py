@@ -184,7 +184,18 @@ def _read_settings(notes: Path) -> Any:
 
 
 def best_network(output: Path) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-    """Return the weights of the averaged generator in the best state, and its held-out metrics."""
+    """Return the weights of the averaged generator in the best state, and its held-out metrics.
+
+    Raises
+    ------
+    InputError
+        If there is none, because a training began at its end.
+    """
+    if not (output / BEST).exists():
+        raise InputError(
+            f"nothing is left to train, and {output} has no {BEST}: raise total_images, or begin "
+            "anew with ckpt_path=null"
+        )
     state = torch.load(output / BEST, map_location="cpu", weights_only=True, mmap=True)
     weights = {
         name.removeprefix("average."): value
