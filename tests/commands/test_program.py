@@ -176,7 +176,8 @@ def test_hydra_composes_and_runs(hydra_program: Path) -> None:
     ("override", "word"),
     [
         ("nope=1", "nope"),  # no such field
-        ("model=large", "large"),  # no such choice
+        ("model=large", "model=large: there is no such choice; expected small"),
+        ("model=smal", "did you mean model=small? expected small"),
         ("seed=[1", "seed=[1"),  # not even an override
         ("seed=-1", "seed -1 is negative"),
     ],
