@@ -310,3 +310,30 @@ def test_galaxies_of_the_uds(tmp_path, real_data, capsys):
     good = made.mask[0] == 0
     expected = image[y : y + 48, x : x + 48] * 10 ** (0.4 * (31.4 - zero_point))
     np.testing.assert_allclose(made.images[0][good], expected[good], rtol=1e-5)
+
+
+@pytest.mark.real_data
+def test_a_real_catalogue_of_goods_south(tmp_path, real_data, refused):
+    catalog = real_data / "catalogs" / "goodss_3dhst_example_403.fits"
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 53.13,
+                          "CRVAL2": -27.84, "CRPIX1": 600, "CRPIX2": 650, "FILTER": "F160W",
+                          "CDELT1": -0.06 / 3600, "CDELT2": 0.06 / 3600})  # fmt: skip
+    noise = np.random.default_rng(0).normal(size=(1300, 1200)).astype(np.float32)
+    fits.writeto(tmp_path / "gs_f160w.fits", noise, header)
+    words = [
+        "--mosaic",
+        tmp_path / "gs_f160w.fits",
+        "--catalog",
+        catalog,
+        "--flux-zero-point",
+        31.4,
+    ]
+    said = refused(*words, "--max-redshift", 2)
+    assert (
+        "no column with a redshift, which the cut needs; its columns are id, source_index" in said
+    )
+    prepare(*words, "--size", 32, "--output", tmp_path / "set")
+    made = open_cutouts(tmp_path / "set")
+    skipped = made.card["skipped"]["goodss_3dhst_example_403"]
+    assert 350 < len(made) == 403 - skipped["edge"] - skipped["outside"]
+    assert 0.05 < np.median(made.table["half_light_radius"]) < 1

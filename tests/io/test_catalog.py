@@ -174,3 +174,19 @@ def test_a_masked_file_name_is_none(tmp_path: Path) -> None:
     image, psf, _ = read_stamp(read_catalog(tmp_path / "cat.ecsv")[0], tmp_path)
     assert image.data.shape == (5, 5)
     assert psf is None
+
+
+def test_columns_that_the_user_names(tmp_path: Path) -> None:
+    path = written(tmp_path, ident=[1, 2], z=[3.0, 3.0], z_mine=[0.5, 1.0], Hmag=[22.0, 23.0])
+    table = read_catalog(path, columns={"redshift": "z_mine"})
+    np.testing.assert_array_equal(table["redshift"], [0.5, 1.0])
+    assert table.meta["columns"] == ["ident", "z", "z_mine", "Hmag"]
+    with pytest.raises(InputError, match="no column nix for ra; it has ident, z, z_mine, Hmag"):
+        read_catalog(path, columns={"ra": "nix"})
+
+
+def test_redshifts_of_a_second_catalogue(tmp_path: Path) -> None:
+    path = written(tmp_path, id=[1, 2, 3], Hmag=[22.0, 23.0, 24.0], z=[9.0, 9.0, 9.0])
+    second = written(tmp_path, "z.fits", id=[3, 1], z_peak=[0.3, -99.0])
+    table = read_catalog(path, redshifts=second)
+    np.testing.assert_array_equal(table["redshift"], [np.nan, np.nan, 0.3])

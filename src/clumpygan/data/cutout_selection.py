@@ -27,7 +27,7 @@ _STAR_COLUMNS: tuple[tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]],
 )
 _CLASS_COLUMNS = ("class", "type", "object_type", "otype", "objtype")
 _STAR_WORDS = ("star", "stellar", "*")
-_USABLE_COLUMNS = ("use_phot", "use")
+_USABLE_COLUMNS = ("use_phot",)
 _RADII = ("half_light_radius", "r50", "r_50", "rhalf", "re", "r_e", "re_f160w", "re_h")
 _PIXEL_RADII = ("flux_radius", "flux_radius_f160w", "flux_radius_50")
 
@@ -185,6 +185,7 @@ def _radii(table: Table, pixel_scale: float) -> np.ndarray:
 def _column(table: Table, names: tuple[str, ...]) -> np.ndarray | None:
     """Return the first of the columns that is there with numbers (n,), NaN where masked."""
     present = {name.casefold(): name for name in table.colnames}
+    present |= {name.casefold(): now for name, now in table.meta["renamed"].items()}
     found = next((present[name] for name in names if name in present), None)
     if found is None or np.asarray(table[found]).dtype.kind not in "buif":
         return None

@@ -53,7 +53,7 @@ def read_catalog(
     `image_hdu`, `psf`, `psf_hdu`, `pixel_scale` [arcsec], `zero_point` [AB] and `band`; all other
     columns stay. `id`, `redshift` and `h_magnitude` are always there; a missing value (masked,
     NaN, a negative redshift, a magnitude of 99) is NaN. The names in the file are in the table's
-    `meta["columns"]`. Redshifts are taken from z_best, z_spec,
+    `meta["columns"]`, and what became of them in `meta["renamed"]`. Redshifts are taken from z_best, z_spec,
     z_peak, zphot, ..., magnitudes from Hmag, MAG, ..., or a flux in F160W. A catalogue in the form
     of GalSim's RealGalaxyCatalog, which has no redshifts, takes them from `photometry.fits` in the
     same folder, matched by id.
@@ -78,7 +78,7 @@ def read_catalog(
     names = list(original.colnames)
     _rename(original, columns or {}, path)
     table = _canonical(original)
-    table.meta = {"columns": names}
+    table.meta["columns"] = names
     if "h_magnitude" not in table.colnames:
         table["h_magnitude"] = _magnitudes_from_flux(original, flux_zero_point)
     beside = Path(path).with_name(_BESIDE)
@@ -207,6 +207,7 @@ def _read_text(path: Path, name: str) -> Table:
 def _canonical(table: Table) -> Table:
     """Return the table with the columns that are known under their canonical names."""
     renamed = Table(table, copy=True)
+    renamed.meta = {"columns": list(table.colnames), "renamed": {}}
     present = {name.casefold(): name for name in table.colnames}
     for canonical, names in _COLUMNS.items():
         found = next((present[name] for name in names if name in present), None)
@@ -222,6 +223,7 @@ def _canonical(table: Table) -> Table:
             column = table[found]
         if found != canonical and canonical not in table.colnames:
             renamed.remove_column(found)
+            renamed.meta["renamed"][found] = canonical
         renamed[canonical] = column
     if "id" not in renamed.colnames:
         renamed["id"] = np.arange(len(renamed))
