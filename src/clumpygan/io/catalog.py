@@ -53,10 +53,10 @@ def read_catalog(
     `image_hdu`, `psf`, `psf_hdu`, `pixel_scale` [arcsec], `zero_point` [AB] and `band`; all other
     columns stay. `id`, `redshift` and `h_magnitude` are always there; a missing value (masked,
     NaN, a negative redshift, a magnitude of 99) is NaN. The names in the file are in the table's
-    `meta["columns"]`, and what became of them in `meta["renamed"]`. Redshifts are taken from z_best, z_spec,
-    z_peak, zphot, ..., magnitudes from Hmag, MAG, ..., or a flux in F160W. A catalogue in the form
-    of GalSim's RealGalaxyCatalog, which has no redshifts, takes them from `photometry.fits` in the
-    same folder, matched by id.
+    `meta["columns"]`, and those of them that were replaced in `meta["renamed"]`. Redshifts are
+    taken from z_best, z_spec, z_peak, zphot, ..., magnitudes from Hmag, MAG, ..., or a flux in
+    F160W. A catalogue in the form of GalSim's RealGalaxyCatalog, which has no redshifts, takes them
+    from `photometry.fits` in the same folder, matched by id.
 
     Parameters
     ----------
