@@ -460,3 +460,16 @@ def test_cuts_select(survey, tmp_path, whole):
     assert 0 < len(found) == kept.sum()
     assert list(found.table["name"]) == list(whole.table["name"][kept])
     assert np.array_equal(found.images, whole.images[np.asarray(kept)])
+
+
+def test_the_noise_is_measured_where_it_is_emptiest(tmp_path):
+    survey = make_survey(tmp_path, count=160)
+    rng = np.random.default_rng(6)
+    survey.data["F160W"] = rng.normal(size=SHAPE).astype(np.float32)
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    for x, y in zip(rng.uniform(150, 300, 150), rng.uniform(0, 240, 150), strict=True):
+        survey.data["F160W"] += 3 * np.exp(-np.hypot(rows - y, columns - x) / 3)
+    noise = prepare_cutouts(tmp_path / "set", settings(survey.files(), size=32)).noise_model()
+    assert noise.sigma == pytest.approx(NANOJANSKY, rel=0.03)
+    assert abs(noise.correlation[5, 6]) < 0.03
+    assert 0.6 < noise.correlation.sum() < 1.2

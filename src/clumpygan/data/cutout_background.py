@@ -29,6 +29,9 @@ class Sky:
         deviation; NaN where too few pixels are free of sources, or don't vary.
     free : numpy.ndarray
         Shape (n, y, x), bool: neither bad nor near a source.
+    texture : numpy.ndarray
+        Shape (n,), float64: scatter of the smoothed sky over sigma; higher than that of noise where
+        sources are so many or so large that they pass for sky.
     significance : numpy.ndarray
         Shape (n, y, x), float32: the smoothed stamp over the sky, in units of its own scatter.
     """
@@ -36,6 +39,7 @@ class Sky:
     background: np.ndarray
     sigma: np.ndarray
     free: np.ndarray
+    texture: np.ndarray
     significance: np.ndarray
 
 
@@ -68,8 +72,9 @@ def measure_sky(images: np.ndarray, bad: np.ndarray) -> Sky:
     sure = enough & (sigma > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         significance = np.nan_to_num((smooth - centre) / scatter)
+        texture = scatter[:, 0, 0] / sigma
     background, sigma = (np.where(sure, a, np.nan) for a in (background, sigma))
-    return Sky(background, sigma, free, significance)
+    return Sky(background, sigma, free, texture, significance)
 
 
 def grown(marked: np.ndarray, steps: int) -> np.ndarray:

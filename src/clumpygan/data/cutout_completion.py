@@ -24,7 +24,7 @@ from clumpygan.io import atomic_path, read_psf
 NOISE_STAMPS, NOISE_LAGS = 128, 5
 """On how many stamps the noise of a set is measured, at most, and up to how many pixels apart."""
 
-_EMPTIEST, _FEWEST = 0.25, 32
+_EMPTIEST, _FEWEST, _LARGEST_TEXTURE = 0.25, 32, 1.2
 
 _BLOCK, _FILLED_AT_ONCE = 2**22, 1024
 
@@ -44,14 +44,14 @@ def complete_set(
     plan : CutoutPlan
     settings : CutoutSettings
     rows : numpy.ndarray
-        Shape (N, 3 + 3 B), of each stamp: its galaxy's number in the plan, the fractions of pixels
-        without data and of neighbours, background and sigma in each band (NaN: not measured), and
-        the fraction of pixels that are free of sources.
+        Shape (N, 3 + 4 B), of each stamp: its galaxy's number in the plan, the fractions of pixels
+        without data and of neighbours, background and sigma in each band (NaN: not measured),
+        the fraction of pixels that are free of sources, and the texture of the sky.
     skipped : dict
         Of the stamps that were read: field, reason, count.
     """
     table = _galaxies(plan, rows)
-    backgrounds, sigmas, free = np.split(rows[:, 3:].copy(), 3, axis=1)
+    backgrounds, sigmas, free, texture = np.split(rows[:, 3:].copy(), 4, axis=1)
     noise: dict[str, Any] = {}
     for field in plan.fields:
         name = field.files.name
@@ -67,7 +67,7 @@ def complete_set(
                     stacklevel=2,
                 )
             noise[name][label] = _noise(
-                home, band, known[np.argsort(-free[known, band], kind="stable")]
+                home, band, known[_emptiest(free[known, band], texture[known, band])]
             )
             unknown = own[~np.isfinite(sigmas[own, band])]
             for values in (backgrounds, sigmas):
@@ -128,6 +128,21 @@ def _galaxies(plan: CutoutPlan, rows: np.ndarray) -> Table:
     return galaxies
 
 
+def _emptiest(free: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """Return which stamps have the most pixels of sky, of those whose sky looks like noise alone.
+
+    Parameters
+    ----------
+    free, texture : numpy.ndarray
+        Shape (n,), of the stamps of a field in a band.
+    """
+    if not len(free):
+        return np.arange(0)
+    plain = np.flatnonzero(texture <= _LARGEST_TEXTURE * np.quantile(texture, _EMPTIEST))
+    most = max(_FEWEST, int(_EMPTIEST * len(free)))
+    return plain[np.argsort(-free[plain], kind="stable")[:most]]
+
+
 def _noise(home: Path, band: int, rows: np.ndarray) -> dict[str, Any]:
     """Return the noise of a field in a band, measured where it is emptiest.
 
@@ -138,7 +153,7 @@ def _noise(home: Path, band: int, rows: np.ndarray) -> dict[str, Any]:
     home : Path
     band : int
     rows : numpy.ndarray
-        Shape (n,): stamps whose sky is known, the emptiest first.
+        Shape (n,): the emptiest stamps.
     """
     nothing = {"sigma": None, "measured_on": 0, "correlation": [[1.0]]}
     if not len(rows):
@@ -146,10 +161,7 @@ def _noise(home: Path, band: int, rows: np.ndarray) -> dict[str, Any]:
     # Imported here: it brings torch, and with it much memory.
     from clumpygan.instruments.correlation import pair_correlation
 
-    emptiest = rows[: max(_FEWEST, int(_EMPTIEST * len(rows)))]
-    chosen = np.sort(
-        emptiest[np.unique(np.linspace(0, len(emptiest) - 1, NOISE_STAMPS).astype(int))]
-    )
+    chosen = np.sort(rows[np.unique(np.linspace(0, len(rows) - 1, NOISE_STAMPS).astype(int))])
     stamps, masks = (read_rows(home / name, chosen)[:, band] for name in (IMAGES, MASKS))
     sky = measure_sky(stamps, masks != 0)
     sure = np.isfinite(sky.sigma)

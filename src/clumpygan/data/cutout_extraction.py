@@ -117,7 +117,7 @@ def _extract(
     Returns
     -------
     rows : numpy.ndarray
-        Shape (N, 3 + 3 B): what was measured of each stamp, see `complete_set`.
+        Shape (N, 3 + 4 B): what was measured of each stamp, see `complete_set`.
     skipped : dict
         By field and reason.
     """
@@ -130,7 +130,7 @@ def _extract(
             for name, row, kind in (
                 (IMAGES, shape, np.float32),
                 (MASKS, shape, np.uint8),
-                (_ROWS, (3 + 3 * bands,), np.float64),
+                (_ROWS, (3 + 4 * bands,), np.float64),
             )
         ]
         for field, begin, first, last in _missing(home, plan, notes["seen"], shape):
@@ -181,7 +181,7 @@ def _cut(
     images, masks : numpy.ndarray
         Shape (n, B, y, x), float32 and uint8; 0 in masked pixels.
     measured : numpy.ndarray
-        Shape (n, 3 + 3 B), see `complete_set`.
+        Shape (n, 3 + 4 B), see `complete_set`.
     skipped : dict of int
         By reason.
     """
@@ -231,11 +231,11 @@ def _masked(
     masks : numpy.ndarray
         Shape (n, B, y, x), uint8.
     sky : numpy.ndarray
-        Shape (3 B, n): background of each band, then sigma of each, then the fraction of sky.
+        Shape (4 B, n): background of each band, sigma of each, fraction of sky, texture.
     """
     masks = np.where(missing, np.uint8(NO_DATA), np.uint8(0))
     others = None if labels is None else labelled_neighbours(labels)
-    backgrounds, sigmas, fractions = [], [], []
+    measured: list[list[np.ndarray]] = [[], [], [], []]
     for band in range(images.shape[1]):
         stamps = images[:, band]
         sky = measure_sky(stamps, missing[:, band])
@@ -248,10 +248,10 @@ def _masked(
             good = masks[:, band] == 0
             level = np.nan_to_num(sky.background).astype(np.float32)[:, None, None]
             stamps -= np.where(good, level, 0)
-        backgrounds.append(sky.background)
-        sigmas.append(sky.sigma)
-        fractions.append(sky.free.mean(axis=(1, 2)))
-    return masks, np.array(backgrounds + sigmas + fractions).reshape(3 * images.shape[1], -1)
+        values = sky.background, sky.sigma, sky.free.mean(axis=(1, 2)), sky.texture
+        for of_all_bands, value in zip(measured, values, strict=True):
+            of_all_bands.append(value)
+    return masks, np.concatenate(measured)
 
 
 def _read_notes(path: Path) -> dict[str, Any]:
