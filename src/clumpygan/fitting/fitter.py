@@ -29,9 +29,9 @@ FloatArray = NDArray[np.float64]
 ROUGH, FINE = 1e-2, 1e-4
 """Least and greatest accuracy of the rendered cubes, over their peak."""
 
-_ERROR = 0.3
-"""Accuracy times the S/N of the whole cube: what the renderer is off by is then below 5 % of the
-smallest error of any parameter."""
+_ERROR = 0.5
+"""Accuracy times the S/N of the whole cube. Optima are then within 3 % of the error of a parameter
+of those at a hundred times the accuracy."""
 
 _ALIKE = 8.0
 """Degrees of inclination between starts."""

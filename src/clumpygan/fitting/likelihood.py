@@ -144,6 +144,21 @@ class Likelihood:
             return np.asarray((degrees + 1) / (degrees + np.square(z)))
         return None
 
+    def bend(self, z: Residuals) -> float:
+        """Return the mean of rho'' over that of rho'(z) / z: 1 for Gaussian noise.
+
+        With it, weighted least squares have the curvature of the likelihood: residuals know
+        nothing of where the model changes.
+        """
+        weights = self.weights(z)
+        if weights is None:
+            return 1.0
+        if self.settings.robust == "huber":
+            second = (np.abs(z) <= HUBER_BEND).astype(np.float64)
+        else:
+            second = weights * (STUDENT_DEGREES - np.square(z)) / (STUDENT_DEGREES + np.square(z))
+        return max(float(second.mean() / weights.mean()), 0.1)
+
     def gradient(self, z: Residuals) -> NDArray[np.float32]:
         """Return the derivative (v, y, x) of the log-likelihood with respect to the model cube."""
         weights = self.weights(z)

@@ -311,7 +311,8 @@ def _with_fwhm(instrument: Spectrograph, fwhm: float, where: float) -> Spectrogr
         raise InputError(f"psf_fwhm is {fwhm:g} arcsec; expected a number above 0")
     if isinstance(instrument.psf, MeasuredPSF):
         return instrument.with_seeing(fwhm)  # says that an image can't be changed
-    return instrument.with_seeing(instrument.psf.fwhm * fwhm / float(instrument.psf.width(where)))
+    psf = instrument.psf
+    return instrument.with_seeing(psf.fwhm + fwhm - float(psf.width(where)))
 
 
 def _beam_transfer(

@@ -25,8 +25,8 @@ _SIZE_PER_SIGMA = 0.97
 _TURNOVER = 0.3
 """Half-light radii."""
 
-_ISOLATED = 4.0
 _SMALLEST_RATIO = 0.2
+_SMALLEST_SIZE = 0.7
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def look_at(observation: Observation) -> Look:
     centre_x, centre_y = np.average(x, weights=weight), np.average(y, weights=weight)
     major, minor = _axes(x - centre_x, y - centre_y, weight)
     blur = (observation.frame.psf_fwhm or 0.0) / FWHM_PER_SIGMA
-    smallest = (0.3 * scale) ** 2
+    # The mask cuts the outskirts off, and a faint galaxy's size with them.
+    smallest = max(0.3 * scale, _SMALLEST_SIZE * blur) ** 2
     long, short = (max(axis - blur**2, smallest) for axis in (major, minor))
     ratio = min(max(math.sqrt(short / long), _SMALLEST_RATIO), 0.97)
     velocity = maps.velocity[maps.mask]

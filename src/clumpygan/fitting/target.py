@@ -105,7 +105,8 @@ class Target:
             gradient, hessian = jacobian @ residuals, jacobian @ jacobian.T
         else:
             weighted = jacobian * weights
-            gradient, hessian = weighted @ residuals, weighted @ jacobian.T
+            gradient = weighted @ residuals
+            hessian = self.likelihood.bend(residuals) * (weighted @ jacobian.T)
         prior = np.eye(u.size)
         return gradient.astype(np.float64) + u, hessian.astype(np.float64) + prior
 

@@ -1,0 +1,86 @@
+"""The optimum is found from poor starts, and its curvature is that of the density."""
+
+import numpy as np
+import pytest
+
+from clumpygan.fitting.optimize import Climb, find_optimum
+from tests.fitting.conftest import make_mock
+from tests.fitting.test_target import make_target
+
+
+def start(target, mock, **changes):
+    vector = mock.vector.copy()
+    for name, value in changes.items():
+        vector[target.coordinates.model.index(name)] = value
+    return target.coordinates.coordinates(vector)
+
+
+def test_the_optimum_is_near_the_truth_and_nothing_near_it_is_better(mock):
+    target = make_target(mock, 1e-4)
+    truth = start(target, mock)
+    optimum = find_optimum(target, [start(target, mock, inclination=30.0, maximum_velocity=300.0)])
+    assert optimum.converged
+    assert optimum.gain < 0.01
+    away = optimum.coordinates - truth
+    assert away @ optimum.hessian @ away < 30  # chi^2 of 10 numbers
+    assert optimum.log_density > target.log_density(truth)
+    generator = np.random.default_rng(1)
+    root = np.linalg.cholesky(optimum.covariance)
+    for _ in range(20):
+        step = root @ generator.standard_normal(10)
+        lost = optimum.log_density - target.log_density(optimum.coordinates + 0.3 * step)
+        assert lost == pytest.approx(0.045 * step @ optimum.hessian @ step, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inclination": 80.0},
+        {"inclination": 20.0, "maximum_velocity": 400.0},
+        {"position_angle": 175.0, "half_light_radius": 0.25, "flux": 0.8},
+        {"offset_x": -0.3, "systemic_velocity": -40.0, "velocity_dispersion": 100.0},
+    ],
+)
+def test_poor_starts_come_to_the_same_place(mock, changes):
+    target = make_target(mock, 1e-3)
+    good = find_optimum(target, [start(target, mock)])
+    poor = find_optimum(target, [start(target, mock, **changes)])
+    assert poor.converged
+    assert poor.log_density == pytest.approx(good.log_density, abs=0.05)
+
+
+def test_the_best_of_several_starts_wins(mock):
+    target = make_target(mock)
+    turned = start(target, mock, position_angle=mock.galaxy.position_angle + 175)
+    alone = Climb(target, turned)
+    alone.go(4)
+    both = find_optimum(target, [turned, start(target, mock, inclination=70.0)])
+    assert both.log_density > alone.log_density
+    angle = both.coordinates[target.coordinates.names.index("position_angle")]
+    assert abs(angle) < 0.1
+
+
+def test_steps_that_lead_nowhere_are_given_up():
+    mock = make_mock(4, 3.0)
+    target = make_target(mock)
+    climb = Climb(target, start(target, mock, inclination=75.0))
+    climb.go(1)
+    optimum = climb.finish()
+    assert optimum.steps == 1
+    assert not optimum.converged
+    assert optimum.gain > 0.01
+
+
+def test_the_optimum_of_noise_with_outliers():
+    mock = make_mock(5, 10.0)
+    mock.data[13] += 30 * mock.sigma  # the residual of a sky line
+    plain, robust = make_target(mock), make_target(mock, robust="student")
+    truth = start(plain, mock)
+    climb = Climb(plain, truth)
+    climb.go(5)
+    worst = []
+    for optimum in (climb.finish(), find_optimum(robust, [truth])):
+        errors = np.sqrt(np.diag(optimum.covariance))
+        worst.append(np.abs((optimum.coordinates - truth) / errors).max())
+    assert worst[0] > 6
+    assert worst[1] < 4

@@ -1,0 +1,195 @@
+"""Draws follow the posterior: of a density that is known, and of a mock, by all methods."""
+
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from clumpygan.errors import InputError
+from clumpygan.fitting import SamplerSettings
+from clumpygan.fitting.draws import LARGEST_PARETO_K
+from clumpygan.fitting.emulator import Emulator, Whitening, evaluate, monomials
+from clumpygan.fitting.importance import draw_importance
+from clumpygan.fitting.nuts import WhitenedDensity
+from clumpygan.fitting.optimize import Optimum, find_optimum
+from clumpygan.fitting.posterior import draw_laplace, draw_posterior
+from tests.fitting.test_target import make_target
+
+
+class Curved:
+    """A posterior whose residuals are a polynomial: a banana of unit evidence.
+
+    A standard normal density of (a, b - bend (a^2 - 1), c, ...), times the prior's.
+    """
+
+    def __init__(self, dimensions: int, bend: float) -> None:
+        self.bend = bend
+        names = tuple(f"x{k}" for k in range(dimensions))
+        self.coordinates = SimpleNamespace(count=dimensions, names=names)
+        self.likelihood = SimpleNamespace(weights=lambda z: None)
+        self.scale = 0.1
+
+    def residuals(self, u):
+        y = u / self.scale
+        y = np.concatenate([y[:1], y[1:2] - self.bend * (y[0] ** 2 - 1), y[2:]])
+        return np.concatenate([y, np.zeros(30)]).astype(np.float32)
+
+    def log_density(self, u, residuals=None):
+        z = self.residuals(u).astype(float)
+        normal = -len(u) * (np.log(self.scale) + 0.5 * np.log(2 * np.pi))
+        return -0.5 * float(z @ z) + normal
+
+    def optimum(self):
+        u = np.zeros(self.coordinates.count)
+        u[1] = -self.bend * self.scale
+        z = self.residuals(u)
+        hessian = np.eye(len(u)) / self.scale**2
+        return Optimum(u, self.log_density(u, z), z, hessian, True, 3, 0.0)
+
+
+@pytest.fixture(scope="module")
+def fitted(mock):
+    """A target and its optimum."""
+    target = make_target(mock, 3e-3)
+    return target, find_optimum(target, [target.coordinates.coordinates(mock.vector)])
+
+
+def test_monomials():
+    assert monomials(3, 2) == [
+        (), (0,), (1,), (2,), (0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2),
+    ]  # fmt: skip
+    x = np.random.default_rng(1).standard_normal((7, 6))
+    terms = monomials(6, 4)
+    expected = np.stack([np.prod(x[:, list(term)], axis=1) for term in terms], axis=1)
+    np.testing.assert_allclose(evaluate(x, terms), expected)
+    # The third degree in five directions, the fourth in three.
+    assert max(term[-1] for term in terms if len(term) == 3) == 4
+    assert max(term[-1] for term in terms if len(term) == 4) == 2
+
+
+def test_an_emulator_knows_the_posterior(fitted):
+    target, optimum = fitted
+    whitening = Whitening(optimum)
+    # Widest first, and standard normal in the Laplace approximation.
+    lengths = np.sqrt((whitening.axes**2).sum(0))
+    assert (np.diff(lengths) < 0).all()
+    np.testing.assert_allclose(whitening.axes @ whitening.axes.T, optimum.covariance, rtol=1e-6)
+    emulator = Emulator(target, optimum, whitening)
+    generator = np.random.default_rng(2)
+    emulator.add(generator.standard_normal((150, 10)))
+    polynomial = emulator.fit()
+    x = generator.standard_normal((30, 10))
+    exact = emulator.add(x) - optimum.log_density
+    assert np.ptp(exact) > 5
+    np.testing.assert_allclose(polynomial(x), exact, atol=0.4)
+    gaussian = -0.5 * (x**2).sum(1)
+    assert np.std(polynomial(x) - exact) < 0.3 * np.std(gaussian - exact)
+    assert emulator.count == 180
+
+
+def test_importance_draws_are_those_of_a_banana_of_known_moments():
+    target = Curved(5, 0.6)
+    draws = draw_importance(target, target.optimum(), np.random.default_rng(3), 3000, 20_000)
+    assert draws.problems == ()
+    assert draws.effective.min() >= 3000
+    assert draws.pareto_k < LARGEST_PARETO_K
+    x = draws.coordinates / target.scale
+    mean = draws.weights @ x
+    np.testing.assert_allclose(mean, 0, atol=4 / np.sqrt(3000) * 1.5)
+    variance = draws.weights @ (x - mean) ** 2
+    # Of b: 1 + Var(0.6 a^2) = 1 + 0.36 * 2.
+    np.testing.assert_allclose(variance, [1, 1.72, 1, 1, 1], rtol=0.15)
+    third = draws.weights @ (x[:, 0] ** 2 * x[:, 1])
+    assert third == pytest.approx(0.6 * 2, abs=0.3)
+    # The evidence of the normalised density is 1, with the prior left out.
+    correction = -0.5 * (draws.coordinates**2).sum(1)
+    assert np.abs(correction).max() < 1
+    assert draws.log_evidence == pytest.approx(0.0, abs=0.06)
+
+
+def test_laplace_draws_and_evidence():
+    target = Curved(4, 0.0)
+    draws = draw_laplace(target.optimum(), np.random.default_rng(4), 20_000)
+    np.testing.assert_allclose(np.cov(draws.coordinates.T) / 0.01, np.eye(4), atol=0.05)
+    np.testing.assert_allclose(draws.coordinates.mean(0), 0, atol=0.005)
+    assert draws.log_evidence == pytest.approx(0.0, abs=1e-6)
+    assert draws.problems == ()
+
+
+def test_too_few_draws_are_a_problem():
+    target = Curved(5, 0.6)
+    draws = draw_importance(target, target.optimum(), np.random.default_rng(5), most=150)
+    assert any("effective draws of x" in one and "fewer than 400" in one for one in draws.problems)
+
+
+def test_weights_with_a_heavy_tail_are_a_problem(monkeypatch):
+    monkeypatch.setattr("clumpygan.fitting.importance.pareto_k", lambda _: 0.9)
+    target = Curved(3, 0.1)
+    draws = draw_importance(target, target.optimum(), np.random.default_rng(6), most=600)
+    assert draws.problems[0] == "Pareto k of the importance weights is 0.90, above 0.7"
+
+
+def test_importance_and_laplace_agree_on_a_mock(fitted):
+    target, optimum = fitted
+    generator = np.random.default_rng(7)
+    exact = draw_posterior(target, optimum, SamplerSettings(), generator)
+    rough = draw_posterior(target, optimum, SamplerSettings("laplace"), generator)
+    assert exact.problems == ()
+    errors = rough.coordinates.std(0)
+    mean = exact.weights @ exact.coordinates
+    assert (np.abs(mean - optimum.coordinates) < 0.6 * errors).all()
+    spread = np.sqrt(exact.weights @ (exact.coordinates - mean) ** 2)
+    np.testing.assert_allclose(spread, errors, rtol=0.3)
+    assert exact.log_evidence == pytest.approx(rough.log_evidence, abs=0.6)
+
+
+def test_the_gradient_of_the_density_on_tensors(fitted):
+    target, optimum = fitted
+    density = WhitenedDensity(target, Whitening(optimum), np.random.default_rng(8))
+    x = np.random.default_rng(9).standard_normal(10)
+    value, gradient = density(x)
+    assert value == pytest.approx(target.log_density(density.whitening.coordinates(x)), abs=0.05)
+    step = 0.02
+    expected = [
+        (density(x + step * e)[0] - density(x - step * e)[0]) / (2 * step) for e in np.eye(10)
+    ]
+    assert np.abs(expected).max() > 0.5
+    np.testing.assert_allclose(gradient, expected, atol=0.03)
+
+
+@pytest.mark.skipif(find_spec("nutpie") is None, reason="needs the extra fit")
+def test_nuts_draws_agree_with_importance_draws(fitted):
+    target, optimum = fitted
+    draws = draw_posterior(
+        target, optimum, SamplerSettings("nuts", wanted=40, chains=2), np.random.default_rng(10)
+    )
+    assert draws.r_hat.shape == (10,)
+    errors = np.sqrt(np.diag(optimum.covariance))
+    away = (draws.coordinates.mean(0) - optimum.coordinates) / errors
+    assert np.abs(away).max() < 1
+    np.testing.assert_allclose(draws.coordinates.std(0) / errors, 1, atol=0.5)
+
+
+def test_nuts_asks_for_its_extra(mock, monkeypatch):
+    monkeypatch.setattr("clumpygan.fitting.nuts.find_spec", lambda name: None)
+    target = make_target(mock)
+    optimum = Curved(10, 0.0).optimum()
+    with pytest.raises(InputError, match=r"needs nutpie: install the extra, pip install"):
+        draw_posterior(target, optimum, SamplerSettings("nuts"), np.random.default_rng(1))
+    assert "nutpie" not in sys.modules or find_spec("nutpie")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "mcmc"}, "method is 'mcmc'; expected one of laplace, importance, nuts"),
+        ({"wanted": 0}, "wanted is 0; expected 1 or more"),
+        ({"most": 0}, "most is 0; expected 1 or more"),
+        ({"chains": 1}, "chains is 1; expected 2 or more"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        SamplerSettings(**settings)
