@@ -77,6 +77,18 @@ def test_the_operating_systems_refusals_are_bad_input(capsys: pytest.CaptureFixt
     assert complaint(capsys) == "boz.py: error: [Errno 28] No space left on device: 'a.png'"
 
 
+def test_a_job_that_a_launcher_has_lost_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    def body(_: Namespace) -> None:
+        raise TerminatedWorkerError("a worker was killed:\n out of memory")
+
+    with pytest.raises(SystemExit) as stop:
+        run_program(body, parser(), [])
+    assert stop.value.code == 2
+    assert complaint(capsys) == "boz.py: error: a worker was killed: out of memory"
+
+
 def test_a_mistake_of_ours_keeps_its_traceback() -> None:
     def body(_: Namespace) -> None:
         raise ZeroDivisionError("ours")

@@ -175,9 +175,9 @@ def _show(
 
 
 def _is_of_hydra(problem: Exception) -> bool:
-    """Whether Hydra or OmegaConf refuse the configuration (asked only if they are loaded)."""
+    """Whether Hydra or OmegaConf refuse the configuration, or a launcher has lost a job."""
     modules = {kind.__module__.partition(".")[0] for kind in type(problem).__mro__}
-    return bool(modules & {"hydra", "omegaconf"})
+    return bool(modules & {"hydra", "omegaconf", "joblib", "submitit"})
 
 
 def _reason_of_hydra(problem: Any) -> str:
