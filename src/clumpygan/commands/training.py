@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -133,8 +134,9 @@ def _fit(
                 raise KeyboardInterrupt from stop
             sys.exit(TERMINATED)
         except SystemExit as stop:
-            # Lightning turns a second Ctrl-C into an exit with code 1.
-            if not trainer.interrupted:
+            # Lightning turns a second Ctrl-C into an exit with code 1; a launcher that has queued
+            # the job again exits with a code of its own.
+            if not trainer.interrupted or stop.code != 1:
                 raise
             if trainer.is_global_zero:
                 print("stopped: the same command goes on from the last saved state", flush=True)
@@ -182,7 +184,19 @@ def _trainer(plain: dict[str, Any], epochs: int, callbacks: list[pl.Callback]) -
             # The training logs on its own, by images.
             log_every_n_steps=1,
             default_root_dir=output,
-            **plain["trainer"],
+            **_started_processes(plain["trainer"]),
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise InputError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def _started_processes(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the trainer's settings, where `auto` means the processes that torchrun has started.
+
+    Lightning counts devices, and takes a machine without GPUs for one.
+    """
+    here = os.environ.get("LOCAL_WORLD_SIZE")
+    if here is None or settings.get("devices") != "auto":
+        return settings
+    nodes = int(os.environ["WORLD_SIZE"]) // int(here)
+    return settings | {"devices": int(here), "num_nodes": nodes}

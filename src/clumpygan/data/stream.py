@@ -93,10 +93,11 @@ class StreamDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the validation set, the same every time."""
+        # In batches of all processes, so that what is drawn for a batch doesn't depend on them.
+        size = self.batch_size * self._place()[1]
         if self.overfit:
-            batch = range(self.batch_size * self._place()[1])
-            return DataLoader(self.dataset("train"), self.batch_size, sampler=batch)
-        return DataLoader(self.dataset("val"), self.batch_size)
+            return DataLoader(self.dataset("train"), size, sampler=range(size))
+        return DataLoader(self.dataset("val"), size)
 
     def _place(self) -> tuple[int, int, int]:
         """Return the rank, the number of processes, and the images that a resumed run has seen."""
