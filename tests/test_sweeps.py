@@ -157,6 +157,22 @@ def test_an_interrupted_grid_goes_on(train_py, fake_training):
     assert [row["seed"] for row in table("outputs/multirun/dcgan")] == ["2", "1", "0"]
 
 
+def test_a_job_that_its_launcher_queues_again_goes_on(train_py, monkeypatch):
+    def leave(callback, trainer, module, *_):
+        # As submitit does in the handler of its signal, with a code that it knows again.
+        if module.images_seen > 16:
+            sys.exit(123)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep_job.TrialCallback, "on_train_batch_end", leave)
+        assert train_py("-m", *TINY, "seed=0,1").code == 123
+    done = train_py("-m", *TINY, "seed=0")
+    assert done.code == 0
+    assert "32 of 32 images" in done.out
+    assert "16 of 32 images" not in done.out
+    assert table("outputs/multirun/dcgan")[0]["status"] == "finished"
+
+
 def test_jobs_of_several_models_share_a_folder_and_a_mistake_of_ours_costs_one(
     train_py, fake_training
 ):
