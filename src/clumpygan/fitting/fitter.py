@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from clumpygan.errors import InputError
 from clumpygan.fitting.choices import ParameterChoices
 from clumpygan.fitting.coordinates import Coordinates
+from clumpygan.fitting.cube_observation import observe_cube
 from clumpygan.fitting.likelihood import Likelihood, NoiseSettings
-from clumpygan.fitting.observation import Frame, Observation, observe, observe_cube
+from clumpygan.fitting.observation import Frame, Observation, observe
 from clumpygan.fitting.optimize import find_optimum
 from clumpygan.fitting.posterior import SamplerSettings, draw_posterior
 from clumpygan.fitting.priors import FitPrior
