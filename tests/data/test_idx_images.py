@@ -151,6 +151,8 @@ def test_a_card_brings_images_back_into_units_of_their_noise(tmp_path, stretch):
     assert np.allclose(images, expected, rtol=0.02, atol=0.05)
     assert np.allclose(images, expected, rtol=1e-5, atol=1e-5) is (stretch is None)
     assert set(module.dataset("train")[0]) == {"image"}
+    assert module.describe() == {"unit": "nJy", "noise_sigma": 0.4}
+    assert opened().describe() == {"white": WHITE, "noise": 0.5}
 
 
 def test_only_training_images_are_turned_and_only_if_asked(written):

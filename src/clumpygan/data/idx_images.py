@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -208,11 +209,19 @@ class IdxDataModule(StreamDataModule):
         """Return the dataset of a split; only training images are ever turned."""
         return self._datasets[split]
 
+    def describe(self) -> dict[str, Any]:
+        """Return unit and noise (in that unit) of a file with a card, else what white became."""
+        card = None if self.images is None else read_card(self.images)
+        if card is None:
+            return {"white": WHITE, "noise": self.noise}
+        return {"unit": card.unit, "noise_sigma": card.noise_sigma}
+
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the batch: it is complete."""
         return batch
 
 
+@lru_cache(maxsize=2)
 def _digits(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return scikit-learn's digits (N, size, size), 0 to 1, and their labels (N,).
 
