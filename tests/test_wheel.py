@@ -65,7 +65,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
         assert b"MIT License" in archive.read(names["LICENSE"])
     assert metadata["Version"] == clumpygan.__version__
     assert metadata["License-Expression"] == "MIT"
-    for name in ("train", "recover", "generate", "prepare", "evaluate"):
+    for name in ("train", "recover", "generate", "prepare", "fit", "evaluate"):
         assert f"clumpygan-{name} = clumpygan.commands.{name}:main" in programs
 
 

@@ -76,8 +76,15 @@ def add_frame_flags(parser: ArgumentParser, instrument: str) -> None:
     # fmt: on
 
 
-def add_model_flags(parser: ArgumentParser) -> None:
-    """Add the flags that choose the model of the galaxy."""
+def add_model_flags(parser: ArgumentParser, clumps: str = "drawn at random") -> None:
+    """Add the flags that choose the model of the galaxy.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    clumps : str
+        What --help says of the clumps.
+    """
     group, model = parser.add_argument_group("the model"), DiskModel()
     # fmt: off
     group.add_argument("--light", choices=LIGHTS, default=model.light,
@@ -94,7 +101,7 @@ def add_model_flags(parser: ArgumentParser) -> None:
     group.add_argument("--arms", type=integer(0, 8), default=0, metavar="N",
                        help="spiral arms, with arm_amplitude (default: %(default)s)")
     group.add_argument("--clumps", type=integer(0, MAXIMUM_CLUMPS_OF_CUBE), default=0, metavar="N",
-                       help="clumps, drawn at random (default: %(default)s)")
+                       help=f"clumps, {clumps} (default: %(default)s)")
     # fmt: on
 
 

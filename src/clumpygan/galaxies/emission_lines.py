@@ -20,8 +20,28 @@ the other is more than 1600 km/s away.
 """
 
 
+_ALSO = {
+    "lyalpha": "lya",
+    "ly\N{GREEK SMALL LETTER ALPHA}": "lya",
+    "ha": "halpha",
+    "h\N{GREEK SMALL LETTER ALPHA}": "halpha",
+    "hb": "hbeta",
+    "h\N{GREEK SMALL LETTER BETA}": "hbeta",
+    "oii3727": "oii",
+    "oiii5007": "oiii",
+    "nii6583": "nii",
+}
+
+
+def line_name(text: str) -> str | None:
+    """Return the name in `LINES` of what is written as "Ha", "H-alpha", "[OII]" and the like."""
+    plain = "".join(letter for letter in text.lower() if letter.isalnum())
+    name = _ALSO.get(plain, plain)
+    return name if name in LINES else None
+
+
 def rest_wavelengths(lines: Sequence[str | float]) -> tuple[float, ...]:
-    """Return rest wavelengths in Angstrom, in vacuum, from names of `LINES` and numbers.
+    """Return rest wavelengths in Angstrom, in vacuum, from names (see `line_name`) and numbers.
 
     Raises
     ------
@@ -31,11 +51,12 @@ def rest_wavelengths(lines: Sequence[str | float]) -> tuple[float, ...]:
     waves: list[float] = []
     for line in lines:
         if isinstance(line, str):
-            if line.lower() not in LINES:
+            name = line_name(line)
+            if name is None:
                 raise InputError(
                     f"no line {line!r}; expected one of {', '.join(LINES)}, or a wavelength"
                 )
-            waves += LINES[line.lower()]
+            waves += LINES[name]
         elif 0 < line < float("inf"):
             waves.append(float(line))
         else:

@@ -87,6 +87,7 @@ def read_cube(
     *,
     hdu: int | str | None = None,
     variance: str | os.PathLike[str] | None = None,
+    mask: str | os.PathLike[str] | None = None,
     region: Region | None = None,
     pixel_scale: float | None = None,
     rest_wavelength: float | None = None,
@@ -112,6 +113,8 @@ def read_cube(
     variance : str or path-like, optional
         File with the variance, instead of an extension. One whose extension is called NOISE, ERR
         or the like holds standard deviations.
+    mask : str or path-like, optional
+        File with an image (y, x) or a cube; voxels that aren't 0 there are masked too.
     region : Region, optional
         Read this part only.
     pixel_scale : float, optional
@@ -167,12 +170,15 @@ def read_cube(
         elif found.noise is not None:
             own = hdus[found.noise].header
             noise = as_variance(read(found.noise), noise_kind(own) or "variance", own, units)
-    mask = find_mask(data, noise, flags, name)
-    values, variances, units = for_float32(data, noise, mask, units)
+        if mask is not None:
+            hidden = _read_mask(mask, lengths, layout, window, falling)
+            flags = hidden if flags is None else hidden | (flags != 0)
+    masked = find_mask(data, noise, flags, name)
+    values, variances, units = for_float32(data, noise, masked, units)
     part = _part_of_axis(axis, window, region)
     return Cube(
         data=values,
-        mask=mask,
+        mask=masked,
         axis=part,
         pixel_scale=scale,
         variance=variances,
@@ -272,6 +278,29 @@ def _read_separate(
             raise InputError(f"{path}: the variance has shape {shape}; expected {lengths}")
         read = _read_window(chosen, own, window, falling)
         return as_variance(read, noise_kind(chosen.header) or "variance", chosen.header, unit)
+
+
+def _read_mask(
+    path: str | os.PathLike[str],
+    lengths: tuple[int, ...],
+    layout: Layout,
+    window: Window,
+    falling: bool,
+) -> np.ndarray:
+    """Read a mask from a file of its own: an image, or a cube laid out as the data."""
+    with open_fits(path) as hdus:
+        images = [one for one in hdus if one.is_image and one.shape]
+        if not images:
+            raise InputError(f"{path}: holds no image; expected a mask")
+        shape = images[0].shape
+        if shape == lengths[1:]:
+            return np.asarray(images[0].section[window[1:]] != 0)
+        own = find_layout(images[0].header, shape, str(path)) if len(shape) > 2 else layout
+        if len(shape) < 3 or tuple(shape[number] for number in own.order) != lengths:
+            raise InputError(
+                f"{path}: the mask has shape {shape}; expected {lengths} or {lengths[1:]}"
+            )
+        return _read_window(images[0], own, window, falling) != 0
 
 
 def _part_of_axis(axis: SpectralAxis, window: Window, region: Region | None) -> SpectralAxis:
