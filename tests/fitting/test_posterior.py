@@ -160,16 +160,45 @@ def test_the_gradient_of_the_density_on_tensors(fitted):
 
 
 @pytest.mark.skipif(find_spec("nutpie") is None, reason="needs the extra fit")
-def test_nuts_draws_agree_with_importance_draws(fitted):
-    target, optimum = fitted
-    draws = draw_posterior(
-        target, optimum, SamplerSettings("nuts", wanted=40, chains=2), np.random.default_rng(10)
+@pytest.mark.parametrize(("wanted", "problem"), [(400, None), (4000, "fewer than 4000")])
+def test_nuts_draws_are_those_of_the_density(monkeypatch, wanted, problem):
+    monkeypatch.setattr(
+        "clumpygan.fitting.nuts.WhitenedDensity",
+        lambda *_: lambda x: (-0.5 * float(x @ x), -x),
     )
-    assert draws.r_hat.shape == (10,)
-    errors = np.sqrt(np.diag(optimum.covariance))
-    away = (draws.coordinates.mean(0) - optimum.coordinates) / errors
-    assert np.abs(away).max() < 1
-    np.testing.assert_allclose(draws.coordinates.std(0) / errors, 1, atol=0.5)
+    monkeypatch.setattr("clumpygan.fitting.nuts._EFFICIENCY", 0.4 if problem is None else 20.0)
+    target = Curved(4, 0.0)
+    draws = draw_posterior(
+        target, target.optimum(), SamplerSettings("nuts", wanted), np.random.default_rng(10)
+    )
+    assert draws.r_hat.shape == draws.effective.shape == (4,)
+    if problem is not None:
+        assert any(problem in one for one in draws.problems)
+        return
+    assert draws.problems == ()
+    assert (draws.r_hat < 1.01).all()
+    np.testing.assert_allclose(draws.coordinates.mean(0), 0, atol=0.02)
+    np.testing.assert_allclose(draws.coordinates.std(0), 0.1, rtol=0.12)
+
+
+@pytest.mark.skipif(find_spec("nutpie") is None, reason="needs the extra fit")
+def test_chains_that_differ_are_a_problem(monkeypatch):
+    class TwoPeaks:
+        """Two narrow peaks far apart."""
+
+        def __init__(self, *_):
+            pass
+
+        def __call__(self, x):
+            middle = np.where(x[0] > 0, 30.0, -30.0) * (np.arange(len(x)) == 0)
+            return -0.5 * float((x - middle) @ (x - middle)), middle - x
+
+    monkeypatch.setattr("clumpygan.fitting.nuts.WhitenedDensity", TwoPeaks)
+    target = Curved(2, 0.0)
+    draws = draw_posterior(
+        target, target.optimum(), SamplerSettings("nuts"), np.random.default_rng(11)
+    )
+    assert any("R-hat of x0 is" in one and "above 1.01" in one for one in draws.problems)
 
 
 def test_nuts_asks_for_its_extra(mock, monkeypatch):
