@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, replace
@@ -95,7 +94,7 @@ def run_realism(options: Namespace) -> None:
 
 
 def _say(stage: str) -> None:
-    print(f"{stage} ...", file=sys.stderr, flush=True)
+    print(f"{stage} ...", flush=True)
 
 
 def _sets(options: Namespace) -> Comparison:

@@ -56,7 +56,8 @@ def real(options: Namespace, size: int) -> HeldOut:
         if training is None and options.train_size:
             training = cutouts(found, "train", options.training_seed)
         noise, measured = found.noise_model(), found.psf()
-        psf = None if measured is None else pixel_psf(*measured, name=str(path))
+        if measured is not None:
+            psf = pixel_psf(measured[0] / measured[0].sum(), measured[1], name=f"PSF of {path}")
     else:
         galaxies = stamps_of(path, size, options)
     if len(galaxies.images) < 2 * SMALLEST_SET:

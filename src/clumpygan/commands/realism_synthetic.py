@@ -12,6 +12,7 @@ from astropy.table import Table
 
 from clumpygan.commands.realism_sets import StampSet, check_same_frame
 from clumpygan.errors import InputError
+from clumpygan.evaluation.realism import SMALLEST_SET
 from clumpygan.galaxies import StampRenderer, draw_population, smooth_disks
 from clumpygan.instruments import HST_WFC3_F160W, NoiseModel
 
@@ -138,14 +139,14 @@ def disks_like(galaxies: StampSet, held_out: HeldOut, seed: int) -> StampSet | N
     Returns
     -------
     StampSet or None
-        None where PSF, noise or the galaxies' photometry is unknown.
+        None where PSF or noise are unknown, or the photometry of all but a few galaxies.
     """
     if held_out.psf is None or held_out.noise is None or galaxies.known is None:
         return None
     known, noise = galaxies.known, held_out.noise
     flux, radius = (np.asarray(known[name], float) for name in ("flux", "half_light_radius"))
     usable = np.flatnonzero((flux > 0) & (radius > 0) & np.isfinite(flux) & np.isfinite(radius))
-    if not usable.size:
+    if usable.size < SMALLEST_SET:
         return None
     drawn = draw_population([int(i) for i in usable], seed=seed, split="disks")
     disks = smooth_disks(drawn)
