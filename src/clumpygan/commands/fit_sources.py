@@ -20,7 +20,7 @@ from clumpygan.data.cube_store import CubeSet, open_cubes
 from clumpygan.data.cube_views import CubeDataset
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, Observation
-from clumpygan.fitting.observation import _voxel as flux_per_voxel
+from clumpygan.fitting.cube_observation import flux_per_voxel
 from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.io.cube_units import Beam
 from clumpygan.io.cubes import Cube, read_cube, subcube

@@ -66,7 +66,7 @@ def observe_cube(
         *_spread_of(cube, instrument, observed, psf_fwhm, name),
         None if instrument is None else instrument.noise_correlation,
     )
-    factor, unit = _voxel(cube)
+    factor, unit = flux_per_voxel(cube)
     hidden = (
         cube.mask
         if mask is None
@@ -189,7 +189,7 @@ def _beam_transfer(
     return np.asarray(np.exp(-2 * (np.pi / FWHM_PER_SIGMA) ** 2 * squared))
 
 
-def _voxel(cube: Cube) -> tuple[float, str]:
+def flux_per_voxel(cube: Cube) -> tuple[float, str]:
     """Return what the data are multiplied with to be flux per voxel, and the unit of the flux."""
     unit = cube.unit
     if unit is None:
