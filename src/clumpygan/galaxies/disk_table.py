@@ -55,14 +55,14 @@ class DiskValues:
     offset_x: float = declare(
         0.0,
         "arcsec",
-        (-100.0, 100.0),
+        (-1e4, 1e4),
         "centre, from the middle of the field along x",
         Prior("normal", 0.0, 0.1),
     )
     offset_y: float = declare(
         0.0,
         "arcsec",
-        (-100.0, 100.0),
+        (-1e4, 1e4),
         "centre, from the middle of the field along y",
         Prior("normal", 0.0, 0.1),
     )
@@ -76,7 +76,7 @@ class DiskValues:
     half_light_radius: float = declare(
         0.6,
         "arcsec",
-        (1e-3, 100.0),
+        (1e-3, 1e4),
         "along the major axis, of the disk seen face-on",
         Prior("log_uniform", 0.25, 1.0),
     )
@@ -88,7 +88,7 @@ class DiskValues:
         Prior("uniform", 0.6, 1.6),
     )
     ring_width: float = declare(
-        0.1, "arcsec", (1e-3, 100.0), "standard deviation of the annulus of the light 'ring'"
+        0.1, "arcsec", (1e-3, 1e4), "standard deviation of the annulus of the light 'ring'"
     )
     bulge_fraction: float = declare(
         0.0, "", (0.0, 1.0), "share of the bulge in the smooth light", Prior("uniform", 0.0, 0.3)
@@ -96,7 +96,7 @@ class DiskValues:
     bulge_radius: float = declare(
         0.15,
         "arcsec",
-        (1e-3, 100.0),
+        (1e-3, 1e4),
         "half-light radius of the bulge",
         Prior("log_uniform", 0.05, 0.2),
     )
@@ -122,7 +122,7 @@ class DiskValues:
     turnover_radius: float = declare(
         0.2,
         "arcsec",
-        (1e-3, 100.0),
+        (1e-3, 1e4),
         "where the rotation curve turns over",
         Prior("log_uniform", 0.05, 0.4),
     )
@@ -139,7 +139,7 @@ class DiskValues:
         "largest circular velocity of the NFW halo, or asymptotic one of the isothermal halo",
     )
     halo_radius: float = declare(
-        2.0, "arcsec", (1e-3, 1000.0), "scale radius (NFW) or core radius (isothermal) of the halo"
+        2.0, "arcsec", (1e-3, 1e5), "scale radius (NFW) or core radius (isothermal) of the halo"
     )
     velocity_dispersion: float = declare(
         40.0,
@@ -155,12 +155,12 @@ class DiskValues:
         0.0, "km/s", (0.0, 500.0), "adds this times exp(-R / dispersion_radius) in quadrature"
     )
     dispersion_radius: float = declare(
-        0.5, "arcsec", (1e-3, 100.0), "radius over which the central dispersion declines"
+        0.5, "arcsec", (1e-3, 1e4), "radius over which the central dispersion declines"
     )
     scale_height: float = declare(
         0.08,
         "arcsec",
-        (0.0, 100.0),
+        (0.0, 1e4),
         "sigma of the Gaussian, h of exp(-|z|/h) or of sech^2(z/h)",
         Prior("log_uniform", 0.02, 0.2),
     )
