@@ -111,7 +111,11 @@ def test_a_better_checkpoint_is_kept(tiny, tmp_path):
         ("data.batch_size=0", "data.batch_size=0: expected a whole number"),
         ("data.batch_size=32", "larger than data.images_per_epoch"),
         ("data.source=hst_wfc4", "hst_wfc4"),
+        ("+model.game.strat=1", r"unknown setting strat \(did you mean start\?\)"),
         ("+data.conditions.sieing=1", "unknown setting sieing"),
+        ("data.train_size=2", "training set has 2 images, fewer than a batch of 4"),
+        ("callbacks.early_stopping.patience=0", "patience=0: expected a whole number"),
+        ("shorten_to=0", "shorten_to=0: expected a whole number"),
         ("model.game.loss=wasserstein", "wasserstein"),
         ("+model.weights.beauty=1", "unknown setting beauty"),
         ("model.network.name=unet", "unknown network 'unet'"),
@@ -133,6 +137,20 @@ def test_a_better_checkpoint_is_kept(tiny, tmp_path):
 def test_bad_settings_are_named(override, message, tiny):
     with pytest.raises(InputError, match=message):
         train(tiny(override))
+
+
+def test_weights_of_another_model_are_not_taken(tiny):
+    with pytest.raises(InputError, match=r"is a checkpoint of super_resolution: expected .*dcgan"):
+        train(tiny("model=dcgan", "initial=super_resolution"))
+
+
+def test_everything_on_the_way_shrinks_in_proportion(tiny):
+    short = resolved(tiny("shorten_to=2048"))
+    assert short["total_images"] == 2048
+    assert short["model"]["game"]["start"] == 2048 * 3 // 4
+    assert short["model"]["schedule"]["warm_up"] == round(2000 * 2048 / 98304)
+    assert short["model"]["schedule"]["peak"] == 8e-4
+    assert resolved(tiny("shorten_to=null"))["model"]["game"]["start"] == 73728
 
 
 def test_a_state_without_its_settings_is_neither_continued_nor_deleted(tiny, tmp_path):

@@ -23,8 +23,11 @@ def run(*words, cwd):
 @pytest.mark.parametrize(
     ("word", "named"),
     [
-        ("model.game.wieght=1", "wieght"),
-        ("model=unet", "unet"),
+        (
+            "model.game.wieght=1",
+            "model.game.wieght: there is no such setting; did you mean weight?",
+        ),
+        ("model=dcgn", "model=dcgn: there is no such choice; did you mean model=dcgan?"),
         ("trainer=tpu", "tpu"),
         ("total_images=many", "total_images=many"),
         ("total_images=0", "total_images=0"),

@@ -189,6 +189,13 @@ def _reason_of_hydra(problem: Any) -> str:
         near = difflib.get_close_matches(name, options, 1, 0.5)
         hint = f"did you mean {group}={near[0]}? " if near else ""
         return f"{group}={name}: there is no such choice; {hint}expected {', '.join(options)}"
+    cause = problem.__cause__
+    known, key = getattr(cause, "parent_node", None), getattr(cause, "key", None)
+    if known is not None and isinstance(key, str):
+        near = difflib.get_close_matches(key, [str(name) for name in known], 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        full = getattr(cause, "full_key", None) or key
+        return f"{full}: there is no such setting; {hint}expected {', '.join(map(str, known))}"
     # Hydra's grammar says what is wrong with an override, but not with which.
     override = getattr(problem, "override", None)
     return str(problem) if override is None else f"{override}: {problem}"

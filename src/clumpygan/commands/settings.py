@@ -1,5 +1,7 @@
 """Sections of the configuration: checked, compared, and turned into what they describe."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from clumpygan.errors import InputError
@@ -16,6 +18,12 @@ def positive(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name}={value}: expected a whole number of at least 1")
     return value
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean ...?)" with the known name that is nearest, nothing if none is."""
+    near = get_close_matches(name, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
@@ -42,6 +50,7 @@ def dataclass_from(kind: Any, fields: dict[str, Any]) -> Any:
     unknown = sorted(set(fields) - set(known))
     if unknown:
         raise InputError(
-            f"unknown setting {', '.join(unknown)}: {kind.__name__} has {', '.join(known)}"
+            f"unknown setting {', '.join(unknown)}{did_you_mean(unknown[0], known)}: "
+            f"{kind.__name__} has {', '.join(known)}"
         )
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
