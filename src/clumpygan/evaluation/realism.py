@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,12 +161,11 @@ def measure_realism(
     with clock("features"):
         result.features = {name: image_features(images) for name, images in sets.items()}
     scale = scale_of(result.features[REFERENCE])
-    # each test has a random stream of its own: leaving one out doesn't change the others
-    streams = dict(zip(_STREAMS, generator.spawn(len(_STREAMS)), strict=True))
+    streams = _Streams(int(generator.integers(2**63)))
     with clock("tests on features"):
         for name in candidates:
             result.numbers[name], result.ks[name] = _feature_tests(
-                result.features[name], result.features[REFERENCE], scale, streams
+                result.features[name], result.features[REFERENCE], scale, partial(streams, name)
             )
     if effort.pixel_epochs:
         with clock("pixel classifier"):
@@ -174,7 +175,7 @@ def measure_realism(
                 found = pixel_classifier(
                     images,
                     reference,
-                    streams["pixels"],
+                    streams(name, "pixels"),
                     epochs=effort.pixel_epochs,
                     device=effort.device,
                 )
@@ -185,16 +186,23 @@ def measure_realism(
                 result.morphology[name] = measure_morphology(
                     images[: effort.morphology], psf, workers=effort.workers
                 )
-            _compare_morphology(result, streams["morphology"])
+            _compare_morphology(result, streams)
     if training is not None:
         with clock("nearest neighbours"):
             for name, images in sets.items():
                 result.neighbours[name] = nearest_neighbours(images, training)
-            _compare_novelty(result, streams["novelty"])
+            _compare_novelty(result, streams)
     return result
 
 
-_STREAMS = ("frechet", "mmd", "classifier", "pixels", "morphology", "novelty")
+@dataclass(frozen=True)
+class _Streams:
+    """Random streams, one for each test of each set: what else is compared changes nothing."""
+
+    seed: int
+
+    def __call__(self, name: str, test: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, crc32(f"{test} of {name}".encode())])
 
 
 def check_stamps(images: Images, name: str, sides: tuple[int, ...]) -> None:
@@ -211,7 +219,7 @@ def check_stamps(images: Images, name: str, sides: tuple[int, ...]) -> None:
     Raises
     ------
     InputError
-        If they aren't (N, y, x) of these sides, are fewer than 20, hold NaN, or are blank.
+        If they aren't (N, y, x) of these sides, are fewer than 20, or hold NaN.
     """
     if images.ndim != 3 or images.shape[1:] != sides or min(sides) < SMALLEST_SIDE:
         raise InputError(
@@ -231,21 +239,21 @@ def check_stamps(images: Images, name: str, sides: tuple[int, ...]) -> None:
 
 
 def _feature_tests(
-    made: Features, real: Features, scale: Scale, streams: Mapping[str, np.random.Generator]
+    made: Features, real: Features, scale: Scale, stream: Callable[[str], np.random.Generator]
 ) -> tuple[dict[str, Number], dict[str, Number]]:
     tests = ks_distances(made, real)
     ks = {
         name: {"value": test.statistic, "p_value": test.p_value}
         for name, test in zip(FEATURES, tests, strict=True)
     }
-    frechet = frechet_extrapolated(made, real, streams["frechet"], scale)
-    discrepancy = mmd(made, real, streams["mmd"], scale)
+    frechet = frechet_extrapolated(made, real, stream("frechet"), scale)
+    discrepancy = mmd(made, real, stream("mmd"), scale)
     coverage = precision_and_recall(made, real, scale)
     numbers: dict[str, Number] = {
         "frechet": frechet._asdict(),
         "frechet_at_n": {"value": frechet_distance(made, real, scale), "error": None},
         "mmd": {"value": discrepancy.statistic, "p_value": discrepancy.p_value},
-        "feature_classifier": feature_classifier(made, real, streams["classifier"])._asdict(),
+        "feature_classifier": feature_classifier(made, real, stream("classifier"))._asdict(),
         "precision": coverage.precision._asdict(),
         "recall": coverage.recall._asdict(),
         "largest_ks": max(ks.values(), key=lambda one: one["value"] or 0.0),
@@ -253,7 +261,7 @@ def _feature_tests(
     return numbers, ks
 
 
-def _compare_morphology(result: Realism, generator: np.random.Generator) -> None:
+def _compare_morphology(result: Realism, streams: _Streams) -> None:
     """Add the distances of statmorph's numbers; a galaxy with NaN counts in none of Frechet's."""
     real = result.morphology[REFERENCE]
     for name in result.numbers:
@@ -267,7 +275,7 @@ def _compare_morphology(result: Realism, generator: np.random.Generator) -> None
         whole = [one[np.isfinite(one).all(axis=1)] for one in (made.table, real.table)]
         number: Number = {"value": None, "error": None}
         if min(map(len, whole)) >= SMALLEST_SET:
-            number = frechet_extrapolated(*whole, generator)._asdict()
+            number = frechet_extrapolated(*whole, streams(name, "morphology"))._asdict()
         result.numbers[name]["frechet_morphology"] = number
 
 
@@ -275,9 +283,11 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _compare_novelty(result: Realism, generator: np.random.Generator) -> None:
+def _compare_novelty(result: Realism, streams: _Streams) -> None:
     for name, tests in result.numbers.items():
-        found = novelty(result.neighbours[name], result.neighbours[REFERENCE], generator)
+        found = novelty(
+            result.neighbours[name], result.neighbours[REFERENCE], streams(name, "novelty")
+        )
         tests["novelty_ratio"] = {"value": found.ratio, "error": found.ratio_error}
         tests["close_share"] = {"value": found.close_share, "error": found.close_error}
 
