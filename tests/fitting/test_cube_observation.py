@@ -94,6 +94,24 @@ def test_a_radio_cube_has_its_beam():
     )
 
 
+def test_noise_of_a_radio_cube_is_correlated_like_its_beam():
+    beam = Beam(1.0, 0.7, 60.0)
+    correlation = observe_cube(velocity_cube(beam=beam)).frame.correlation
+    # Independent pixels, seen by a beam of unit volume.
+    kernel = np.zeros((41, 41))
+    kernel[20, 20] = 1.0
+    ky, kx = np.fft.fftfreq(41, 0.2)[:, None], np.fft.fftfreq(41, 0.2)[None]
+    seen = observe_cube(velocity_cube(beam=beam)).frame.transfer(ky, kx)
+    expected = np.fft.fftshift(np.fft.ifft2(seen**2).real)
+    expected /= expected.max()
+    reach = correlation.shape[1] // 2
+    middle = np.s_[20 - reach : 21 + reach, 20 - reach : 21 + reach]
+    assert correlation.shape == (1, 2 * reach + 1, 2 * reach + 1)
+    np.testing.assert_allclose(correlation[0], expected[middle], atol=1e-4)
+    # The sum is that of all lags, twice the beam's area in pixels.
+    assert correlation.sum() == pytest.approx(2 * beam.area / 0.04, rel=0.01)
+
+
 def test_a_plain_cube_has_a_gaussian_psf():
     observation = observe_cube(velocity_cube(unit=None), psf_fwhm=0.8, line_spread=20.0)
     assert observation.frame.grid.line_spread == (20.0,)

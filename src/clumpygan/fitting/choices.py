@@ -40,6 +40,8 @@ FAINTEST, BRIGHTEST = 1e-3, 1e3
 _SMALLEST_RADIUS = 0.1
 """Pixels."""
 
+_RATIOS = (0.1, 10.0)
+
 
 @dataclass(frozen=True)
 class ParameterChoices:
@@ -151,7 +153,8 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
 
     As flat as can be: uniform within the range of the table, or of the cube where that is smaller
     (centre, velocity, radii); uniform in the logarithm where the table draws it so; isotropic for
-    the inclination. Shear is uniform within 0.5 of 0.
+    the inclination. Shear is uniform within 0.5 of 0, the ratio of two lines log-uniform from 0.1
+    to 10.
 
     Parameters
     ----------
@@ -167,6 +170,8 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
         return FitPrior("uniform", row.default, row.default + row.period)
     if row.name == "flux":
         return FitPrior("log_uniform", FAINTEST * flux, BRIGHTEST * flux)
+    if row.name == "doublet_ratio":
+        return FitPrior("log_uniform", *_RATIOS)
     if row.name in ("offset_x", "offset_y"):
         half = 0.5 * grid.pixel_scale * grid.shape[2 if row.name == "offset_x" else 1]
         low, high = -half, half

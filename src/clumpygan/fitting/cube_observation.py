@@ -1,5 +1,6 @@
 """Cubes of files made ready to be fitted: lines, velocities, flux per voxel, PSF and LSF."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,6 +21,7 @@ from clumpygan.io.spectral_axis import SpectralAxis, air_of
 FloatArray = NDArray[np.float64]
 
 _ANY_WAVELENGTH = 7000.0
+_BEAM_REACH = 3.5
 _FLUX_DENSITY = units.erg / units.s / units.cm**2 / units.Angstrom
 
 
@@ -41,7 +43,8 @@ def observe_cube(
     cube : Cube
     instrument : Spectrograph, optional
         Whose PSF, LSF and correlation of noise are taken. Without one, the PSF is a Gaussian of
-        `psf_fwhm` (or of the radio beam) and includes the pixels' response.
+        `psf_fwhm` (or of the radio beam) and includes the pixels' response. Noise of a radio map
+        is that of independent pixels seen by the beam.
     lines : sequence of str or float, optional
         Names of `galaxies.emission_lines.LINES`, or rest wavelengths in Angstrom, in vacuum; by
         default that of the axis.
@@ -64,7 +67,7 @@ def observe_cube(
     frame = ObservedFrame(
         grid,
         *_spread_of(cube, instrument, observed, psf_fwhm, name),
-        None if instrument is None else instrument.noise_correlation,
+        _correlation(cube, instrument),
     )
     factor, unit = flux_per_voxel(cube)
     hidden = (
@@ -176,6 +179,21 @@ def _with_fwhm(instrument: Spectrograph, fwhm: float, where: float) -> Spectrogr
         return instrument.with_seeing(fwhm)  # says that an image can't be changed
     psf = instrument.psf
     return instrument.with_seeing(psf.fwhm + fwhm - float(psf.width(where)))
+
+
+def _correlation(cube: Cube, instrument: Spectrograph | None) -> FloatArray | None:
+    """Return the correlation of the noise in neighbouring voxels."""
+    if instrument is not None:
+        return instrument.noise_correlation
+    if cube.beam is None:
+        return None
+    sigma = np.sqrt(2) * cube.beam.major / FWHM_PER_SIGMA / cube.pixel_scale
+    reach = math.ceil(_BEAM_REACH * sigma)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    sine, cosine = np.sin(np.radians(cube.beam.angle)), np.cos(np.radians(cube.beam.angle))
+    along, across = cosine * y - sine * x, sine * y + cosine * x
+    squared = along**2 + (across * cube.beam.major / cube.beam.minor) ** 2
+    return np.asarray(np.exp(-0.5 * squared / sigma**2)[None])
 
 
 def _beam_transfer(

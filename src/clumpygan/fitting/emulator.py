@@ -22,6 +22,9 @@ FloatArray = NDArray[np.float64]
 _KEPT = 0.9999
 """Share of the variation of the residuals in the voxels that are emulated."""
 
+_ENOUGH = 64
+"""Cubes after which those voxels are chosen."""
+
 _RIDGE = 1e-6
 _DIRECTIONS = {2: 14, 3: 5, 4: 3}
 """Degree -> number of the widest directions in which there are monomials of it."""
@@ -113,6 +116,8 @@ class Emulator:
                 change *= self._root
             self._places.append(place)
             self._changes.append(change if self._kept is None else change[self._kept])
+            if self._kept is None and len(self._changes) == _ENOUGH:
+                self._keep()
         return answer
 
     @property
