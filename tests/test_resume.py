@@ -129,6 +129,31 @@ def test_kill_9_in_mid_training(tiny, cache, tmp_path):
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_slurm_asks_to_leave_and_queues_the_job_again(tiny, tmp_path, monkeypatch):
+    train(tiny(name="whole"))
+    places = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
+    for name, value in {
+        "SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1", "SLURM_JOB_NAME": "train",
+        "SLURM_JOB_ID": "7", **dict.fromkeys(places, "0"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    asked = tmp_path / "asked"
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", str(scontrol.parent), prepend=os.pathsep)
+    with pytest.raises(SystemExit) as stopped:
+        train(tiny(name="parts"), [SignalAt(20, signal.SIGUSR1)])
+    assert stopped.value.code == 143
+    assert asked.read_text() == "requeue 7\n"
+    assert not list((tmp_path / "parts").glob("hpc*"))
+    # The job begins again with the same command, even if that is to begin anew.
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    train(tiny("ckpt_path=null", name="parts"))
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_second_ctrl_c_stops_at_once_with_the_state_before(tiny, tmp_path):
     class Impatient(pl.Callback):
         def on_before_backward(self, trainer, pl_module, loss):
