@@ -1,8 +1,4 @@
-"""The panels of the picture of a cube, each drawn on axes that are handed in.
-
-Brightness is in inferno on an asinh stretch; velocities in RdBu, red receding, white at the
-systemic velocity; dispersions in cividis. All can be told apart with any colour vision.
-"""
+"""The panels of the picture of a cube, each drawn on axes that are handed in."""
 
 from __future__ import annotations
 
@@ -11,46 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import FuncNorm
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
+from clumpygan.galaxies.drawing import (
+    BRIGHTNESS_MAP,
+    DISPERSION_MAP,
+    LABEL,
+    NO_DATA,
+    TICKS,
+    VELOCITY_MAP,
+    brightness_bar,
+    colour_bar,
+    scaled,
+    show_map,
+    stretch,
+)
 from clumpygan.galaxies.signal_mask import noise_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colorbar import Colorbar
 
     from clumpygan.commands.cube_view import Channel, CubeView
 
-BRIGHTNESS_MAP, VELOCITY_MAP, DISPERSION_MAP, NO_DATA = "inferno", "RdBu_r", "cividis", "0.8"
-
-LABEL, TICKS = 12, 11  # points
-
-_OUTLINE = [withStroke(linewidth=2.4, foreground="black")]
 _HALO = [withStroke(linewidth=2.4, foreground="white")]
 _DASHES = (0, (4, 3))
-_SIGMA = 4.0  # noise at which the stretch turns logarithmic
-_SOFT = 0.05  # of the peak: where the stretch of noiseless brightness turns logarithmic
 _BAR_END, _UNIT_AT = 1.07, 1.22  # of the panel's width: the end of its colour bar, of the ticks
-_TICK_DISTANCE, _FEW_TICKS = 0.11, 5  # of a colour bar
 _TICKS_A_SIDE = 6  # at most, of the maps
-_LONG_NUMBER = 1e4  # from which on, and below 0.1, powers of ten go to the unit
 _CONTOURS = 9  # lines of equal velocity at most
 _LEVELS = 3.0 * 2.0 ** np.arange(7)  # sigma, contours of the diagram
 _REACH = 0.5  # of the velocity range: shown beyond it in diagram and spectrum, on each side
-
-
-def stretch(image: np.ndarray, noise: float) -> FuncNorm:
-    """Return an asinh stretch: linear below a few times the noise, logarithmic above."""
-    brightest = float(np.nanmax(image))
-    soft = min(_SIGMA * noise, brightest) if noise else _SOFT * brightest
-    return FuncNorm(
-        (lambda x: np.arcsinh(x / soft), lambda x: soft * np.sinh(x)),
-        vmin=-noise,
-        vmax=brightest,
-    )
 
 
 def draw_flux(axis: Axes, view: CubeView, unit: str) -> None:
@@ -61,7 +48,7 @@ def draw_flux(axis: Axes, view: CubeView, unit: str) -> None:
     # What is left of a model far out may be a little below 0: there is no flux, not no data.
     flux = view.maps.flux if known.size else np.nan_to_num(view.maps.flux)
     _show(axis, view, flux, cmap=BRIGHTNESS_MAP, norm=norm)
-    _unit(axis, _brightness_bar(axis, axis.images[0], unit), _BAR_END)
+    _unit(axis, brightness_bar(axis, axis.images[0], unit), _BAR_END)
 
 
 def draw_velocity(axis: Axes, view: CubeView) -> None:
@@ -78,7 +65,7 @@ def draw_velocity(axis: Axes, view: CubeView) -> None:
         axis.contour(x, y, velocity, levels=levels, colors="black", linewidths=widths,
                      linestyles="solid", alpha=0.7)  # fmt: skip
     _slit_mark(axis, view)
-    _colour_bar(axis, axis.images[0])
+    colour_bar(axis, axis.images[0])
     _unit(axis, "km/s", _BAR_END)
 
 
@@ -94,7 +81,7 @@ def draw_dispersion(axis: Axes, view: CubeView) -> None:
     low, high = view.dispersion_range
     dispersion = np.where(view.galaxy, view.maps.dispersion, np.nan)
     _show(axis, view, dispersion, cmap=DISPERSION_MAP, vmin=low, vmax=high)
-    _colour_bar(axis, axis.images[0])
+    colour_bar(axis, axis.images[0])
     _unit(axis, "km/s", _BAR_END)
 
 
@@ -125,13 +112,13 @@ def draw_diagram(axis: Axes, view: CubeView, unit: str) -> None:
     axis.set_ylabel("velocity [km/s]", fontsize=LABEL, labelpad=2)
     axis.tick_params(labelsize=TICKS)
     axis.xaxis.set_major_locator(MaxNLocator(_TICKS_A_SIDE, steps=(1, 2, 5, 10)))
-    _unit(axis, _brightness_bar(axis, image, unit), _BAR_END)
+    _unit(axis, brightness_bar(axis, image, unit), _BAR_END)
 
 
 def draw_spectrum(axis: Axes, view: CubeView, unit: str) -> None:
     """Draw the spectrum of the aperture over the colours of the velocity map."""
     line = view.spectrum
-    factor, unit = _scaled(float(np.nanmax(line.flux)), unit)
+    factor, unit = scaled(float(np.nanmax(line.flux)), unit)
     for channel in view.channels:
         axis.axvspan(channel.low, channel.high, color=_colour(channel, view), alpha=0.45,
                      linewidth=0)  # fmt: skip
@@ -161,28 +148,9 @@ def draw_channels(axes: list[Axes], view: CubeView, unit: str) -> None:
         axis.set_xticks([])
         axis.set_yticks([])
     last = axes[len(view.channels) - 1]
-    unit = _brightness_bar(last, last.images[0], unit)
+    unit = brightness_bar(last, last.images[0], unit)
     last.text(_UNIT_AT, 0.5, unit, transform=last.transAxes, fontsize=LABEL, rotation=90,
               ha="left", va="center")  # fmt: skip
-
-
-def mark_scale(axis: Axes, view: CubeView, fwhm: float | None) -> None:
-    """Draw a bar of round length at the upper right, and the PSF at the lower left."""
-    left, right, bottom, top = view.extent
-    width, height = right - left, top - bottom
-    unit = 10.0 ** np.floor(np.log10(0.35 * width))
-    length = max(step * unit for step in (1, 2, 3, 5) if step * unit <= 0.35 * width)
-    x, y = right - 0.06 * width, top - 0.06 * height
-    axis.plot([x - length, x], [y, y], color="white", linewidth=3, path_effects=_OUTLINE)
-    axis.text(x - length / 2, y - 0.02 * height, f'{length:g}"', color="white", fontsize=LABEL,
-              ha="center", va="top", path_effects=_OUTLINE)  # fmt: skip
-    if fwhm is not None:
-        gap = 0.05 * min(width, height) + fwhm / 2
-        x, y = left + gap, bottom + gap
-        axis.add_patch(Circle((x, y), fwhm / 2, fill=False, color="white", linewidth=1.6,
-                              path_effects=_OUTLINE))  # fmt: skip
-        axis.text(x + fwhm / 2 + 0.02 * width, y, "PSF", color="white", fontsize=TICKS,
-                  va="center", path_effects=_OUTLINE)  # fmt: skip
 
 
 def mark_north(axis: Axes, view: CubeView, north_angle: float, mirrored: bool) -> None:
@@ -204,17 +172,7 @@ def mark_north(axis: Axes, view: CubeView, north_angle: float, mirrored: bool) -
 
 
 def _show(axis: Axes, view: CubeView, image: np.ndarray, **how: Any) -> None:
-    """Draw an image in arcsec from the centre of the field, as far as the galaxy reaches."""
-    y, x = (count * view.pixel_scale / 2 for count in image.shape)
-    axis.set_facecolor(NO_DATA)
-    axis.imshow(np.ma.masked_invalid(image), origin="lower", interpolation="nearest",
-                extent=(-x, x, -y, y), **how)  # fmt: skip
-    left, right, bottom, top = view.extent
-    axis.set_xlim(left, right)
-    axis.set_ylim(bottom, top)
-    axis.tick_params(labelsize=TICKS, length=3)
-    for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(MaxNLocator(_TICKS_A_SIDE, steps=(1, 2, 5, 10)))
+    show_map(axis, image, view.pixel_scale, view.extent, **how)
 
 
 def _shown_part(view: CubeView, image: np.ndarray) -> np.ndarray:
@@ -261,44 +219,5 @@ def _colour(channel: Channel, view: CubeView) -> Any:
     return colormaps[VELOCITY_MAP](0.5 + 0.5 * middle / view.velocity_range)
 
 
-def _colour_bar(axis: Axes, image: Any) -> Colorbar:
-    """Draw a colour bar to the right of an image."""
-    bar = axis.inset_axes((1.025, 0, 0.045, 1))
-    colours = axis.figure.colorbar(image, cax=bar)
-    colours.ax.tick_params(labelsize=TICKS, length=3)
-    return colours
-
-
-def _brightness_bar(axis: Axes, image: Any, unit: str) -> str:
-    """Draw a colour bar with round numbers on an asinh stretch; return the unit that they have."""
-    factor, unit = _scaled(image.norm.vmax, unit)
-    colours = _colour_bar(axis, image)
-    colours.ax.yaxis.set_major_locator(FixedLocator(_round_values(image.norm)))
-    colours.ax.yaxis.set_minor_locator(NullLocator())
-    colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.3g}"))
-    return unit
-
-
 def _unit(axis: Axes, unit: str, end: float) -> None:
     axis.text(end, 1.02, unit, transform=axis.transAxes, fontsize=LABEL, ha="right", va="bottom")
-
-
-def _scaled(largest: float, unit: str) -> tuple[float, str]:
-    """Return a power of 1000 by which numbers become legible, and the unit with that factor."""
-    if 0.1 <= largest < _LONG_NUMBER:
-        return 1.0, unit
-    power = 3 * int(np.floor(np.log10(largest) / 3))
-    return 10.0**power, f"$10^{{{power}}}$ {unit}"
-
-
-def _round_values(norm: FuncNorm) -> list[float]:
-    """Return 0 and round values that lie well apart on the stretch, every 1, 2, 5 if few fit."""
-    top = int(np.floor(np.log10(norm.vmax)))
-    for steps in ((1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 6, 8)):
-        kept = [0.0]
-        for value in (step * 10.0**power for power in range(top - 5, top + 1) for step in steps):
-            if norm(value) - norm(kept[-1]) > _TICK_DISTANCE and value <= norm.vmax:
-                kept.append(value)
-        if len(kept) >= _FEW_TICKS:
-            break
-    return kept

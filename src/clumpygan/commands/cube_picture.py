@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from clumpygan.commands import cube_panels as panels
 from clumpygan.commands.cube_view import CHANNEL_MAPS, Slit, view_of
 from clumpygan.errors import InputError
+from clumpygan.galaxies.drawing import LABEL, mark_scale
 from clumpygan.io import atomic_path, check_output_path
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def cube_picture(
     )
     axes = _axes(figure)
     panels.draw_flux(axes["flux"], view, flux_unit)
-    panels.mark_scale(axes["flux"], view, psf_fwhm)
+    mark_scale(axes["flux"], view.extent, psf_fwhm)
     panels.draw_velocity(axes["velocity"], view)
     if north_angle is not None:
         panels.mark_north(axes["velocity"], view, north_angle, mirrored)
@@ -152,9 +153,9 @@ def _headings(axes: dict[str, Axes], view: CubeView) -> None:
     for name, heading in headings.items():
         axes[name].set_title(heading, fontsize=15, fontweight="bold", loc="left")
     for name in ("flux", "velocity", "dispersion"):
-        axes[name].set_xlabel("arcsec", fontsize=panels.LABEL)
+        axes[name].set_xlabel("arcsec", fontsize=LABEL)
         axes[name].tick_params(labelleft=name == "flux")
-    axes["flux"].set_ylabel("arcsec", fontsize=panels.LABEL, labelpad=2)
+    axes["flux"].set_ylabel("arcsec", fontsize=LABEL, labelpad=2)
 
 
 def _words(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.drawing import extent_of, rounded_up
 from clumpygan.galaxies.measured_cube import MeasuredCube
 from clumpygan.galaxies.moments import moments
 from clumpygan.galaxies.position_velocity import position_velocity
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 CHANNEL_MAPS = 5
 
-_MARGIN = 0.12  # of the field around the galaxy, on each side
 _FAINT = 0.005  # of the peak: where noiseless flux counts as part of the galaxy
 _PRECISE = 2.0  # errors above this many times the median error don't set the colours
 
@@ -152,7 +152,7 @@ def view_of(
         velocity_range=velocity_range,
         dispersion_range=_dispersion_range(maps, galaxy),
         channels=_channels(measured, velocity_range),
-        extent=_extent(galaxy, pixel_scale),
+        extent=extent_of(galaxy, pixel_scale),
     )
 
 
@@ -191,7 +191,7 @@ def _velocity_range(maps: Moments, galaxy: np.ndarray, cube: MeasuredCube) -> fl
     """Return a round number that 97 % of the velocities don't exceed, a channel at least."""
     known = _precise(maps.velocity_error, galaxy)
     largest = float(np.percentile(np.abs(maps.velocity[known]), 97))
-    return _rounded_up(max(largest, float(np.median(cube.widths))))
+    return rounded_up(max(largest, float(np.median(cube.widths))))
 
 
 def _dispersion_range(maps: Moments, galaxy: np.ndarray) -> tuple[float, float]:
@@ -200,15 +200,9 @@ def _dispersion_range(maps: Moments, galaxy: np.ndarray) -> tuple[float, float]:
     if not known.any():
         return 0.0, 1.0
     low, high = np.percentile(maps.dispersion[known], [2, 98])
-    high = _rounded_up(float(high))
+    high = rounded_up(float(high))
     step = high / 10
     return float(np.floor(low / step) * step), high
-
-
-def _rounded_up(value: float) -> float:
-    """Return the next number above with one significant digit, or a half of one."""
-    unit = 10.0 ** np.floor(np.log10(value)) / 2
-    return float(np.ceil(value / unit - 1e-9) * unit)
 
 
 def _channels(cube: MeasuredCube, velocity_range: float) -> list[Channel]:
@@ -234,16 +228,3 @@ def _channels(cube: MeasuredCube, velocity_range: float) -> list[Channel]:
             noise = float(np.sqrt(np.median(cube.variance[part][cube.valid[part]]) / each))
         channels.append(Channel(cube.edges[begin], cube.edges[begin + each], image, noise))
     return channels
-
-
-def _extent(galaxy: np.ndarray, pixel_scale: float) -> tuple[float, float, float, float]:
-    """Return the sides of the square around the galaxy, within the field as far as it fits."""
-    spans = [np.flatnonzero(galaxy.any(axis=axis))[[0, -1]] for axis in (0, 1)]
-    half = (0.5 + _MARGIN) * max(last - first + 1 for first, last in spans)
-    half = min(half, max(galaxy.shape) / 2)
-    bounds = []
-    for (first, last), count in zip(spans, galaxy.shape[::-1], strict=True):
-        room = max(count / 2 - half, 0.0)
-        middle = np.clip(0.5 * (first + last) - (count - 1) / 2, -room, room)
-        bounds += [float(middle - half) * pixel_scale, float(middle + half) * pixel_scale]
-    return tuple(bounds)

@@ -106,7 +106,7 @@ def _run(options: Namespace, parser: ArgumentParser, arguments: Sequence[str]) -
         interrupted = True
     if len(sources) > 1 or any(outcome.table is not None for outcome in outcomes):
         write_summary(options.output, outcomes, origin["command"])
-    elif made:
+    elif made and not any(options.output.iterdir()):
         options.output.rmdir()
     seconds = round(time.perf_counter() - begin, 1)
     if options.metrics is not None:

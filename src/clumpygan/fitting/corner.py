@@ -53,7 +53,7 @@ def draw_corner(
                  0.93 * width / count, 0.93 * height / count)
             )  # fmt: skip
             if row == column:
-                edges = np.linspace(*limits[row], _BINS + 1)
+                edges = np.linspace(*limits[row], _BINS + 1).tolist()
                 axis.hist(samples[:, row], edges, histtype="stepfilled", color=SAMPLES, alpha=0.6)
                 for share, style in ((15.87, ":"), (50.0, "-"), (84.13, ":")):
                     axis.axvline(float(np.percentile(samples[:, row], share)), color="black",
@@ -69,9 +69,10 @@ def draw_corner(
             _ticks(axis, row == count - 1, column == 0 and row > 0, small)
             if row == count - 1:
                 axis.set_xlabel(labels[column], fontsize=small + 1)
+                axis.xaxis.set_label_coords(0.5, -0.55)
             if column == 0 and row > 0:
                 axis.set_ylabel(labels[row], fontsize=small + 1)
-    figure.align_labels([axis for axis in figure.axes[-count * (count + 1) // 2 :]])
+                axis.yaxis.set_label_coords(-0.62, 0.5)
 
 
 def _limits(values: FloatArray) -> tuple[float, float]:
@@ -98,7 +99,7 @@ def _contours(
         axis.plot(x, y, ".", color=SAMPLES, markersize=1)
         return
     axis.contourf(*middles, density.T, [*levels, density.max() * 1.001],
-                  colors=[SAMPLES, SAMPLES], alpha=0.5)  # fmt: skip
+                  colors=[(SAMPLES, 0.3), (SAMPLES, 0.7)])  # fmt: skip
     axis.contour(*middles, density.T, levels, colors=SAMPLES, linewidths=1)
 
 
@@ -108,5 +109,3 @@ def _ticks(axis: Axes, lowest: bool, leftmost: bool, size: float) -> None:
     axis.tick_params(labelsize=size, length=2, labelbottom=lowest, labelleft=leftmost)
     for label in axis.get_xticklabels():
         label.set(rotation=45, ha="right", rotation_mode="anchor")
-    if not leftmost:
-        axis.tick_params(left=not (not leftmost and not lowest))

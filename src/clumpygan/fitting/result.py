@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import Table
@@ -13,6 +13,9 @@ from clumpygan.fitting.draws import Draws
 from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.optimize import Optimum
 from clumpygan.galaxies.parameters import DiskParameters
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FloatArray = NDArray[np.float64]
 
@@ -102,6 +105,24 @@ class FitResult:
     def galaxy(self) -> DiskParameters:
         """The most probable galaxy."""
         return DiskParameters.from_dict(self.values, self.coordinates.model)
+
+    def plot(self, title: str = "", truth: Mapping[str, float] | None = None) -> "Figure":
+        """Draw data, model and residual, slit, spectrum and posterior on one page.
+
+        Parameters
+        ----------
+        title : str
+        truth : mapping of str to float, optional
+            Values of a mock, drawn into the corner plot.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            `figure.savefig("fit.png")` writes it; a notebook shows it.
+        """
+        from clumpygan.fitting.picture import fit_figure
+
+        return fit_figure(self, title=title, truth=truth)
 
     def summary(self) -> dict[str, Any]:
         """Return everything but cubes and samples, as plain numbers and words for JSON."""
