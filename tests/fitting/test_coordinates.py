@@ -136,7 +136,7 @@ def test_default_priors_are_as_wide_as_the_cube():
     assert prior("maximum_velocity").maximum == 1000
     assert (prior("g1").minimum, prior("g1").maximum) == (-0.5, 0.5)
     assert prior("sersic_index").maximum == 6.2
-    assert str(prior("doublet_ratio")) == "log_uniform:0.1:10"
+    assert str(prior("doublet_ratio")) == "log_uniform:0.3:3"
     assert str(prior("position_angle")) == "uniform:0:360"
 
 

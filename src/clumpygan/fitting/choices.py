@@ -40,7 +40,8 @@ FAINTEST, BRIGHTEST = 1e-3, 1e3
 _SMALLEST_RADIUS = 0.1
 """Pixels."""
 
-_RATIOS = (0.1, 10.0)
+_RATIOS = (0.3, 3.0)
+"""Of the two lines of [OII] or [SII] at any density, with room to spare."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
 
     As flat as can be: uniform within the range of the table, or of the cube where that is smaller
     (centre, velocity, radii); uniform in the logarithm where the table draws it so; isotropic for
-    the inclination. Shear is uniform within 0.5 of 0, the ratio of two lines log-uniform from 0.1
-    to 10.
+    the inclination. Shear is uniform within 0.5 of 0, the ratio of two lines log-uniform from 0.3
+    to 3.
 
     Parameters
     ----------
