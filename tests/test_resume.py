@@ -244,6 +244,19 @@ def test_bad_states_are_one_line(tiny, tmp_path):
         train(tiny(f"ckpt_path={alone}", name="other"))
 
 
+def test_a_state_of_mid_epoch_needs_as_many_processes(tiny, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), [SignalAt(20, signal.SIGINT)])
+    last = tmp_path / "run" / "last.ckpt"
+    state = torch.load(last, weights_only=True)
+    # As two processes leave it: half as many steps.
+    for count in ("ready", "started", "processed", "completed"):
+        state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"][count] = 1
+    torch.save(state, last)
+    with pytest.raises(InputError, match="in mid-epoch, at 24 images, by another number"):
+        train(tiny())
+
+
 def test_a_state_half_written_leaves_the_one_before(tiny, tmp_path, monkeypatch):
     train(tiny(), [Failing(1.0, 2.0)])
     before = (tmp_path / "run" / "last.ckpt").read_bytes()

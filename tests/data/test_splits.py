@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from clumpygan.data.splits import StreamSampler, split_of
+from clumpygan.data.splits import OneBatchSampler, StreamSampler, split_of
 
 
 def test_a_galaxy_stays_in_its_split_whatever_else_there_is():
@@ -39,6 +39,26 @@ def test_resuming_at_an_epoch_goes_on_where_it_stopped():
 def test_processes_share_the_stream():
     one = epochs(StreamSampler(10, 8, seed=0), 3)
     parts = [epochs(StreamSampler(10, 8, seed=0, rank=r, world_size=2), 3) for r in (0, 1)]
+    assert [item for pair in zip(*parts, strict=True) for item in pair] == one
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_resuming_in_mid_epoch_goes_on_at_the_image_where_it_stopped(world):
+    for rank in range(world):
+        whole = epochs(StreamSampler(10, 8, 0, rank, world), 3)
+        resumed = StreamSampler(10, 8, 0, rank, world, seen=12)
+        resumed.set_epoch(1)
+        rest = list(resumed)
+        # An epoch's length stays what it is: its end is recognised by it.
+        assert len(resumed) == 8 // world
+        resumed.set_epoch(2)
+        assert rest + list(resumed) == whole[12 // world :]
+
+
+def test_one_batch_over_and_over_is_shared_too():
+    one = list(OneBatchSampler(4, 8))
+    assert one == [(0, 0), (0, 1), (0, 2), (0, 3)] * 2
+    parts = [list(OneBatchSampler(2, 4, rank, 2)) for rank in (0, 1)]
     assert [item for pair in zip(*parts, strict=True) for item in pair] == one
 
 

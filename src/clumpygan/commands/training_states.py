@@ -54,7 +54,20 @@ class States(Checkpoint):
         self.best: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Look up how good the best state is; see to it that the end is measured."""
+        """Look up how good the best state is; see to it that the end is measured.
+
+        Raises
+        ------
+        InputError
+            If a state of mid-epoch was saved by another number of processes.
+        """
+        data, steps = trainer.datamodule, trainer.fit_loop.epoch_loop.batch_progress.current
+        within = pl_module.images_seen % data.images_per_epoch
+        if within and within != steps.completed * data.batch_size * trainer.world_size:
+            raise InputError(
+                f"the state was saved in mid-epoch, at {pl_module.images_seen} images, by another "
+                f"number of processes than these {trainer.world_size}: go on with as many"
+            )
         if (self.output / BEST).exists():
             self.best = best_network(self.output)[1]
         _validate_last_epoch(trainer)
