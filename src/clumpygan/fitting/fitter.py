@@ -34,6 +34,9 @@ _ERROR = 0.5
 """Accuracy times the S/N of the whole cube. Optima are then within 3 % of the error of a parameter
 of those at a hundred times the accuracy."""
 
+_FINER = 5.0
+"""Times finer is the accuracy with which an optimum that wasn't reached is tried again."""
+
 _ALIKE = 8.0
 """Degrees of inclination between starts."""
 
@@ -183,9 +186,14 @@ class DiskFitter:
         clock.append(time.process_time())
         likelihood = Likelihood(observation, self.noise)
         accuracy = self.accuracy or self._accuracy(likelihood, coordinates.vectors(starts[0]))
-        renderer = CubeRenderer(grid, self.model, observation.frame.transfer, accuracy)
-        target = Target(coordinates, likelihood, renderer)
+        target = self._target(coordinates, likelihood, accuracy)
         optimum = find_optimum(target, starts)
+        evaluations = 0
+        if not optimum.converged and self.accuracy is None and accuracy > FINE:
+            # The sampling of the cubes changes in steps, which can hide the way.
+            accuracy, evaluations = max(accuracy / _FINER, FINE), target.evaluations
+            target = self._target(coordinates, likelihood, accuracy)
+            optimum = find_optimum(target, [optimum.coordinates])
         clock.append(time.process_time())
         draws = draw_posterior(target, optimum, self.sampler, generator)
         clock.append(time.process_time())
@@ -209,7 +217,7 @@ class DiskFitter:
             log_evidence=draws.log_evidence,
             signal_to_noise=likelihood.signal_to_noise(cube),
             pareto_k=draws.pareto_k,
-            evaluations=target.evaluations,
+            evaluations=evaluations + target.evaluations,
             seconds=dict(zip(("start", "optimum", "posterior"), seconds, strict=True)),
             problems=problems_of(table, optimum, draws),
             settings=self._settings(observation, coordinates, accuracy, seed),
@@ -217,6 +225,11 @@ class DiskFitter:
             draws=draws,
             coordinates=coordinates,
         )
+
+    def _target(self, coordinates: Coordinates, likelihood: Likelihood, accuracy: float) -> Target:
+        frame = likelihood.observation.frame
+        renderer = CubeRenderer(frame.grid, self.model, frame.transfer, accuracy)
+        return Target(coordinates, likelihood, renderer)
 
     def _starts(self, look: Look, coordinates: Coordinates) -> list[FloatArray]:
         """Return parameter vectors to start from, the likeliest first."""
