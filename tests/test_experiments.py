@@ -13,7 +13,7 @@ from clumpygan.commands.models import build_module
 from clumpygan.commands.training import train
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.gan.checkpoint import load_checkpoint, read_card
-from tests.trainings import CONFIGS, QUIET, SMALL_NETWORK, composed, resolved
+from tests.trainings import CONFIGS, QUIET, SMALL_DCGAN, SMALL_NETWORK, composed, resolved
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 
@@ -56,6 +56,12 @@ def test_every_experiment_builds_and_trains(experiment, tiny, tmp_path):
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
     logged = next((tmp_path / "run" / "logs").glob("*/metrics.csv")).read_text()
     assert f"val/{card['criterion']}" in logged
+
+
+def test_half_precision_trains(tiny):
+    settings = ["trainer.precision=bf16-mixed", "model.game.penalty_interval=2"]
+    metrics = train(tiny(*SMALL_DCGAN, *settings))
+    assert 0 < metrics["frechet"] < 1e4
 
 
 @pytest.mark.parametrize("choice", ["trainer=cpu", "trainer=gpu", "trainer=ddp", "logger=wandb"])

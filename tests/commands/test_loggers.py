@@ -101,12 +101,15 @@ def test_tensorboard_gets_losses_metrics_pictures_and_the_configuration(tiny, tm
 
 
 def test_csv_files_say_nothing_and_hold_losses_and_metrics(tiny, tmp_path, capsys):
-    train(tiny())
+    metrics = train(tiny())
     written = (tmp_path / "run" / "logs" / "version_0" / "metrics.csv").read_text()
     rows = list(csv.DictReader(written.splitlines()))
     assert {row["step"] for row in rows if row["train/discriminator"]} == {"16", "32"}
     assert {row["step"] for row in rows if row["val/frechet"]} == {"16", "32"}
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    # A line for each epoch, and one for the network.
+    *epochs, network = capsys.readouterr().out.splitlines()
+    assert len(epochs) == 2
+    assert network.endswith(f"run/tiny.safetensors: frechet {metrics['frechet']:.4g} at 32 images")
 
 
 def test_a_bar_is_drawn_where_asked_for(tiny, capsys):

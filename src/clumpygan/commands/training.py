@@ -106,6 +106,11 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
             card = make_card(plain, module, trainer, held_out)
             save_checkpoint(output / plain["name"], network, card)
             log_network(trainer.loggers, output / plain["name"], card)
+            print(
+                f"{output / plain['name']}.safetensors: {card['criterion']} "
+                f"{held_out[card['criterion']]:.4g} at {held_out['images']} images",
+                flush=True,
+            )
             if plain["checkpoint"]:
                 ship(Path(plain["checkpoint"]), network, card)
     finally:
