@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from clumpygan.fitting import FitResult
 
 TABLE = "table.ecsv"
+UNITS = ("arcsec", "km/s", "deg")
+"""Of parameters, that FITS and ECSV know."""
+
 _CARDS = {
     "chi_squared": ("CHI2", "of the best model"),
     "degrees_of_freedom": ("DOF", "degrees of freedom"),
@@ -136,9 +139,8 @@ def read_result(folder: Path, name: str) -> Table | None:
 def _samples(result: FitResult) -> Table:
     samples = result.samples.copy()
     for row in result.table:
-        unit = Unit(str(row["unit"]), parse_strict="silent")
-        if row["unit"] and unit.is_equivalent(unit) and type(unit).__name__ != "UnrecognizedUnit":
-            samples[row["name"]].unit = unit
+        if row["unit"] in UNITS:
+            samples[row["name"]].unit = Unit(row["unit"])
     return samples
 
 
@@ -153,7 +155,7 @@ def _table_hdus(table: Table) -> fits.HDUList:
         if value is not None:
             if isinstance(value, str):
                 value = value.encode("ascii", "backslashreplace").decode()
-            hdu.header[keyword] = (value, comment)
+            hdu.header[keyword] = value if isinstance(value, str) else (value, comment)
     for number, problem in enumerate(table.meta["problems"], 1):
         hdu.header[f"PROBL{number:03d}"] = problem
     hdu.header["META"] = json.dumps(table.meta)

@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, Table
 from astropy.units import Unit
 
 from clumpygan.commands.fit_batch import CRASHED, DOUBTFUL, FAILED, GOOD, Outcome
+from clumpygan.commands.fit_files import UNITS
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.lock import only_one
@@ -20,7 +21,6 @@ from clumpygan.io.lock import only_one
 SUMMARY = "results.ecsv"
 
 _DIAGNOSTICS = ("reduced_chi_squared", "log_evidence", "signal_to_noise", "pareto_k")
-_UNITS = {"arcsec", "km/s", "deg"}
 _LOCK = "lock"
 
 
@@ -151,7 +151,7 @@ def _units(outcomes: Sequence[Outcome]) -> dict[str, str]:
         if outcome.table is not None
         for one in outcome.table
         for end in ("", "_lower", "_upper", "_truth")
-        if one["unit"] in _UNITS
+        if one["unit"] in UNITS
     }
 
 

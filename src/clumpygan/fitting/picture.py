@@ -48,7 +48,11 @@ _LEVELS = 3.0 * 2.0 ** np.arange(7)  # sigma, contours of the diagram
 _MODEL = "#c8451b"
 _REACH = 1.6  # times the largest velocity of the maps: shown of diagrams and spectrum
 
+_ROOMY = 10
+"""Parameters, up to which the corner plot has room for their units."""
+
 _LABELS = {
+    "ring_width": "width",
     "offset_x": "x",
     "offset_y": "y",
     "systemic_velocity": r"$v_{sys}$",
@@ -102,7 +106,7 @@ def fit_figure(
         row[0].set_ylabel("arcsec", fontsize=LABEL)
     lower = [_axes(figure, left, _DIAGRAM[0], _MAP, _DIAGRAM[1]) for left in _LEFTS]
     reach = _REACH * largest + 2 * result.values["velocity_dispersion"] + grid.channel_width
-    _diagrams(lower, views, reach)
+    _diagrams(lower, views, result, reach)
     _spectrum(lower[2], views, result, reach)
     names = [str(name) for name in result.table["name"]]
     places = {names.index(name): value for name, value in (truth or {}).items() if name in names}
@@ -111,7 +115,10 @@ def fit_figure(
         figure,
         (left / _WIDTH, bottom / _HEIGHT, side / _WIDTH, side / _HEIGHT),
         np.stack([np.asarray(result.samples[name], dtype=np.float64) for name in names], axis=1),
-        [_label(name, str(unit)) for name, unit in zip(names, result.table["unit"], strict=True)],
+        [
+            _label(name, str(unit), len(names) <= _ROOMY)
+            for name, unit in zip(names, result.table["unit"], strict=True)
+        ],
         _turned(places, result),
     )
     _words(figure, result, title, bool(places))
@@ -185,7 +192,7 @@ def _trio(
         _unit(axis, "km/s")
 
 
-def _diagrams(axes: list[Axes], views: FitViews, reach: float) -> None:
+def _diagrams(axes: list[Axes], views: FitViews, result: FitResult, reach: float) -> None:
     """Draw the diagram along the major axis with contours of the model, and what is left."""
     data, model, residual = views.diagrams
     error = np.full(data.diagram.shape, np.nan) if data.error is None else data.error
@@ -211,7 +218,8 @@ def _diagrams(axes: list[Axes], views: FitViews, reach: float) -> None:
     _unit(axes[1], "sigma")
     axes[1].tick_params(labelleft=False)
     axes[0].set_ylabel("velocity [km/s]", fontsize=LABEL)
-    for axis, heading in zip(axes, ("Slit, lines: model", "Slit, residual"), strict=False):
+    slit = f"Slit at {result.values['position_angle'] % 360:.0f}\N{DEGREE SIGN}"
+    for axis, heading in zip(axes, (f"{slit}, lines: model", "Slit, residual"), strict=False):
         axis.set_title(heading, fontsize=LABEL + 1, fontweight="bold", loc="left")
 
 
@@ -234,7 +242,10 @@ def _spectrum(axis: Axes, views: FitViews, result: FitResult, reach: float) -> N
     axis.set_xlabel("velocity [km/s]", fontsize=LABEL)
     axis.set_title("Spectrum", fontsize=LABEL + 1, fontweight="bold", loc="left")
     axis.tick_params(labelsize=TICKS)
-    axis.legend(fontsize=9, frameon=False, handlelength=1.2, loc="upper right")
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.16 * (high - low))
+    axis.legend(fontsize=8.5, frameon=False, handlelength=1, columnspacing=0.8, ncol=3,
+                loc="upper center", borderaxespad=0.2)  # fmt: skip
     axis.text(1.0, 1.02, unit, transform=axis.transAxes, fontsize=10, ha="right", va="bottom")
 
 
@@ -284,10 +295,10 @@ def _turned(places: Mapping[int, float], result: FitResult) -> dict[int, float]:
     return turned
 
 
-def _label(name: str, unit: str) -> str:
+def _label(name: str, unit: str, units: bool) -> str:
     short = {"arcsec": "arcsec", "km/s": "km/s", "deg": "deg"}.get(unit, "")
     words = _LABELS.get(name, name.replace("_", " "))
-    return f"{words} [{short}]" if short else words
+    return f"{words} [{short}]" if short and units else words
 
 
 def _flux_unit(result: FitResult) -> str:

@@ -106,7 +106,8 @@ def _maps(
     lines = [(float(o), float(r)) for o, r in zip(offsets, ratios, strict=True) if r > 0]
     method = "moments" if len(lines) == 1 else "gaussian"
     chosen = signal_mask(MeasuredCube.of(cube, velocities, spread))
-    if chosen.any(axis=0).sum() < _FEWEST_SPAXELS:
+    faint = chosen.any(axis=0).sum() < _FEWEST_SPAXELS
+    if faint:
         chosen = np.nan_to_num(fitted) > _BRIGHT * np.nanmax(fitted)
     data, model = (
         moments(
@@ -114,12 +115,16 @@ def _maps(
             velocities,
             variance=noise,
             method=method,
-            voxels=chosen,
+            voxels=voxels,
             lines=lines,
             line_spread=grid.line_spread[0],
             channel_response=grid.channel_response,
         )
-        for one, noise in ((cube, spread), (fitted, None))
+        # Of the data, where nothing is chosen, small groups of spaxels are left out.
+        for one, noise, voxels in (
+            (cube, spread, chosen if faint else None),
+            (fitted, None, chosen),
+        )
     )
     return data, model
 
