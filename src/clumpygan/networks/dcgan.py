@@ -18,6 +18,7 @@ from clumpygan.networks.blocks import (
     convolution,
     unstretch,
 )
+from clumpygan.networks.placement import draw_placements, place
 
 Noise = tuple[Tensor, ...]
 
@@ -69,7 +70,13 @@ class LightHead(nn.Module):
         nn.init.zeros_(self.correction.bias)
         self.centre, self.scale = centre, scale
 
-    def forward(self, features: Tensor, style: Tensor, signal: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        style: Tensor,
+        signal: Tensor,
+        placement: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """Return images (B, 1, N, N) in units of the noise.
 
         Parameters
@@ -78,9 +85,13 @@ class LightHead(nn.Module):
         style : Tensor (B, latent_dim)
         signal : Tensor (B,)
             Standardised logarithm of the flux.
+        placement : tuple of Tensor, optional
+            Of `draw_placements`: how the light is turned and shifted.
         """
         # The exponential range of the stretch overflows half precision.
         stretched = functional.softplus(self.leave(features).float() - 2.0)
+        if placement is not None:
+            stretched = place(stretched, *placement).clamp_min(0)
         light = unstretch(stretched.clamp_max(15.0))
         flux = 10 ** (self.centre + self.scale * signal.float())
         flux = flux * self.correction(style).float()[:, 0].clamp(-2, 2).exp()
@@ -108,6 +119,10 @@ class ResidualGenerator(nn.Module):
         Length of the condition vector.
     signal : tuple, optional
         Place of the condition `signal`, its centre and scale: then the flux is as asked for.
+    offset : float
+        With `signal`: largest shift of a galaxy along each axis, in pixels. The network paints it
+        in the middle, one way round; where it lies on the stamp, and which of the eight ways
+        round, is drawn.
     """
 
     def __init__(
@@ -118,6 +133,7 @@ class ResidualGenerator(nn.Module):
         largest: int,
         conditions: int,
         signal: tuple[int, float, float] | None,
+        offset: float = 0.0,
     ) -> None:
         super().__init__()
         self.sides = sides = resolutions(size)
@@ -136,6 +152,7 @@ class ResidualGenerator(nn.Module):
         )
         self.narrow = nn.ModuleList(convolution(a, b, 1) for a, b in pairwise(depths))
         self.signal = signal[0] if signal else None
+        self.offset = offset
         self.head: nn.Module = (
             LightHead(depths[-1], latent_dim, signal[1], signal[2])
             if signal
@@ -143,11 +160,18 @@ class ResidualGenerator(nn.Module):
         )
 
     def draw_noise(self, count: int, generator: torch.Generator) -> Noise:
-        """Draw the small-scale noise inside the network for `count` images."""
-        return tuple(
+        """Draw what else is random in `count` images.
+
+        The small-scale noise inside the network, (count, 1, side, side) for each resolution, and
+        of galaxies also how they are placed (`draw_placements`).
+        """
+        planes = tuple(
             torch.randn((count, 1, side, side), generator=generator, device=generator.device)
             for side in self.sides
         )
+        if self.signal is None:
+            return planes
+        return (*planes, *draw_placements(count, self.offset, generator))
 
     def forward(self, z: Tensor, conditions: Tensor | None = None, noise: Noise = ()) -> Tensor:
         """Return images (B, 1, N, N) in units of the noise.
@@ -158,7 +182,7 @@ class ResidualGenerator(nn.Module):
             Standard normal.
         conditions : Tensor (B, K), optional
             Standardised.
-        noise : tuple of Tensor (B, 1, side, side), optional
+        noise : tuple of Tensor, optional
             From `draw_noise`; without it the image depends on z and the conditions alone.
         """
         told = [z] if conditions is None else [z, conditions]
@@ -177,7 +201,8 @@ class ResidualGenerator(nn.Module):
         features = functional.leaky_relu(features, LEAK)
         if self.signal is None or conditions is None:
             return unstretch(self.head(features).float())
-        image: Tensor = self.head(features, style, conditions[:, self.signal])
+        placement = (noise[-2], noise[-1]) if noise else None
+        image: Tensor = self.head(features, style, conditions[:, self.signal], placement)
         return image
 
 
@@ -331,6 +356,7 @@ def build_generator(
     largest: int = 128,
     amplitude: float = 10.0,
     signal: Sequence[float] | None = None,
+    offset: float = 0.0,
 ) -> nn.Module:
     """Build a generator of stamps.
 
@@ -350,6 +376,8 @@ def build_generator(
     signal : sequence of two float, optional
         Centre and scale of log10 of the flux that the condition "signal" stands for; needed with
         it.
+    offset : float
+        Of galaxies from the middle of the stamp, see `ResidualGenerator`.
 
     Raises
     ------
@@ -360,13 +388,13 @@ def build_generator(
     if variant == "published":
         return PublishedGenerator(size, latent_dim, channels, largest, len(names), amplitude)
     _check_variant(variant)
-    place = None
+    head = None
     if "signal" in names:
         if signal is None:
             raise ValueError("the condition signal needs its centre and scale")
         centre, scale = signal
-        place = (names.index("signal"), centre, scale)
-    return ResidualGenerator(size, latent_dim, channels, largest, len(names), place)
+        head = (names.index("signal"), centre, scale)
+    return ResidualGenerator(size, latent_dim, channels, largest, len(names), head, offset)
 
 
 def build_discriminator(
