@@ -24,7 +24,7 @@ def draw_galaxies(images: np.ndarray, table: Table, path: Path) -> None:
     columns = min(8, count)
     rows = -(-count // columns)
     figure = Figure(figsize=(1.35 * columns, 1.5 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
     for axis, image, row in zip(axes, images[:count], table[:count], strict=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clumpygan.commands.flag_types import LARGEST_SEED, integer, span
 from clumpygan.commands.program import check_device
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -60,7 +61,7 @@ def add_galaxies(subparsers: Any) -> ArgumentParser:
                         " (default: not drawn)")
     parser.add_argument("--metrics", type=Path, metavar="FILE",
                         help="settings and results as JSON (default: not written)")
-    parser.add_argument("--magnitude", type=span(15, 30), default=(20.0, 26.0), metavar="LOW:HIGH",
+    parser.add_argument("--magnitude", type=span(18, 28), default=(20.0, 26.0), metavar="LOW:HIGH",
                         help="range of the F160W AB magnitude (default: 20:26)")
     parser.add_argument("--redshift", type=span(0.1, 8), default=(0.1, 2.0), metavar="LOW:HIGH",
                         help="range of the redshift (default: 0.1:2)")
@@ -86,6 +87,14 @@ def _galaxies(options: Namespace) -> None:
     from clumpygan.gan.galaxies import GalaxyGenerator
 
     generator = GalaxyGenerator.load(options.checkpoint, options.device)
+    low, high = generator.magnitudes
+    if options.magnitude[0] < low or options.magnitude[1] > high:
+        warnings.warn(
+            f"--magnitude {options.magnitude[0]:g}:{options.magnitude[1]:g}: the network has seen "
+            f"{low:g}:{high:g} only",
+            InputWarning,
+            stacklevel=2,
+        )
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     print(f"seed {seed}" + ("" if options.seed is not None else ", drawn at random"))
     table = draw_known(options, seed)
@@ -162,7 +171,6 @@ def _write(
     begin: float,
 ) -> list[Path]:
     """Write all files, complete, or none; return which."""
-    import torch
     from astropy.io import fits
 
     from clumpygan import __version__
@@ -183,9 +191,7 @@ def _write(
     }
     images = stamps
     if not options.noiseless:
-        # Its own stream: the galaxies are the same with and without it.
-        drawn = torch.Generator().manual_seed(seed)
-        images = stamps + noise.draw(stamps.shape, drawn).numpy()
+        images = stamps + generator.sky_noise(len(stamps), seed)
     header = fits.Header()
     header["PIXSCALE"] = (noise.pixel_scale, "arcsec per pixel")
     header["BUNIT"] = "nJy"

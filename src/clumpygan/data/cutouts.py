@@ -241,14 +241,23 @@ class CandelsDataModule(StreamDataModule):
         }
 
     def describe(self) -> dict[str, Any]:
-        """Return pixel scale (arcsec), and the noise: sigma (nJy per pixel) and correlation."""
+        """Return magnitudes (AB), pixel scale (arcsec), and noise: sigma (nJy), correlation."""
         noise = self._noise()
         return {
+            "magnitudes": self._magnitudes(),
             "pixel_scale": noise.pixel_scale,
             "sigma": round(float(noise.sigma), 6),
             "correlation": np.round(noise.correlation, 6).tolist(),
             "instrument": self.instrument.name if self._set is None else None,
         }
+
+    def _magnitudes(self) -> list[float]:
+        """Return the range of AB magnitudes of the galaxies."""
+        if self._set is None:
+            settings = self.settings("train")
+            return [settings.min_magnitude, settings.max_magnitude]
+        known = np.asarray(self._set.table["h_magnitude"], np.float64)
+        return [round(float(limit(known)), 2) for limit in (np.nanmin, np.nanmax)]
 
     def _noise(self) -> NoiseModel:
         return self.instrument.noise() if self._set is None else self._set.noise_model()

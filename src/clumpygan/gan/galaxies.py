@@ -1,5 +1,6 @@
 """Galaxies from a trained generator of stamps."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ BATCH = 64
 
 class GalaxyGenerator:
     """Noiseless stamps of galaxies, from a checkpoint of `clumpygan.networks.dcgan`.
+
+    `size` is that of its stamps in pixels, `conditions` what it is told, `noise` the noise of the
+    images it was trained on, `magnitudes` the range of their AB magnitudes, where it is known.
 
     Parameters
     ----------
@@ -48,6 +52,7 @@ class GalaxyGenerator:
         self.noise = NoiseModel(
             images["sigma"], images["pixel_scale"], np.array(images["correlation"])
         )
+        self.magnitudes: tuple[float, float] = tuple(images.get("magnitudes", (-np.inf, np.inf)))
 
     @classmethod
     def load(cls, name: str = "dcgan", device: str = "cpu") -> "GalaxyGenerator":
@@ -101,6 +106,24 @@ class GalaxyGenerator:
         stamps *= np.float32(self.noise.sigma)
         return stamps
 
+    def sky_noise(self, count: int, seed: int, first: int = 0) -> NDArray[np.float32]:
+        """Draw noise like that of the images it was trained on, for each galaxy its own.
+
+        Parameters
+        ----------
+        count, seed, first : int
+            Noise i depends on (seed, first + i) alone.
+
+        Returns
+        -------
+        ndarray of shape (count, size, size), float32, nJy per pixel
+        """
+        noise = np.empty((count, self.size, self.size), dtype=np.float32)
+        for place in range(count):
+            generator = _stream(seed, first + place, "noise")
+            noise[place] = self.noise.draw((self.size, self.size), generator).numpy()
+        return noise
+
     def between(
         self, known: Mapping[str, ArrayLike], seed: int, steps: int
     ) -> Iterator[NDArray[np.float32]]:
@@ -137,9 +160,15 @@ class GalaxyGenerator:
         """Draw z and the inner noise of galaxies first, first + 1, ..."""
         drawn = []
         for index in range(first, first + count):
-            state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0]
-            generator = torch.Generator().manual_seed(int(state) % 2**63)
+            generator = _stream(seed, index, "galaxy")
             z = torch.randn((1, self.network.latent_dim), generator=generator)  # type: ignore[call-overload]
             drawn.append((z, *self.network.draw_noise(1, generator)))  # type: ignore[operator]
         z, *noise = (torch.cat(parts) for parts in zip(*drawn, strict=True))
         return z, tuple(noise)
+
+
+def _stream(seed: int, index: int, purpose: str) -> torch.Generator:
+    """Return the random numbers of one galaxy for one purpose."""
+    entropy = [seed, index, zlib.crc32(purpose.encode())]
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) % 2**63)
