@@ -119,3 +119,20 @@ def test_bad_settings(settings, words):
 
 def test_lines_by_name_and_number():
     assert rest_wavelengths(("OII", 5000)) == (*LINES["oii"], 5000.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ha", "halpha"), ("H-alpha", "halpha"), ("h\N{GREEK SMALL LETTER ALPHA}", "halpha"),
+        ("Hb", "hbeta"), ("[OII]", "oii"), ("[O II]", "oii"), ("[OIII]5007", "oiii"),
+        ("[SII]", "sii"), ("Lya", "lya"), ("Ly-alpha", "lya"),
+    ],
+)  # fmt: skip
+def test_lines_as_they_are_written(text, name):
+    assert rest_wavelengths((text,)) == LINES[name]
+
+
+def test_an_unknown_line():
+    with pytest.raises(InputError, match="no line 'boz'; expected one of lya, oii"):
+        rest_wavelengths(("boz",))

@@ -13,6 +13,7 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.io.cube_units import Beam
 from clumpygan.io.cube_writing import write_cube
 from clumpygan.io.cubes import Cube, read_cube
+from clumpygan.io.region import Region
 from clumpygan.io.spectral_axis import SpectralAxis
 from clumpygan.io.wcs import mirrored, north_angle
 
@@ -231,6 +232,28 @@ def test_a_variance_in_a_file_of_its_own(save: Write, tmp_path: Path) -> None:
     sigma = fits.ImageHDU(np.full(SHAPE, 3.0), name="NOISE")
     fits.HDUList([fits.PrimaryHDU(), sigma]).writeto(tmp_path / "sigma.fits")
     assert (read_cube(path, variance=tmp_path / "sigma.fits").variance == 9).all()
+
+
+def test_a_mask_in_a_file_of_its_own(save: Write, tmp_path: Path) -> None:
+    path = save(CDELT3=-1.25, CD3_3=-1.25)
+    mask = np.zeros(SHAPE, np.int16)
+    mask[0, 1, 2] = 3
+    fits.writeto(tmp_path / "mask.fits", mask)
+    fits.writeto(tmp_path / "image.fits", mask[0])
+    cube = read_cube(path, mask=tmp_path / "mask.fits")
+    np.testing.assert_array_equal(cube.mask, mask[::-1] != 0)
+    assert (cube.data[cube.mask] == 0).all()
+    cube = read_cube(path, mask=tmp_path / "image.fits")
+    np.testing.assert_array_equal(cube.mask, np.broadcast_to(mask[0] != 0, SHAPE))
+    part = read_cube(path, mask=tmp_path / "image.fits", region=Region(pixel=(3, 1), size=0.2))
+    assert part.data.shape[1:] == (1, 1)
+    for wrong in (mask[1:], mask[0, 1:]):
+        fits.writeto(tmp_path / "short.fits", wrong, overwrite=True)
+        with pytest.raises(InputError, match=r"short.fits: the mask has shape .*; expected \(8, 5"):
+            read_cube(path, mask=tmp_path / "short.fits")
+    fits.HDUList([fits.PrimaryHDU()]).writeto(tmp_path / "empty.fits")
+    with pytest.raises(InputError, match=r"empty.fits: holds no image; expected a mask"):
+        read_cube(path, mask=tmp_path / "empty.fits")
 
 
 def test_a_falling_axis_is_turned_around(save: Write, data: np.ndarray) -> None:

@@ -1,0 +1,43 @@
+"""Real cubes, and one of GalPaK3D's mocks, by the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from clumpygan.commands.fit import main
+
+pytestmark = pytest.mark.real_data
+
+
+def fitted(path, folder, *words):
+    """Fit; return the table, with rows by name."""
+    more = ["--method", "laplace", "--no-picture", "--output", str(folder / "out")]
+    main([str(path), *map(str, words), *more])
+    table = Table.read(folder / "out" / f"{path.stem}_table.ecsv")
+    table.add_index("name")
+    return table
+
+
+def test_a_mock_of_galpak(real_data: Path, tmp_path: Path, capsys) -> None:
+    """Inclination 60, 199 km/s, as its name says; without variance and world coordinates."""
+    path = real_data / "cubes" / "MOCK_galpak_1101_incl60_vmax199_disp80.fits"
+    table = fitted(path, tmp_path, "--line", "Ha", "--redshift", 0, "--medium", "vacuum",
+                   "--pixel-scale", 0.2, "--psf-fwhm", 0.8, "--line-spread", 50)  # fmt: skip
+    assert "no variance; estimated from the sides of the field" in capsys.readouterr().err
+    assert table.loc["inclination"]["median"] == pytest.approx(60, abs=8)
+    speed = table.loc["maximum_velocity"]
+    assert abs(speed["median"] - 199) < 2 * speed["deviation"]
+    assert table.meta["reduced_chi_squared"] == pytest.approx(1, abs=0.1)
+
+
+def test_ngc_4324(real_data: Path, tmp_path: Path) -> None:
+    """A ring of CO at an inclination of 65, PA 230, 175 km/s."""
+    path = real_data / "cubes" / "NGC4324_CARMA_CO10.fits"
+    table = fitted(path, tmp_path, "--light", "ring", "--size", 50)
+    assert table.loc["inclination"]["median"] == pytest.approx(65, abs=4)
+    assert table.loc["position_angle"]["median"] == pytest.approx(230, abs=8)
+    assert table.loc["maximum_velocity"]["median"] == pytest.approx(175, abs=40)
+    assert table.loc["systemic_velocity"]["median"] == pytest.approx(1662, abs=8)
+    assert np.isfinite(table["deviation"]).all()
