@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from clumpygan.networks.blocks import stretch
-from clumpygan.networks.dcgan import build_discriminator, build_generator, resolutions
+from clumpygan.networks.dcgan import build_discriminator, build_generator
 from clumpygan.networks.losses import adversarial_loss, zero_centred_penalty
+from clumpygan.networks.stamp_shapes import resolutions
 
 VARIANTS = ("residual", "published")
 SIGNAL = (3.0, 0.6)
