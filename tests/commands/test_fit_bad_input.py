@@ -153,6 +153,12 @@ def test_a_mask_of_everything(refused):
     assert "all voxels are flagged or NaN" in refused("cube.fits", *QUICK, "--mask", "mask.fits")
 
 
+def test_a_sampler_that_isnt_installed(refused, monkeypatch):
+    monkeypatch.setattr("clumpygan.fitting.nuts.find_spec", lambda name: None)
+    said = refused("cube.fits", "--psf-fwhm", 0.6, "--method", "nuts")
+    assert "method 'nuts' needs nutpie: install the extra" in said
+
+
 def test_no_cube(refused):
     assert "expected cubes, or --set FOLDER" in refused()
 

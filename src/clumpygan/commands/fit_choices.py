@@ -12,6 +12,7 @@ from typing import Any
 from clumpygan.commands.cube_flags import model_of
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, FitPrior, NoiseSettings, SamplerSettings, parse_prior
+from clumpygan.fitting.nuts import check_nutpie
 from clumpygan.galaxies.parameters import DiskModel, Parameter
 from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.instruments.spectrograph_presets import get_spectrograph
@@ -37,6 +38,8 @@ def fitter_of(options: Namespace, frame: Any = None) -> DiskFitter:
     model = fitted_model(options)
     _check_names(options, model)
     _check_contradictions(options)
+    if options.method == "nuts":
+        check_nutpie()
     table = {row.name: row for row in model.table}
     observed: dict[str, Any] = {}
     if frame is None:

@@ -33,6 +33,21 @@ _SPREAD, _REACH = 32, 1.5
 of the cubes is chosen."""
 
 
+def check_nutpie() -> None:
+    """Refuse to go on if the sampler isn't installed.
+
+    Raises
+    ------
+    InputError
+        If it isn't.
+    """
+    if find_spec("nutpie") is None:
+        raise InputError(
+            "method 'nuts' needs nutpie: install the extra, pip install 'clumpygan[fit]', or "
+            "choose the method 'importance'"
+        )
+
+
 def draw_nuts(
     target: Target,
     optimum: Optimum,
@@ -61,11 +76,7 @@ def draw_nuts(
     InputError
         If nutpie isn't installed.
     """
-    if find_spec("nutpie") is None:
-        raise InputError(
-            "method 'nuts' needs nutpie: install the extra, pip install 'clumpygan[fit]', or "
-            "choose the method 'importance'"
-        )
+    check_nutpie()
     import arviz
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc

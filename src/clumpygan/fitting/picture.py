@@ -228,8 +228,8 @@ def _spectrum(axis: Axes, views: FitViews, result: FitResult, reach: float) -> N
     data, model = views.spectra
     factor, unit = scaled(float(np.nanmax(data.flux)), _flux_unit(result))
     if data.error is not None:
-        low, high = (data.flux - data.error) / factor, (data.flux + data.error) / factor
-        axis.fill_between(data.velocities, low, high, step="mid", color="0.6", alpha=0.6,
+        below, above = (data.flux - data.error) / factor, (data.flux + data.error) / factor
+        axis.fill_between(data.velocities, below, above, step="mid", color="0.6", alpha=0.6,
                           linewidth=0)  # fmt: skip
     axis.step(data.velocities, data.flux / factor, where="mid", color="black", linewidth=1.4,
               label="data")  # fmt: skip
