@@ -185,6 +185,45 @@ def test_ctrl_c_leaves_what_is_done(folder, cube):
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
 
 
+def test_what_differs_from_cube_to_cube(folder, capsys):
+    for name, z in (("a", 0.36), ("b", 0.5)):
+        make_cube(f"{name}.fits", wavelength=6564.61 * (1 + z))
+    Path("cubes.csv").write_text("name,redshift,psf_fwhm,magnitude\nb,0.5,0.6,x\na,0.36,0.6,y\n")
+    words = ["a.fits", "b.fits", *QUICK[2:], "--line", "Ha", "--catalog", "cubes.csv"]
+    assert fit(*words) == 0
+    table = Table.read("out/b_table.ecsv")
+    assert table.meta["choices"]["redshift"] == 0.5
+    assert np.abs(summary()["systemic_velocity"]).max() < 20
+    assert fit(*words) == 0
+    assert "2 of 2 are done already" in capsys.readouterr().out
+    Path("cubes.csv").write_text("name,redshift,psf_fwhm\nb,0.5,0.7\na,0.36,0.6\n")
+    assert fit(*words) == 2
+    assert "b_table.ecsv was made with other settings (psf-fwhm 0.6, now 0.7)" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("name,z\na,1\n", "cubes.csv: has columns name, z; expected name, and any of redshift"),
+        ("name,redshift\nb,1\n", "cubes.csv: has no rows of the cube a; expected one"),
+        ("name,redshift\na,1\na,2\n", "cubes.csv: has 2 rows of the cube a; expected one"),
+        ("name,redshift\na,boz\n", "cubes.csv: redshift of a is 'boz'; expected a number"),
+        ("name,ra\na,3\n", "cubes.csv: has one of the columns ra and dec; expected both"),
+        ("name,psf_fwhm\na,0.6\n", "--psf-fwhm is given, and cubes.csv has it too"),
+        (None, "cubes.csv: no such file; expected a table of cubes"),
+    ],
+)
+def test_catalogues_that_cant_be_used(folder, cube, capsys, text, reason):
+    shutil.copy(cube, "a.fits")
+    if text is not None:
+        Path("cubes.csv").write_text(text)
+    assert fit("a.fits", *QUICK, "--catalog", "cubes.csv") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert reason in line
+
+
 def test_cubes_of_a_prepared_set(folder, capsys):
     make_set()
     assert fit("--set", "set", "--n", 2, *QUICK[2:], "--signal-to-noise", 20) in (0, 1)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 NOT_GOOD = 1
 
 _NOT_OF_THE_FIT = {
-    "cubes", "set", "n", "output", "picture", "model_cubes", "metrics", "overwrite", "workers",
+    "cubes", "catalog", "set", "n", "output", "picture", "model_cubes", "metrics", "overwrite",
+    "workers",
 }  # fmt: skip
 """Flags that a result doesn't depend on."""
 

@@ -96,7 +96,7 @@ def split_done(
         if table is None:
             missing.append(source)
             continue
-        _check_same(options.output, source, table, choices)
+        _check_same(options.output, source, table, {**choices, **_plain(source.own)})
         if _is_whole(options, source):
             done.append(outcome_of(source, table, 0.0, ()))
         else:
@@ -161,7 +161,12 @@ def fit_one(options: Namespace, source: Source, origin: Mapping[str, Any]) -> Ou
                 source.name,
                 result,
                 loaded,
-                {**origin, "file": str(source.path), "source": source.identity},
+                {
+                    **origin,
+                    "choices": {**origin["choices"], **_plain(source.own)},
+                    "file": str(source.path),
+                    "source": source.identity,
+                },
                 picture=options.picture,
                 cubes=options.model_cubes,
             )
@@ -177,6 +182,10 @@ def outcome_of(source: Source, table: Table, seconds: float, remarks: tuple[str,
     problems = tuple(table.meta["problems"])
     status = DOUBTFUL if problems else GOOD
     return Outcome(source.name, str(source.path), status, problems, remarks, table, seconds)
+
+
+def _plain(own: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in own.items()}
 
 
 def _check_same(folder: Path, source: Source, table: Table, choices: Mapping[str, Any]) -> None:

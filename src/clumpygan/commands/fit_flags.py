@@ -27,6 +27,10 @@ def add_input_flags(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("the cubes")
     # fmt: off
     group.add_argument("cubes", nargs="*", type=Path, metavar="CUBE", help="FITS files")
+    group.add_argument("--catalog", type=Path, metavar="FILE",
+                       help="table of what differs from cube to cube: columns name (of the file,"
+                       " without its ending) and any of redshift, psf_fwhm, line_spread, size, ra,"
+                       " dec; instead of the flags of these names")
     group.add_argument("--set", type=Path, metavar="FOLDER",
                        help="fit cubes that prepare.py cubes has made, with noise added")
     group.add_argument("--n", type=integer(1, 10**9), metavar="N",

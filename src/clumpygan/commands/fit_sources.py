@@ -13,6 +13,7 @@ import numpy as np
 from astropy.units import UnitBase
 from astropy.wcs import WCS
 
+from clumpygan.commands.fit_catalog import Own, read_fit_catalog
 from clumpygan.commands.fit_choices import fitter_of, lines_of, spectrograph_of
 from clumpygan.commands.fit_flags import DEFAULT_SIGNAL_TO_NOISE
 from clumpygan.data.cube_settings import frame_for
@@ -75,6 +76,10 @@ class Source(Protocol):
     def path(self) -> Path:
         """What the data are read from."""
 
+    @property
+    def own(self) -> dict[str, Any]:
+        """Flags that differ from cube to cube, and their values."""
+
     def load(self, options: Namespace) -> Loaded:
         """Read it and check it against the flags."""
 
@@ -85,6 +90,12 @@ class FileSource:
 
     name: str
     path: Path
+    flags: Own = ()
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Those of the catalogue."""
+        return dict(self.flags)
 
     @property
     def identity(self) -> dict[str, str | int]:
@@ -93,6 +104,7 @@ class FileSource:
 
     def load(self, options: Namespace) -> Loaded:
         """Read it and check it against the flags."""
+        options = Namespace(**vars(options) | self.own)
         instrument = spectrograph_of(options)
         size, place = options.size, options.position or options.pixel
         if place is not None and size is None:
@@ -141,6 +153,11 @@ class RowSource:
     name: str
     folder: Path
     row: int
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """None: they share all flags."""
+        return {}
 
     @property
     def path(self) -> Path:
@@ -209,7 +226,24 @@ def sources_of(options: Namespace) -> list[Source]:
         if count > 1:
             both = [str(path) for path, own in zip(paths, names, strict=True) if own == name]
             raise InputError(f"{both[0]} and {both[1]} would both become {name}; rename one")
-    return [FileSource(name, path) for name, path in zip(names, paths, strict=True)]
+    own: dict[str, Own] = {}
+    if options.catalog is not None:
+        own = read_fit_catalog(options.catalog, [stem_of(path) for path in paths])
+        _check_once(options, own)
+    return [
+        FileSource(name, path, own.get(stem_of(path), ()))
+        for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _check_once(options: Namespace, own: dict[str, Own]) -> None:
+    """Refuse what both the flags and the catalogue say."""
+    for flag in {flag for flags in own.values() for flag, _ in flags}:
+        if getattr(options, flag) is not None:
+            raise InputError(
+                f"--{flag.replace('_', '-')} is given, and {options.catalog} has it too: leave one "
+                "of them out"
+            )
 
 
 def stem_of(path: Path) -> str:
@@ -235,8 +269,8 @@ def of_set(options: Namespace, found: CubeSet) -> Namespace:
 
 
 def _rows(options: Namespace) -> list[Source]:
-    for name in ("line", "redshift", "psf_fwhm", "line_spread", "hdu", "variance", "mask",
-                 "position", "pixel", "size", "velocity_range", "pixel_scale", "medium",
+    for name in ("catalog", "line", "redshift", "psf_fwhm", "line_spread", "hdu", "variance",
+                 "mask", "position", "pixel", "size", "velocity_range", "pixel_scale", "medium",
                  "definition", "spectral_unit", "unit"):  # fmt: skip
         if getattr(options, name) is not None:
             raise InputError(
