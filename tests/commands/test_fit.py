@@ -227,6 +227,20 @@ def test_a_mask_hides_a_neighbour(folder):
     assert table.loc["flux"]["median"] == pytest.approx(100, rel=0.1)
 
 
+def test_continuum_is_taken_off(folder):
+    make_cube("cube.fits")
+    with fits.open("cube.fits", mode="update") as hdus:
+        level = 0.4 * hdus["DATA"].data.max()
+        hdus["DATA"].data += (
+            level * np.linspace(0.8, 1.2, SHAPE[0], dtype=np.float32)[:, None, None]
+        )
+    assert fit("cube.fits", *QUICK, "--subtract-continuum", -280, 280) == 0
+    row = table_of().loc["flux"]
+    assert abs(row["median"] - 100) < 4 * row["deviation"]
+    residual = read_cube("out/cube_residual.fits").data
+    assert abs(np.median(residual)) < 0.01 * level / 0.4
+
+
 def test_without_a_variance_it_is_estimated_and_said(folder, capsys):
     make_cube("cube.fits", variance=False)
     assert fit("cube.fits", *QUICK) == 0

@@ -129,6 +129,8 @@ def test_an_unknown_parameter(refused):
         (["--line", "boz", "--redshift", "1"], "no line 'boz'; expected one of lya, oii"),
         (["--pixel", "3", "3"], "--position and --pixel need --size ARCSEC"),
         (["--velocity-range", "100", "-100"], "--velocity-range 100 -100: expected LOW HIGH"),
+        (["--subtract-continuum", "9", "-9"], "--subtract-continuum 9 -9: expected LOW HIGH"),
+        (["--subtract-continuum", "-999", "999"], "0 channels beside the line at -999 to 999"),
         (["--instrument", "boz"], "no spectrograph 'boz'"),
         (["--hdu", "BOZ"], "cube.fits: has no HDU 'BOZ'"),
         (["--mask", "cube.fits", "--variance", "boz.fits"], "boz.fits: no such file"),

@@ -37,8 +37,8 @@ Fit thick, rotating disks to velocity cubes, with error bars.
 
 Of each cube: a table with the median, 68 % interval and most probable value of every parameter,
 chi^2, evidence, diagnostics and all settings; samples of the posterior; model and residual cubes;
-a picture. results.ecsv sums up all cubes. Continuum has to be subtracted, or given to the model by
---free continuum."""
+a picture. results.ecsv sums up all cubes. Continuum has to be subtracted, before or by
+--subtract-continuum, or given to the model by --free continuum."""
 
 EPILOG = """\
 examples:

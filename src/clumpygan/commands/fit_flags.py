@@ -97,6 +97,9 @@ def add_observation_flags(parser: ArgumentParser) -> None:
     group.add_argument("--velocity-range", nargs=2, type=number(), metavar=("LOW", "HIGH"),
                        help="channels to be used, in km/s from the first line (default: all, but of"
                        " wavelengths and frequencies those within 2000 km/s of the lines)")
+    group.add_argument("--subtract-continuum", nargs=2, type=number(), metavar=("LOW", "HIGH"),
+                       help="take a straight line off every spaxel that is fitted to the channels"
+                       " outside of these velocities, km/s from the first line (default: nothing)")
     group.add_argument("--pixel-scale", type=number(0), metavar="ARCSEC",
                        help="of files that don't say")
     group.add_argument("--medium", choices=MEDIA,

@@ -14,7 +14,8 @@ from astropy.units import UnitBase
 from astropy.wcs import WCS
 
 from clumpygan.commands.fit_catalog import Own, read_fit_catalog
-from clumpygan.commands.fit_choices import fitter_of, lines_of, spectrograph_of
+from clumpygan.commands.fit_channels import near_lines, subtract_continuum
+from clumpygan.commands.fit_choices import fitter_of, spectrograph_of
 from clumpygan.commands.fit_flags import DEFAULT_SIGNAL_TO_NOISE
 from clumpygan.data.cube_settings import frame_for
 from clumpygan.data.cube_store import CubeSet, open_cubes
@@ -22,14 +23,10 @@ from clumpygan.data.cube_views import CubeDataset
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, Observation
 from clumpygan.fitting.cube_observation import flux_per_voxel
-from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.io.cube_units import Beam
-from clumpygan.io.cubes import Cube, read_cube, subcube
+from clumpygan.io.cubes import read_cube
 from clumpygan.io.region import Region
-from clumpygan.io.spectral_axis import SpectralAxis, air_of
-
-_NEAR = 2000.0
-"""km/s from the lines, within which channels are used by default."""
+from clumpygan.io.spectral_axis import SpectralAxis
 
 _SPLIT = "fit"
 """Part of the key with which noise is added to cubes of a set."""
@@ -126,7 +123,7 @@ class FileSource:
             spectral_unit=options.spectral_unit,
             unit=options.unit,
         )
-        cube = _near_lines(cube, options)
+        cube = subtract_continuum(near_lines(cube, options), options)
         fitter = fitter_of(options)
         names = fitter.model.names
         return Loaded(
@@ -271,6 +268,7 @@ def of_set(options: Namespace, found: CubeSet) -> Namespace:
 def _rows(options: Namespace) -> list[Source]:
     for name in ("catalog", "line", "redshift", "psf_fwhm", "line_spread", "hdu", "variance",
                  "mask", "position", "pixel", "size", "velocity_range", "pixel_scale", "medium",
+                 "subtract_continuum",
                  "definition", "spectral_unit", "unit"):  # fmt: skip
         if getattr(options, name) is not None:
             raise InputError(
@@ -291,28 +289,3 @@ def _rows(options: Namespace) -> list[Source]:
 @lru_cache(maxsize=1)
 def _opened(folder: Path) -> CubeSet:
     return open_cubes(folder)
-
-
-def _near_lines(cube: Cube, options: Namespace) -> Cube:
-    """Return the channels that are asked for, by default those not too far from the lines."""
-    lines, axis = lines_of(options.line), cube.axis
-    rest: list[Any] = [None]
-    if lines is not None:
-        rest = list(rest_wavelengths(lines))
-        if axis.kind == "wavelength" and axis.medium == "air":
-            rest = [float(air_of(wave)) for wave in rest]
-    if options.velocity_range is not None:
-        low, high = options.velocity_range
-        if not low < high:
-            raise InputError(f"--velocity-range {low:g} {high:g}: expected LOW HIGH, rising")
-        # One line says where 0 is; on an axis of velocities that is the axis itself.
-        own = None if axis.kind == "velocity" else rest[0]
-        region = Region(velocities=(low, high), rest_wavelength=own, redshift=options.redshift)
-        return subcube(cube, region)
-    if axis.kind == "velocity":
-        return cube
-    ends = np.array([axis.values_at([-_NEAR, _NEAR], wave, options.redshift) for wave in rest])
-    low, high = float(ends.min()), float(ends.max())
-    near = (axis.values >= low) & (axis.values <= high)
-    # Where the line isn't in the cube at all, the fitter says so.
-    return cube if near.all() or not near.any() else subcube(cube, Region(channels=(low, high)))
