@@ -106,8 +106,11 @@ def fit_figure(
         row[0].set_ylabel("arcsec", fontsize=LABEL)
     lower = [_axes(figure, left, _DIAGRAM[0], _MAP, _DIAGRAM[1]) for left in _LEFTS]
     reach = _REACH * largest + 2 * result.values["velocity_dispersion"] + grid.channel_width
-    _diagrams(lower, views, result, reach)
-    _spectrum(lower[2], views, result, reach)
+    # Of several lines, the others lie beside the first.
+    offsets = np.mean(grid.edges[:1] - grid.edges, axis=1)
+    span = float(offsets.min()) - reach, float(offsets.max()) + reach
+    _diagrams(lower, views, result, span)
+    _spectrum(lower[2], views, result, span)
     names = [str(name) for name in result.table["name"]]
     places = {names.index(name): value for name, value in (truth or {}).items() if name in names}
     left, bottom, side = _CORNER
@@ -192,7 +195,9 @@ def _trio(
         _unit(axis, "km/s")
 
 
-def _diagrams(axes: list[Axes], views: FitViews, result: FitResult, reach: float) -> None:
+def _diagrams(
+    axes: list[Axes], views: FitViews, result: FitResult, span: tuple[float, float]
+) -> None:
     """Draw the diagram along the major axis with contours of the model, and what is left."""
     data, model, residual = views.diagrams
     error = np.full(data.diagram.shape, np.nan) if data.error is None else data.error
@@ -207,7 +212,7 @@ def _diagrams(axes: list[Axes], views: FitViews, result: FitResult, reach: float
         axis.set_facecolor(NO_DATA)
         mesh = axis.pcolormesh(*edges, image, rasterized=True, cmap=colours, norm=norm)
         axis.set_xlim(edges[0][:-1][known][0], edges[0][1:][known][-1])
-        axis.set_ylim(max(-reach, edges[1][0]), min(reach, edges[1][-1]))
+        axis.set_ylim(max(span[0], edges[1][0]), min(span[1], edges[1][-1]))
         axis.set_xlabel("along the major axis [arcsec]", fontsize=LABEL)
         axis.tick_params(labelsize=TICKS)
         axis.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
@@ -223,7 +228,7 @@ def _diagrams(axes: list[Axes], views: FitViews, result: FitResult, reach: float
         axis.set_title(heading, fontsize=LABEL + 1, fontweight="bold", loc="left")
 
 
-def _spectrum(axis: Axes, views: FitViews, result: FitResult, reach: float) -> None:
+def _spectrum(axis: Axes, views: FitViews, result: FitResult, span: tuple[float, float]) -> None:
     """Draw the spectrum of data and model, and their difference."""
     data, model = views.spectra
     factor, unit = scaled(float(np.nanmax(data.flux)), _flux_unit(result))
@@ -238,7 +243,7 @@ def _spectrum(axis: Axes, views: FitViews, result: FitResult, reach: float) -> N
     axis.step(data.velocities, (data.flux - model.flux) / factor, where="mid", color="0.45",
               linewidth=1, linestyle="--", label="residual")  # fmt: skip
     axis.axhline(0, color="0.3", linewidth=0.8)
-    axis.set_xlim(max(-reach, views.velocities.min()), min(reach, views.velocities.max()))
+    axis.set_xlim(max(span[0], views.velocities.min()), min(span[1], views.velocities.max()))
     axis.set_xlabel("velocity [km/s]", fontsize=LABEL)
     axis.set_title("Spectrum", fontsize=LABEL + 1, fontweight="bold", loc="left")
     axis.tick_params(labelsize=TICKS)
