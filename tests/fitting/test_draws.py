@@ -42,6 +42,8 @@ def test_pareto_k_is_that_of_the_tail(shape):
 def test_pareto_k_of_too_few_or_equal_weights():
     assert pareto_k(np.zeros(500)) == -np.inf
     assert pareto_k(np.arange(10.0)) == np.inf
+    # One that has everything.
+    assert pareto_k(np.where(np.arange(500) == 7, 0.0, -1e4)) == np.inf
 
 
 def test_quantiles_are_weighted():

@@ -95,8 +95,10 @@ def pareto_k(log_weights: FloatArray) -> float:
     if count < 5:
         return np.inf
     excess = ordered[-count:] - ordered[-count - 1]
-    if not excess[-1] > 1e-12 or not excess[(count - 2) // 4] > 0:
-        return -np.inf
+    if not excess[-1] > 1e-12:
+        return -np.inf  # all are alike
+    if not excess[int(count / 4 + 0.5) - 1] > 1e-300:
+        return np.inf  # a few have everything
     points = 30 + int(np.sqrt(count))
     spread = 1 - np.sqrt(points / (np.arange(1, points + 1) - 0.5))
     slopes = spread / (3 * excess[int(count / 4 + 0.5) - 1]) + 1 / excess[-1]
