@@ -2,7 +2,6 @@
 
 import csv
 import signal
-import struct
 import sys
 from types import ModuleType
 
@@ -32,26 +31,6 @@ def tiny(cache, tmp_path):
     return make
 
 
-def offline_records(path):
-    """Parse the file of an offline run of Weights & Biases: records in blocks as in LevelDB."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    data, position, record = path.read_bytes(), 7, b""
-    while position + 7 <= len(data):
-        left = 32768 - position % 32768
-        if left < 7:
-            position += left
-            continue
-        _, length, kind = struct.unpack("<IHB", data[position : position + 7])
-        record += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):
-            parsed = Record()
-            parsed.ParseFromString(record)
-            yield parsed
-            record = b""
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_wandb_offline_keeps_it_all_and_a_resumed_training_joins(tiny, tmp_path, monkeypatch):
@@ -69,19 +48,14 @@ def test_wandb_offline_keeps_it_all_and_a_resumed_training_joins(tiny, tmp_path,
     # One folder for each start, of one run.
     assert len(files) == 2
     assert len({file.name for file in files}) == 1
-    records = [record for file in files for record in offline_records(file)]
-    told = {update.key for record in records for update in record.run.config.update}
-    assert {"model", "data", "trainer", "seed", "total_images"} <= told
-    logged = {
-        "/".join(item.nested_key) or item.key for record in records for item in record.history.item
-    }
-    assert {"galaxies/filenames", "val/frechet", "train/discriminator", "held_out/path"} <= logged
-    artifacts = {
-        record.artifact.name: {entry.path for entry in record.artifact.manifest.contents}
-        for record in records
-        if record.WhichOneof("record_type") == "artifact"
-    }
-    assert artifacts["tiny-network"] == {"tiny.safetensors", "tiny.yaml"}
+    # What is logged stands in these files by name.
+    logged = b"".join(file.read_bytes() for file in files)
+    for name in (
+        *("total_images", "callbacks"),
+        *("train/discriminator", "val/frechet", "galaxies", "held_out"),
+        *("tiny-network", "tiny.safetensors", "tiny.yaml"),
+    ):
+        assert name.encode() in logged, name
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
