@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from clumpygan.data.cutout_extraction import prepare_cutouts
+from clumpygan.data.cutout_settings import CutoutSettings
 from clumpygan.data.cutouts import CandelsDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies.stamp_conditions import (
@@ -12,6 +14,7 @@ from clumpygan.galaxies.stamp_conditions import (
     signal_of,
     standardised_conditions,
 )
+from tests.data.survey import make_survey
 
 NAMES = ("signal", "half_light_radius", "redshift")
 
@@ -76,8 +79,8 @@ def test_validation_stamps_are_not_turned(data):
 
 
 def test_conditions_are_about_zero_and_one(folder):
-    told = make(folder, train_size=400, images_per_epoch=400).dataset("train").values
-    assert told.shape == (400, 3)
+    told = make(folder, train_size=120, images_per_epoch=120).dataset("train").values
+    assert told.shape == (120, 3)
     assert np.abs(told.mean(0)).max() < 0.6
     assert np.abs(told.std(0) - 1).max() < 0.4
 
@@ -116,3 +119,90 @@ def test_a_signal_is_flux_over_noise():
     told = standardised_conditions(["redshift", "signal"], {"redshift": [1.0], "signal": [1e3]})
     np.testing.assert_allclose(told, [[0.0, 0.0]], atol=1e-6)
     assert set(NAMES) == set(CONDITIONS)
+
+
+@pytest.fixture
+def survey(tmp_path):
+    return make_survey(tmp_path, count=400)
+
+
+@pytest.fixture
+def cut(survey, tmp_path):
+    """Return a set of cutouts of the survey, whose catalogue may be changed."""
+
+    def _cut(bands=("F160W",), **columns):
+        files = survey.files(bands, catalog=survey.write_table(**columns))
+        return prepare_cutouts(tmp_path / "set", CutoutSettings((files,), size=16))
+
+    return _cut
+
+
+def served(found, folder, **options):
+    return make(folder, root=str(found.folder), **({"size": 64, "train_size": 10**6} | options))
+
+
+def test_cutouts_are_served_in_units_of_their_own_noise(cut, folder):
+    found = cut()
+    data = served(found, folder)
+    dataset = data.dataset("val")
+    batch = batch_of(data, "val")
+    plain = found.images[dataset.rows] / found.noise_sigma[dataset.rows, None, None]
+    # Theirs is real noise already: none is added.
+    np.testing.assert_allclose(batch["image"][:, 0].numpy(), plain, rtol=1e-6)
+    assert batch["noise"].std() == pytest.approx(1.0, abs=0.1)
+    magnitudes = np.asarray(found.table["h_magnitude"])[dataset.rows]
+    signal = 10 ** (0.4 * (31.4 - magnitudes)) / found.noise_sigma[dataset.rows]
+    told = batch["conditions"][:, 0].numpy()
+    np.testing.assert_allclose(10 ** (0.6 * told + 3.0), signal, rtol=1e-4)
+
+
+def test_no_galaxy_is_in_two_splits(tmp_path, folder):
+    """The same galaxies in two fields that overlap have other stamps, but one split."""
+    both = [make_survey(tmp_path, name, 400) for name in ("gs", "ers")]
+    settings = CutoutSettings(tuple(one.files() for one in both), size=16)
+    found = prepare_cutouts(tmp_path / "set", settings)
+    data = served(found, folder)
+    train, val = (
+        {found.identifiers[row] for row in data.dataset(split).rows} for split in ("train", "val")
+    )
+    assert train
+    assert val
+    assert not train & val
+    assert len(data.dataset("train").rows) > 1.9 * len(train)
+
+
+def test_cutouts_are_turned_and_mirrored_in_all_eight_ways(cut, folder):
+    data = served(cut(), folder)
+    train, row = data.dataset("train"), data.dataset("train").rows[0]
+    plain = np.asarray(train.images[row]) / np.float32(train.sigma[row])
+    seen = {train[turn, 0]["image"].tobytes() for turn in range(64)}
+    ways = [np.rot90(image, k) for image in (plain, plain[:, ::-1]) for k in range(4)]
+    assert seen == {np.ascontiguousarray(way).tobytes() for way in ways}
+
+
+def test_what_is_not_known_of_a_galaxy_leaves_it_out(survey, cut, folder):
+    redshifts = np.where(np.arange(400) % 2, survey.table["z_best"], np.nan)
+    found = cut(z_best=redshifts)
+    known = np.isfinite(np.ma.filled(np.ma.asarray(found.table["redshift"], float), np.nan))
+    assert 0 < known.sum() < len(found)
+    data = served(found, folder)
+    assert known[np.concatenate([data.dataset(split).rows for split in ("train", "val")])].all()
+    alone = served(found, folder, conditions=("signal",))
+    assert len(alone.dataset("train")) > len(data.dataset("train"))
+
+
+def test_a_catalogue_of_positions_alone_trains_without_conditions(cut, folder):
+    found = cut(z_best=None, Hmag=None, FLUX_RADIUS=None)
+    with pytest.raises(InputError, match=r"none of its \d+ stamps has a known signal, half_light"):
+        served(found, folder)
+    data = served(found, folder, conditions=())
+    assert "conditions" not in batch_of(data, count=2)
+    assert "magnitudes" not in data.describe()
+
+
+def test_a_band_is_chosen(cut, folder):
+    found = cut(bands=("F160W", "F125W"))
+    with pytest.raises(InputError, match=r"has the bands F160W, F125W; say which one"):
+        served(found, folder)
+    data = served(found, folder, band="f125w")
+    np.testing.assert_array_equal(data.dataset("val").images, found.in_band("F125W").images)

@@ -241,10 +241,10 @@ class CandelsDataModule(StreamDataModule):
         }
 
     def describe(self) -> dict[str, Any]:
-        """Return magnitudes (AB), pixel scale (arcsec), and noise: sigma (nJy), correlation."""
-        noise = self._noise()
+        """Return magnitudes (AB; if known), pixel scale (arcsec), noise (nJy) and correlation."""
+        noise, magnitudes = self._noise(), self._magnitudes()
         return {
-            "magnitudes": self._magnitudes(),
+            **({"magnitudes": magnitudes} if magnitudes else {}),
             "pixel_scale": noise.pixel_scale,
             "sigma": round(float(noise.sigma), 6),
             "correlation": np.round(noise.correlation, 6).tolist(),
@@ -252,12 +252,13 @@ class CandelsDataModule(StreamDataModule):
         }
 
     def _magnitudes(self) -> list[float]:
-        """Return the range of AB magnitudes of the galaxies."""
+        """Return the range of AB magnitudes of the galaxies, nothing if none is known."""
         if self._set is None:
             settings = self.settings("train")
             return [settings.min_magnitude, settings.max_magnitude]
         known = np.asarray(self._set.table["h_magnitude"], np.float64)
-        return [round(float(limit(known)), 2) for limit in (np.nanmin, np.nanmax)]
+        known = known[np.isfinite(known)]
+        return [round(float(limit(known)), 2) for limit in (np.min, np.max) if known.size]
 
     def _noise(self) -> NoiseModel:
         return self.instrument.noise() if self._set is None else self._set.noise_model()
