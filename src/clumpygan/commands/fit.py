@@ -45,6 +45,7 @@ examples:
   %(prog)s cube.fits --line Ha --redshift 0.36 --psf-fwhm 0.7 --output result/
   %(prog)s cubes/*.fits --model arctan --free g1,g2 --method nuts --workers 2 --output results/
   %(prog)s cube.fits --fix inclination=60 --prior maximum_velocity=normal:200:30
+  %(prog)s cube.fits --model arctan,tanh,courteau --output which_curve/
   %(prog)s --set cubes/ --n 100 --signal-to-noise 20 --workers 2 --output mocks/
 
 The exit code is 0 if all results are to be relied on, 1 if a fit didn't converge or ran into a
@@ -78,7 +79,7 @@ def _run(options: Namespace, parser: ArgumentParser, arguments: Sequence[str]) -
     begin = time.perf_counter()
     # What follows takes seconds to import; --help and wrong flags need none of it.
     from clumpygan.commands.fit_batch import fit_all, split_done
-    from clumpygan.commands.fit_choices import fitter_of
+    from clumpygan.commands.fit_choices import fitters_of
     from clumpygan.commands.fit_sources import sources_of
     from clumpygan.commands.fit_summary import command_line, report_of, write_summary
     from clumpygan.commands.output_files import check_outputs
@@ -87,7 +88,7 @@ def _run(options: Namespace, parser: ArgumentParser, arguments: Sequence[str]) -
 
     check_outputs([("--metrics", options.metrics, ())])
     if options.set is None:
-        fitter_of(options)
+        fitters_of(options)
     sources = sources_of(options)
     choices = _choices(options, parser)
     made = _make_folder(options.output)

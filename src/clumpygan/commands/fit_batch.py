@@ -25,11 +25,13 @@ from clumpygan.commands.fit_files import (
     wanted_files,
     write_result,
 )
-from clumpygan.commands.fit_sources import Source
+from clumpygan.commands.fit_sources import Loaded, Source
 from clumpygan.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from astropy.table import Table
+
+    from clumpygan.fitting import FitResult
 
 GOOD, DOUBTFUL, FAILED, CRASHED = "good", "doubtful", "failed", "crashed"
 
@@ -155,7 +157,7 @@ def fit_one(options: Namespace, source: Source, origin: Mapping[str, Any]) -> Ou
         warnings.simplefilter("always", InputWarning)
         try:
             loaded = source.load(options)
-            result = loaded.fitter.fit_observation(loaded.observation, seed=options.seed)
+            result, models = _fit(loaded, options.seed)
             table = write_result(
                 options.output,
                 source.name,
@@ -167,6 +169,7 @@ def fit_one(options: Namespace, source: Source, origin: Mapping[str, Any]) -> Ou
                     "file": str(source.path),
                     "source": source.identity,
                 },
+                models=models,
                 picture=options.picture,
                 cubes=options.model_cubes,
             )
@@ -175,6 +178,17 @@ def fit_one(options: Namespace, source: Source, origin: Mapping[str, Any]) -> Ou
         except Exception as problem:  # a mistake of ours, of which the other cubes know nothing
             return _failure(source, CRASHED, problem, begin, caught, traceback.format_exc())
     return outcome_of(source, table, time.perf_counter() - begin, _texts(source, caught))
+
+
+def _fit(loaded: Loaded, seed: int) -> tuple[FitResult, Table | None]:
+    """Return the fit, of several models that of the most probable one, and their comparison."""
+    from clumpygan.fitting import compare_models
+
+    if len(loaded.fitters) == 1:
+        (fitter,) = loaded.fitters.values()
+        return fitter.fit_observation(loaded.observation, seed=seed), None
+    compared = compare_models(loaded.fitters, loaded.observation, seed=seed)
+    return compared.results[compared.best], compared.table
 
 
 def outcome_of(source: Source, table: Table, seconds: float, remarks: tuple[str, ...]) -> Outcome:
@@ -204,7 +218,8 @@ def _check_same(folder: Path, source: Source, table: Table, choices: Mapping[str
 
 def _is_whole(options: Namespace, source: Source) -> bool:
     """Whether all files of a result are there, and newer than the data."""
-    files = wanted_files(options.picture, options.model_cubes)
+    several = options.models is not None and len(options.models) > 1
+    files = wanted_files(options.picture, options.model_cubes, several)
     paths = [file_of(options.output, source.name, what) for what in files]
     if not all(path.exists() for path in paths) or not source.path.exists():
         return all(path.exists() for path in paths)

@@ -12,12 +12,39 @@ from typing import Any
 from clumpygan.commands.cube_flags import model_of
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, FitPrior, NoiseSettings, SamplerSettings, parse_prior
+from clumpygan.fitting.comparison import check_evidence
 from clumpygan.fitting.nuts import check_nutpie
 from clumpygan.galaxies.parameters import DiskModel, Parameter
 from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.instruments.spectrograph_presets import get_spectrograph
 
 _CUT = ("normal", "lognormal")
+
+
+def fitters_of(options: Namespace, frame: Any = None) -> dict[str, DiskFitter]:
+    """Return the fitters that the flags ask for, by their rotation curves; see `fitter_of`."""
+    if options.models is None:
+        fitter = fitter_of(options, frame)
+        return {fitter.model.curve: fitter}
+    if options.curve is not None:
+        raise InputError(
+            f"--model {','.join(options.models)} and --curve {options.curve} both name the curve; "
+            "give one of them"
+        )
+    if len(options.models) > 1:
+        check_evidence(options.method)
+    fitters = {}
+    for curve in options.models:
+        # A table of velocities is that of the curve "table", if there are several.
+        table = options.rotation_table if curve == "table" or len(options.models) == 1 else None
+        chosen = {"curve": curve, "rotation_table": table}
+        fitters[curve] = fitter_of(Namespace(**vars(options) | chosen), frame)
+    if options.rotation_table is not None and "table" not in fitters:
+        raise InputError(
+            f"--rotation-table is that of the curve table; expected it in --model "
+            f"{','.join(options.models)}"
+        )
+    return fitters
 
 
 def fitter_of(options: Namespace, frame: Any = None) -> DiskFitter:

@@ -13,6 +13,7 @@ from astropy.table import Table
 from astropy.units import Unit
 
 from clumpygan.errors import InputError
+from clumpygan.fitting.result import plain_value
 from clumpygan.io import atomic_path
 from clumpygan.io.cube_writing import write_cube
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from clumpygan.commands.fit_sources import Loaded
     from clumpygan.fitting import FitResult
 
-TABLE = "table.ecsv"
+TABLE, MODELS = "table.ecsv", "models.ecsv"
 UNITS = ("arcsec", "km/s", "deg")
 """Of parameters, that FITS and ECSV know."""
 
@@ -47,9 +48,10 @@ def file_of(folder: Path, name: str, what: str) -> Path:
     return folder / f"{name}_{what}"
 
 
-def wanted_files(picture: bool, cubes: bool) -> tuple[str, ...]:
+def wanted_files(picture: bool, cubes: bool, models: bool = False) -> tuple[str, ...]:
     """Return what a result consists of, the table that says it is complete last."""
     files = ["table.fits", "samples.fits"]
+    files += [MODELS] if models else []
     files += ["model.fits", "residual.fits"] if cubes else []
     return (*files, *(["picture.png"] if picture else []), TABLE)
 
@@ -61,6 +63,7 @@ def write_result(
     loaded: Loaded,
     origin: Mapping[str, Any],
     *,
+    models: Table | None = None,
     picture: bool,
     cubes: bool,
 ) -> Table:
@@ -76,6 +79,8 @@ def write_result(
         What was fitted.
     origin : mapping
         What was fitted, by which command; added to the meta of the table.
+    models : astropy.table.Table, optional
+        The comparison of several models, of which `result` is the most probable one.
     picture, cubes : bool
         Whether the picture, and model and residual cubes are wanted.
 
@@ -86,6 +91,12 @@ def write_result(
     """
     file_of(folder, name, TABLE).unlink(missing_ok=True)
     table = result_table(result, loaded.truth, origin)
+    file_of(folder, name, MODELS).unlink(missing_ok=True)
+    if models is not None:
+        columns = models.colnames
+        table.meta["models"] = [{one: plain_value(row[one]) for one in columns} for row in models]
+        with atomic_path(file_of(folder, name, MODELS)) as path:
+            models.write(path, format="ascii.ecsv")
     with atomic_path(file_of(folder, name, "samples.fits")) as path:
         _samples(result).write(path, format="fits")
     if cubes:

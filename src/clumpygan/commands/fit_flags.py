@@ -116,8 +116,10 @@ def add_galaxy_flags(parser: ArgumentParser) -> None:
     add_model_flags(parser, clumps="free in flux and place")
     group = parser.add_argument_group("more about the model")
     # fmt: off
-    group.add_argument("--model", choices=CURVES, metavar="NAME", dest="curve",
-                       help="the same as --curve")
+    group.add_argument("--model", type=_curves, metavar="NAMES", dest="models",
+                       help="the same as --curve; of several, separated by commas, each is fitted,"
+                       " NAME_models.ecsv compares their evidences, and the other files are of the"
+                       " most probable one")
     group.add_argument("--warp", action="store_true",
                        help="inclination and position angle change with radius, both free")
     group = parser.add_argument_group(
@@ -194,6 +196,18 @@ def _names(text: str) -> list[tuple[str, str]]:
     if not all(names):
         raise ArgumentTypeError(f"invalid value: {text!r} (expected names, separated by commas)")
     return [(name, "") for name in names]
+
+
+def _curves(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in CURVES:
+            raise ArgumentTypeError(
+                f"invalid choice: {name!r} (choose from {', '.join(CURVES)}, separated by commas)"
+            )
+    if len(set(names)) < len(names):
+        raise ArgumentTypeError(f"{text!r} names a curve twice")
+    return names
 
 
 def _pair(text: str) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 
 from clumpygan.commands.fit_catalog import Own, read_fit_catalog
 from clumpygan.commands.fit_channels import near_lines, subtract_continuum
-from clumpygan.commands.fit_choices import fitter_of, spectrograph_of
+from clumpygan.commands.fit_choices import fitters_of, spectrograph_of
 from clumpygan.commands.fit_flags import DEFAULT_SIGNAL_TO_NOISE
 from clumpygan.data.cube_settings import frame_for
 from clumpygan.data.cube_store import CubeSet, open_cubes
@@ -38,7 +38,8 @@ class Loaded:
 
     Attributes
     ----------
-    fitter : DiskFitter
+    fitters : dict of str to DiskFitter
+        By the rotation curves; several are compared.
     observation : Observation
     axis, pixel_scale, wcs, unit, beam
         As those of `Cube`.
@@ -48,7 +49,7 @@ class Loaded:
         Parameters of a mock, as far as they are known.
     """
 
-    fitter: DiskFitter
+    fitters: dict[str, DiskFitter]
     observation: Observation
     axis: SpectralAxis
     pixel_scale: float
@@ -124,10 +125,11 @@ class FileSource:
             unit=options.unit,
         )
         cube = subtract_continuum(near_lines(cube, options), options)
-        fitter = fitter_of(options)
+        fitters = fitters_of(options)
+        fitter = next(iter(fitters.values()))
         names = fitter.model.names
         return Loaded(
-            fitter,
+            fitters,
             fitter.observe(cube),
             cube.axis,
             cube.pixel_scale,
@@ -179,13 +181,13 @@ class RowSource:
             signal_to_noise=(ratio, ratio),
             cubes=found,
         )[self.row]
-        fitter = fitter_of(of_set(options, found), frame)
+        fitters = fitters_of(of_set(options, found), frame)
         variance = np.full(found.settings.frame.shape, float(served["sigma"]) ** 2)
         names = found.settings.model.names
         vector = found.parameters[self.row]
         return Loaded(
-            fitter,
-            fitter.observe(served["cube"][0], variance),
+            fitters,
+            next(iter(fitters.values())).observe(served["cube"][0], variance),
             frame.axis,
             frame.grid.pixel_scale,
             truth=dict(zip(names, vector.tolist(), strict=True)),
@@ -256,7 +258,7 @@ def of_set(options: Namespace, found: CubeSet) -> Namespace:
     """Return the flags with the model of a set, where they don't choose their own."""
     model = found.settings.model
     chosen = Namespace(**vars(options))
-    if options.curve is None and options.rotation_table is None:
+    if options.curve is None and options.models is None and options.rotation_table is None:
         chosen.curve = model.curve
     if chosen.curve == "table" and options.rotation_table is None:
         raise InputError(
@@ -279,7 +281,7 @@ def _rows(options: Namespace) -> list[Source]:
     found = _opened(options.set)
     if options.n is not None and options.n > found.count:
         raise InputError(f"--n {options.n}: {options.set} has {found.count} cubes; ask for fewer")
-    fitter_of(of_set(options, found), frame_for(found.settings))
+    fitters_of(of_set(options, found), frame_for(found.settings))
     stem = options.set.resolve().name
     return [
         RowSource(f"{stem}_{row:06d}", options.set, row) for row in range(options.n or found.count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from astropy.units import Unit
 from clumpygan.commands.fit_batch import CRASHED, DOUBTFUL, FAILED, GOOD, Outcome
 from clumpygan.commands.fit_files import UNITS
 from clumpygan.errors import InputError
+from clumpygan.fitting.result import plain_value
 from clumpygan.io import atomic_path
 from clumpygan.io.lock import only_one
 
 SUMMARY = "results.ecsv"
 
+_WORDS = ("name", "file", "status", "messages", "model")
 _DIAGNOSTICS = ("reduced_chi_squared", "log_evidence", "signal_to_noise", "pareto_k")
 _LOCK = "lock"
 
@@ -37,7 +39,8 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome], command: str) -> Ta
     Returns
     -------
     Table
-        A row for each cube: `name`, `file`, `status`, `messages`, diagnostics, and the median of
+        A row for each cube: `name`, `file`, `status`, `messages`, diagnostics, `model` (of several
+        the most probable, with `probability_MODEL` of each), and the median of
         each parameter with the ends of its 68 % interval (`_lower`, `_upper`), and of mocks with
         its true value (`_truth`); masked where there is none.
     """
@@ -73,7 +76,19 @@ def text_of(table: Table) -> str:
     ]
     if meta["log_evidence"] is not None:
         words.append(f"log evidence {meta['log_evidence']:.1f}")
-    return "\n".join([*lines, "  " + ", ".join(words)])
+    return "\n".join([*lines, "  " + ", ".join(words), *_text_of_models(meta.get("models", ()))])
+
+
+def _text_of_models(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each of several models, the most probable first."""
+    lines = []
+    for one in models:
+        words = f"probability {one['probability']:.3g}, log evidence {one['log_evidence']:.1f}"
+        if one["log_evidence_error"] is not None:
+            words += f" +- {one['log_evidence_error']:.1g}"
+        doubt = f", not to be relied on: {one['problems']}" if one["problems"] else ""
+        lines.append(f"  model {one['model']}: {words}{doubt}")
+    return lines
 
 
 def closing_words(outcomes: Sequence[Outcome]) -> str:
@@ -104,7 +119,7 @@ def report_of(outcomes: Sequence[Outcome], **more: Any) -> dict[str, Any]:
             table = outcome.table
             cube |= {
                 "parameters": [
-                    {name: _plain(row[name]) for name in table.colnames} for row in table
+                    {name: plain_value(row[name]) for name in table.colnames} for row in table
                 ],
                 "meta": dict(table.meta),
             }
@@ -135,6 +150,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         return row
     meta = outcome.table.meta
     row |= {name: meta[name] for name in _DIAGNOSTICS if meta[name] is not None}
+    row["model"] = meta["settings"]["model"]["curve"]
+    for one in meta.get("models", ()):
+        row[f"probability_{one['model']}"] = one["probability"]
     row["cpu_seconds"] = float(sum(meta["cpu_seconds"].values()))
     for one in outcome.table:
         name = str(one["name"])
@@ -186,7 +204,7 @@ def _table(rows: Sequence[dict[str, Any]], units: dict[str, str]) -> Table:
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table()
     for name in names:
-        words = name in ("name", "file", "status", "messages")
+        words = name in _WORDS
         values = [row.get(name, "" if words else math.nan) for row in rows]
         missing = [not words and name not in row for row in rows]
         column = MaskedColumn(values, mask=missing) if any(missing) else np.array(values)
@@ -194,8 +212,3 @@ def _table(rows: Sequence[dict[str, Any]], units: dict[str, str]) -> Table:
         if name in units:
             table[name].unit = Unit(units[name])
     return table
-
-
-def _plain(value: Any) -> Any:
-    plain = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(plain, float) and not math.isfinite(plain) else plain

@@ -1,6 +1,7 @@
 """Measuring disks: from a cube to parameters with error bars."""
 
 from clumpygan.fitting.choices import ParameterChoices
+from clumpygan.fitting.comparison import ModelComparison, compare_models
 from clumpygan.fitting.cube_observation import observe_cube
 from clumpygan.fitting.fitter import DiskFitter
 from clumpygan.fitting.likelihood import NoiseSettings
@@ -13,11 +14,13 @@ __all__ = [
     "DiskFitter",
     "FitPrior",
     "FitResult",
+    "ModelComparison",
     "NoiseSettings",
     "Observation",
     "ObservedFrame",
     "ParameterChoices",
     "SamplerSettings",
+    "compare_models",
     "observe",
     "observe_cube",
     "parse_prior",

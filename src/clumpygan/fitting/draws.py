@@ -46,6 +46,13 @@ class Draws:
     r_hat: FloatArray | None = None
     problems: tuple[str, ...] = ()
 
+    @property
+    def log_evidence_error(self) -> float | None:
+        """Standard error of the log evidence, as far as the scatter of the weights tells."""
+        if self.log_evidence is None or np.ptp(self.weights) == 0:
+            return None
+        return float(np.sqrt(max((self.weights**2).sum() - 1 / len(self.weights), 0.0)))
+
     def quantiles(self, values: FloatArray, shares: tuple[float, ...]) -> FloatArray:
         """Return weighted quantiles (len(shares), n) of values (S, n) at the draws."""
         return np.stack([_quantiles(column, self.weights, shares) for column in values.T], axis=1)

@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 
 Method = Literal["laplace", "importance", "nuts"]
 
+METHODS_WITHOUT_EVIDENCE: tuple[Method, ...] = ("nuts",)
+
 _LAPLACE_DRAWS = 2000
 
 

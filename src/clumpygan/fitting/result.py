@@ -126,7 +126,9 @@ class FitResult:
 
     def summary(self) -> dict[str, Any]:
         """Return everything but cubes and samples, as plain numbers and words for JSON."""
-        rows = [{name: _plain(row[name]) for name in self.table.colnames} for row in self.table]
+        rows = [
+            {name: plain_value(row[name]) for name in self.table.colnames} for row in self.table
+        ]
         return {
             "parameters": rows,
             "values": self.values,
@@ -216,6 +218,7 @@ def problems_of(table: Table, optimum: Optimum, draws: Draws) -> tuple[str, ...]
     return tuple(problems)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return an entry of a table as JSON has it: None for NaN and infinity."""
     plain = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain
