@@ -35,8 +35,17 @@ DEFAULT_SIZE, DEFAULT_RANGE = 6.4, 1700.0
 _LONGEST_AXIS = 10_000
 
 
-def add_frame_flags(parser: ArgumentParser, instrument: str) -> None:
-    """Add the flags that say which voxels there are and who observes them, by default."""
+def add_frame_flags(parser: ArgumentParser, instrument: str, accuracy: bool = True) -> None:
+    """Add the flags that say which voxels there are and who observes them.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    instrument : str
+        The default.
+    accuracy : bool
+        Whether that of the rendered cubes is a choice, too.
+    """
     group = parser.add_argument_group("the cube")
     # fmt: off
     group.add_argument("--instrument", default=instrument, metavar="NAME",
@@ -70,9 +79,10 @@ def add_frame_flags(parser: ArgumentParser, instrument: str) -> None:
     group.add_argument("--line-spread", type=number(0), metavar="KM/S",
                        help="standard deviation of the line spread function, without an instrument"
                        " (default: 0)")
-    group.add_argument("--accuracy", type=number(0), default=1e-3, metavar="SHARE",
-                       help="largest error of a voxel over the largest voxel (default:"
-                       " %(default)s)")
+    if accuracy:
+        group.add_argument("--accuracy", type=number(0), default=1e-3, metavar="SHARE",
+                           help="largest error of a voxel over the largest voxel (default:"
+                           " %(default)s)")
     # fmt: on
 
 

@@ -17,7 +17,6 @@ from clumpygan.commands.fit_flags import (
     add_observation_flags,
 )
 from clumpygan.commands.program import BAD_INPUT, INTERRUPTED, Parser, run_program
-from clumpygan.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,12 +170,9 @@ def _plain(value: Any) -> Any:
 
 def _make_folder(folder: Path) -> bool:
     """Make a folder unless it is there; return whether it wasn't."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output {folder} is a file; expected the name of a folder")
-    if not folder.exists() and not folder.absolute().parent.is_dir():
-        raise InputError(
-            f"--output {folder}: the folder {folder.parent} doesn't exist; make it first"
-        )
+    from clumpygan.commands.output_files import check_folder
+
+    check_folder("--output", folder)
     missing = not folder.exists()
     folder.mkdir(exist_ok=True)
     return missing

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import sys
 import time
 import traceback
 import warnings
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from clumpygan.commands.fit_files import (
     write_result,
 )
 from clumpygan.commands.fit_sources import Loaded, Source
+from clumpygan.commands.worker_pool import check_stopped, worker_pool
 from clumpygan.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
@@ -267,47 +266,16 @@ def _in_processes(
     options: Namespace, sources: Sequence[Source], origin: Mapping[str, Any], workers: int
 ) -> Iterator[Outcome]:
     """Yield outcomes as they come; when it is closed early, the fits under way are given up."""
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang on its threads
-    pool = ProcessPoolExecutor(workers, context, _start)
-    waiting = {pool.submit(_fit_in_worker, options, one, origin): one for one in sources}
-    try:
+    with worker_pool(workers) as pool:
+        waiting = {pool.submit(_fit_in_worker, options, one, origin): one for one in sources}
         for future in as_completed(waiting):
             try:
                 yield future.result()
             except BrokenProcessPool:
                 lost = RuntimeError("its process was lost, perhaps for want of memory")
                 yield _failure(waiting[future], CRASHED, lost, time.perf_counter(), [])
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown()
-
-
-_stopped = False
-
-
-def _start() -> None:
-    """Prepare a process: one thread, and Ctrl-C is left to the main one."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-
-
-def _stop(*_: Any) -> None:
-    """Leave the fit under way, so that its unfinished files are removed."""
-    global _stopped
-    _stopped = True
-    raise KeyboardInterrupt
 
 
 def _fit_in_worker(options: Namespace, source: Source, origin: Mapping[str, Any]) -> Outcome:
-    if _stopped:
-        raise KeyboardInterrupt
+    check_stopped()
     return fit_one(options, source, origin)

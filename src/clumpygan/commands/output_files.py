@@ -31,3 +31,19 @@ def check_outputs(files: Iterable[tuple[str, Path | None, tuple[str, ...]]]) -> 
         seen.add(path.resolve())
         if suffixes and not path.name.lower().endswith(suffixes):
             raise InputError(f"{flag} {path}: expected a name ending in {', '.join(suffixes)}")
+
+
+def check_folder(flag: str, folder: Path) -> None:
+    """Refuse a folder of outputs that can't be made.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or would be in a folder that doesn't exist.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{flag} {folder} is a file; expected the name of a folder")
+    if not folder.exists() and not folder.absolute().parent.is_dir():
+        raise InputError(
+            f"{flag} {folder}: the folder {folder.parent} doesn't exist; make it first"
+        )
