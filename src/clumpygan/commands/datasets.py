@@ -8,10 +8,12 @@ from clumpygan.data.cubes import CubeDataModule
 from clumpygan.data.cutouts import CandelsDataModule
 from clumpygan.data.idx_images import IdxDataModule
 from clumpygan.data.pairs import PairDataModule
+from clumpygan.data.simulations import SimulationDataModule
 from clumpygan.data.store import SampleSettings
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.data.views import Conditions
 from clumpygan.errors import InputError
+from clumpygan.fitting.simulations import build_simulator
 
 
 def _pairs(settings: dict[str, Any]) -> StreamDataModule:
@@ -25,6 +27,12 @@ def _cutouts(settings: dict[str, Any]) -> StreamDataModule:
     return CandelsDataModule(**settings)
 
 
+def _simulations(settings: dict[str, Any]) -> StreamDataModule:
+    arguments = dict(settings)
+    simulator = build_simulator(arguments.pop("simulator"), settings["seed"])
+    return SimulationDataModule(simulator, **arguments)
+
+
 def _check_sample(fields: dict[str, Any]) -> None:
     dataclass_from(SampleSettings, {"size": 1, "split": "val", "seed": 0, **fields})
 
@@ -34,6 +42,7 @@ KINDS: Mapping[str, Callable[[dict[str, Any]], StreamDataModule]] = {
     "cutouts": _cutouts,
     "cubes": lambda settings: CubeDataModule(**settings),
     "idx": lambda settings: IdxDataModule(**settings),
+    "simulations": _simulations,
 }
 """Builders of the data modules, by the `kind` of the section."""
 

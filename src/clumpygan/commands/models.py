@@ -12,11 +12,13 @@ from clumpygan.commands.settings import dataclass_from, differences, positive
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies.stamp_conditions import CONDITIONS
-from clumpygan.gan.adversarial import AdversarialModule, Game, Schedule
-from clumpygan.gan.callbacks import GalaxyGrid, RecoveryPictures
+from clumpygan.gan.adversarial import Game, Schedule
+from clumpygan.gan.callbacks import GalaxyGrid, PosteriorPictures, RecoveryPictures
 from clumpygan.gan.checkpoint import build_network, load_checkpoint
 from clumpygan.gan.dcgan import DcganModule
+from clumpygan.gan.posterior import PosteriorModule
 from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
+from clumpygan.gan.training import TrainingModule
 from clumpygan.networks.dcgan import build_discriminator
 from clumpygan.networks.discriminator import SuperResolutionDiscriminator
 
@@ -29,7 +31,8 @@ class Model:
     ----------
     build : callable
         ``build(settings, data, network, core)`` returns the module: the section, the data, the
-        generator's `name` and `arguments`, and the arguments of `AdversarialModule`.
+        generator's `name` and `arguments`, and the arguments of `TrainingModule`, with the game
+        where the section has one.
     network : callable
         ``network(settings, data)`` returns the generator's `name` and `arguments`.
     data : tuple of str
@@ -38,7 +41,7 @@ class Model:
         ``pictures(folder, count)`` returns the callback that draws held-out galaxies.
     """
 
-    build: Callable[..., AdversarialModule]
+    build: Callable[..., TrainingModule]
     network: Callable[[dict[str, Any], StreamDataModule], dict[str, Any]]
     data: tuple[str, ...]
     pictures: Callable[[Path, int], pl.Callback]
@@ -46,7 +49,7 @@ class Model:
 
 def _super_resolution(
     settings: dict[str, Any], generator: torch.nn.Module, **core: Any
-) -> AdversarialModule:
+) -> TrainingModule:
     samples = positive("model.validation_samples", settings["validation_samples"])
     if samples % 2:
         raise InputError(f"model.validation_samples={samples}: expected an even number")
@@ -60,7 +63,7 @@ def _super_resolution(
     )
 
 
-def _dcgan(settings: dict[str, Any], generator: torch.nn.Module, **core: Any) -> AdversarialModule:
+def _dcgan(settings: dict[str, Any], generator: torch.nn.Module, **core: Any) -> TrainingModule:
     arguments = settings["discriminator"] | {
         key: core["network"]["arguments"][key] for key in ("size", "conditions")
     }
@@ -78,11 +81,33 @@ def _dcgan_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
     return {"name": "dcgan", "arguments": settings["generator"] | arguments}
 
 
+def _disk_posterior(
+    settings: dict[str, Any], generator: torch.nn.Module, **core: Any
+) -> TrainingModule:
+    return PosteriorModule(generator, **core)
+
+
+def _disk_posterior_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
+    item = data.simulator.item("val", 0)
+    return {
+        "name": "disk_posterior",
+        "arguments": settings["generator"]
+        | {
+            "shape": list(item["cube"].shape),
+            "parameters": item["coordinates"].size,
+            "conditions": item["conditions"].size,
+        },
+    }
+
+
 MODELS: Mapping[str, Model] = {
     "super_resolution": Model(
         _super_resolution, lambda settings, data: settings["network"], ("pairs",), RecoveryPictures
     ),
     "dcgan": Model(_dcgan, _dcgan_network, ("cutouts", "idx"), GalaxyGrid),
+    "disk_posterior": Model(
+        _disk_posterior, _disk_posterior_network, ("simulations",), PosteriorPictures
+    ),
 }
 """The members of the family, by the `kind` of the section."""
 
@@ -117,8 +142,8 @@ def build_module(
     total_images: int,
     seed: int,
     initial: str | None = None,
-) -> AdversarialModule:
-    """Build generator, discriminator and their training from the section `model`.
+) -> TrainingModule:
+    """Build the networks and their training from the section `model`.
 
     Parameters
     ----------
@@ -140,30 +165,35 @@ def build_module(
     generator = build_network(network["name"], network["arguments"])
     if initial is not None:
         _start_from(generator, network, initial)
-    game = dataclass_from(Game, settings["game"])
+    core = {
+        "network": network,
+        "total_images": total_images,
+        "seed": seed,
+        "schedule": dataclass_from(Schedule, settings["schedule"]),
+        "ema_half_life": settings["ema_half_life"],
+        "gradient_clip": settings["gradient_clip"],
+    }
+    if "game" in settings:
+        core["game"] = _game(settings["game"], total_images)
+    try:
+        module = model.build(settings, generator, **core)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model: {error}") from error
+    if settings["channels_last"]:
+        for part in module.children():
+            part.to(memory_format=torch.channels_last)
+    return module
+
+
+def _game(settings: dict[str, Any], total_images: int) -> Game:
+    game = dataclass_from(Game, settings)
     positive("model.game.penalty_interval", game.penalty_interval)
     if game.start >= total_images:
         raise InputError(
             f"model.game.start={game.start}: the discriminator would never join in a training of "
             f"{total_images} images; lower it, or raise total_images"
         )
-    core = {
-        "network": network,
-        "total_images": total_images,
-        "seed": seed,
-        "game": game,
-        "schedule": dataclass_from(Schedule, settings["schedule"]),
-        "ema_half_life": settings["ema_half_life"],
-        "gradient_clip": settings["gradient_clip"],
-    }
-    try:
-        module = model.build(settings, generator, **core)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"model: {error}") from error
-    if settings["channels_last"]:
-        for part in (module.generator, module.discriminator, module.average):
-            part.to(memory_format=torch.channels_last)
-    return module
+    return game
 
 
 def _start_from(generator: torch.nn.Module, network: dict[str, Any], initial: str) -> None:

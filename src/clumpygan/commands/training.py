@@ -31,10 +31,10 @@ from clumpygan.commands.training_states import (
 )
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
-from clumpygan.gan.adversarial import AdversarialModule
 from clumpygan.gan.checkpoint import save_checkpoint
 from clumpygan.gan.progress import ProgressLine
 from clumpygan.gan.stopping import EarlyStopping
+from clumpygan.gan.training import TrainingModule
 
 PRECISIONS = ("32-true", "bf16-mixed")
 """Half precision with a loss scale is not among them: gradients are clipped unscaled."""
@@ -119,7 +119,7 @@ def train(config: DictConfig, extra_callbacks: Sequence[pl.Callback] = ()) -> di
 
 
 def _fit(
-    trainer: pl.Trainer, module: AdversarialModule, data: StreamDataModule, state: Path | None
+    trainer: pl.Trainer, module: TrainingModule, data: StreamDataModule, state: Path | None
 ) -> None:
     """Train; say so if a signal ends it, or if the state is of other networks."""
     with warnings.catch_warnings():

@@ -12,15 +12,15 @@ import torch
 import clumpygan
 from clumpygan.commands.provenance import commit
 from clumpygan.errors import InputWarning
-from clumpygan.gan.adversarial import AdversarialModule
 from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
+from clumpygan.gan.training import TrainingModule
 
 _PLACES = ("root", "cache", "stamps", "psf")
 
 
 def make_card(
     plain: dict[str, Any],
-    module: AdversarialModule,
+    module: TrainingModule,
     trainer: pl.Trainer,
     held_out: dict[str, float],
 ) -> dict[str, Any]:

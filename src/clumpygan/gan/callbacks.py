@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.gan.adversarial import Batch
 from clumpygan.gan.dcgan import DcganModule
+from clumpygan.gan.posterior import PosteriorModule
 from clumpygan.gan.super_resolution import SuperResolutionModule
 from clumpygan.networks.blocks import stretch
 
@@ -81,6 +82,31 @@ class RecoveryPictures(HeldOutPictures):
             axes[0][column].set_title(title)
             for row, image in enumerate(images):
                 _show(axes[row][column], image, top=float(panels["HST"][row].max()))
+        return figure
+
+
+class PosteriorPictures(HeldOutPictures):
+    """Draw the posteriors of held-out disks against the truth, a panel for each parameter."""
+
+    def draw(self, batch: Batch, module: PosteriorModule) -> Figure:
+        """Return the picture: medians and intervals of 68 %, in coordinates."""
+        noise = torch.Generator(module.device).manual_seed(0)
+        draws, _ = module.average.draw(batch["cube"], batch["conditions"], 400, noise)
+        shares = torch.tensor([0.16, 0.5, 0.84], device=draws.device)
+        low, middle, high = draws.quantile(shares, dim=1).cpu().numpy()
+        truth = batch["coordinates"].cpu().numpy()
+        names = module.trainer.datamodule.describe()["parameters"]
+        rows = -(-len(names) // 5)
+        figure = Figure(figsize=(12, 2.6 * rows), layout="constrained")
+        panels = figure.subplots(rows, 5, squeeze=False).flat
+        for axis in panels[len(names) :]:
+            axis.set_axis_off()
+        for k, (axis, name) in enumerate(zip(panels[: len(names)], names, strict=True)):
+            errors = [middle[:, k] - low[:, k], high[:, k] - middle[:, k]]
+            axis.errorbar(truth[:, k], middle[:, k], errors, fmt="o", markersize=3)
+            axis.axline((0, 0), slope=1, color="0.7", zorder=0)
+            axis.set_title(name, fontsize=9)
+        figure.supxlabel("truth, in standard deviations of the prior")
         return figure
 
 

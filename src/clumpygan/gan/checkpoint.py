@@ -30,10 +30,24 @@ def _ancestor(**arguments: Any) -> nn.Module:
     return AncestorGenerator(ObservationOperator(), **arguments)
 
 
+def _disk_posterior(**arguments: Any) -> nn.Module:
+    # Of the extra `fit`, which no other network needs.
+    try:
+        from clumpygan.networks.posterior import PosteriorNetwork
+    except ModuleNotFoundError as error:
+        if error.name != "zuko":
+            raise
+        raise InputError(
+            "a trained posterior needs zuko, of the extra fit: pip install 'clumpygan[fit]'"
+        ) from error
+    return PosteriorNetwork(**arguments)
+
+
 BUILDERS: Mapping[str, Callable[..., nn.Module]] = {
     "super_resolution": _super_resolution,
     "ancestor": _ancestor,
     "dcgan": build_generator,
+    "disk_posterior": _disk_posterior,
 }
 """Builders of the networks that a card may name, by `network.name`."""
 

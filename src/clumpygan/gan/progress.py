@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
-SHOWN = ("discriminator", "adversarial", "pixel", "score_gap")
+SHOWN = ("loss", "discriminator", "adversarial", "pixel", "score_gap")
 """Losses beside the bar, those that the training has."""
 
 
