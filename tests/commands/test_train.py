@@ -32,7 +32,7 @@ def run(*words, cwd):
         ("total_images=many", "total_images=many"),
         ("total_images=0", "total_images=0"),
         ("data.target=hsc_wide_u", "hsc_wide_u"),
-        ("data=cubes", "data=cubes: no model trains on cubes yet"),
+        ("data=cubes", "model=super_resolution doesn't train on cubes: expected data of the kind"),
     ],
 )
 def test_bad_override_is_one_line_and_code_2(word, named, tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from clumpygan.commands.datasets import build_data
 from clumpygan.data.cube_settings import CubeSettings, frame_for
 from clumpygan.data.cube_store import prepare_cubes
 from clumpygan.data.cube_views import CubeDataset
@@ -289,7 +290,8 @@ def test_bad_choices_are_named(changes, words):
 def test_the_shipped_configuration_serves_a_batch():
     with initialize_config_dir(str(resource_folder("configs")), version_base="1.3"):
         config = compose("train", ["data=cubes", "seed=5", "data.batch_size=2"])
-    data = CubeDataModule(**OmegaConf.to_container(config, resolve=True)["data"])
+    data = build_data(OmegaConf.to_container(config, resolve=True)["data"])
+    assert isinstance(data, CubeDataModule)
     data.setup()
     batch = data.observe(next(iter(data.train_dataloader())))
     assert batch["cube"].shape == (2, 1, 32, 32, 32)

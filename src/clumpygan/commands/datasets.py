@@ -6,6 +6,7 @@ from typing import Any
 from clumpygan.commands.settings import dataclass_from, positive
 from clumpygan.data.cubes import CubeDataModule
 from clumpygan.data.cutouts import CandelsDataModule
+from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.data.idx_images import IdxDataModule
 from clumpygan.data.pairs import PairDataModule
 from clumpygan.data.simulations import SimulationDataModule
@@ -33,6 +34,11 @@ def _simulations(settings: dict[str, Any]) -> StreamDataModule:
     return SimulationDataModule(simulator, **arguments)
 
 
+def _galaxy_cubes(settings: dict[str, Any]) -> StreamDataModule:
+    # `grid` only says in one number what the frame says in three.
+    return GalaxyCubeDataModule(**{key: value for key, value in settings.items() if key != "grid"})
+
+
 def _check_sample(fields: dict[str, Any]) -> None:
     dataclass_from(SampleSettings, {"size": 1, "split": "val", "seed": 0, **fields})
 
@@ -41,6 +47,7 @@ KINDS: Mapping[str, Callable[[dict[str, Any]], StreamDataModule]] = {
     "pairs": _pairs,
     "cutouts": _cutouts,
     "cubes": lambda settings: CubeDataModule(**settings),
+    "galaxy_cubes": _galaxy_cubes,
     "idx": lambda settings: IdxDataModule(**settings),
     "simulations": _simulations,
 }

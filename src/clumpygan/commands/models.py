@@ -11,14 +11,18 @@ import torch
 from clumpygan.commands.settings import dataclass_from, differences, positive
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
+from clumpygan.galaxies.cube_conditions import condition_rows
 from clumpygan.galaxies.stamp_conditions import CONDITIONS
 from clumpygan.gan.adversarial import Game, Schedule
-from clumpygan.gan.callbacks import GalaxyGrid, PosteriorPictures, RecoveryPictures
+from clumpygan.gan.callbacks import CubePictures, GalaxyGrid, PosteriorPictures, RecoveryPictures
 from clumpygan.gan.checkpoint import build_network, load_checkpoint
+from clumpygan.gan.cube import CubeGanModule, CubeWeights
+from clumpygan.gan.cube_rendering import ConditionRenderer
 from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.posterior import PosteriorModule
 from clumpygan.gan.super_resolution import SuperResolutionModule, Weights
 from clumpygan.gan.training import TrainingModule
+from clumpygan.networks.cube_discriminator import CubeDiscriminator
 from clumpygan.networks.dcgan import build_discriminator
 from clumpygan.networks.discriminator import SuperResolutionDiscriminator
 
@@ -30,9 +34,9 @@ class Model:
     Attributes
     ----------
     build : callable
-        ``build(settings, data, network, core)`` returns the module: the section, the data, the
-        generator's `name` and `arguments`, and the arguments of `TrainingModule`, with the game
-        where the section has one.
+        ``build(settings, data, generator, **core)`` returns the module: the section, the data, the
+        generator, and the other arguments of `TrainingModule`, with the game where the section has
+        one.
     network : callable
         ``network(settings, data)`` returns the generator's `name` and `arguments`.
     data : tuple of str
@@ -48,7 +52,7 @@ class Model:
 
 
 def _super_resolution(
-    settings: dict[str, Any], generator: torch.nn.Module, **core: Any
+    settings: dict[str, Any], data: Any, generator: torch.nn.Module, **core: Any
 ) -> TrainingModule:
     samples = positive("model.validation_samples", settings["validation_samples"])
     if samples % 2:
@@ -63,7 +67,9 @@ def _super_resolution(
     )
 
 
-def _dcgan(settings: dict[str, Any], generator: torch.nn.Module, **core: Any) -> TrainingModule:
+def _dcgan(
+    settings: dict[str, Any], data: Any, generator: torch.nn.Module, **core: Any
+) -> TrainingModule:
     arguments = settings["discriminator"] | {
         key: core["network"]["arguments"][key] for key in ("size", "conditions")
     }
@@ -82,7 +88,7 @@ def _dcgan_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
 
 
 def _disk_posterior(
-    settings: dict[str, Any], generator: torch.nn.Module, **core: Any
+    settings: dict[str, Any], data: Any, generator: torch.nn.Module, **core: Any
 ) -> TrainingModule:
     return PosteriorModule(generator, **core)
 
@@ -100,6 +106,36 @@ def _disk_posterior_network(settings: dict[str, Any], data: Any) -> dict[str, An
     }
 
 
+def _cube_gan(
+    settings: dict[str, Any], data: Any, generator: torch.nn.Module, **core: Any
+) -> TrainingModule:
+    if core["network"]["name"] == "cube_physical":
+        generator.renderer = ConditionRenderer(data.condition_names, data.frame)
+    discriminator = CubeDiscriminator(
+        condition_rows(data.condition_names),
+        data.shape,
+        data.frame.grid.pixel_scale,
+        **settings["discriminator"],
+    )
+    return CubeGanModule(
+        generator,
+        discriminator,
+        weights=dataclass_from(CubeWeights, settings["weights"]),
+        pixel_scale=data.frame.grid.pixel_scale,
+        validation_samples=positive("model.validation_samples", settings["validation_samples"]),
+        **core,
+    )
+
+
+def _cube_network(settings: dict[str, Any], data: Any) -> dict[str, Any]:
+    arguments = dict(settings["generator"])
+    kind = arguments.pop("kind")
+    arguments["conditions"] = condition_rows(data.condition_names)
+    if kind == "conv3d":
+        arguments["shape"] = list(data.shape)
+    return {"name": f"cube_{kind}", "arguments": arguments}
+
+
 MODELS: Mapping[str, Model] = {
     "super_resolution": Model(
         _super_resolution, lambda settings, data: settings["network"], ("pairs",), RecoveryPictures
@@ -108,6 +144,7 @@ MODELS: Mapping[str, Model] = {
     "disk_posterior": Model(
         _disk_posterior, _disk_posterior_network, ("simulations",), PosteriorPictures
     ),
+    "cube_gan": Model(_cube_gan, _cube_network, ("galaxy_cubes",), CubePictures),
 }
 """The members of the family, by the `kind` of the section."""
 
@@ -176,12 +213,12 @@ def build_module(
     if "game" in settings:
         core["game"] = _game(settings["game"], total_images)
     try:
-        module = model.build(settings, generator, **core)
+        module = model.build(settings, data, generator, **core)
     except (TypeError, ValueError) as error:
         raise InputError(f"model: {error}") from error
     if settings["channels_last"]:
         for part in module.children():
-            part.to(memory_format=torch.channels_last)
+            _channels_last(part)
     return module
 
 
@@ -194,6 +231,15 @@ def _game(settings: dict[str, Any], total_images: int) -> Game:
             f"{total_images} images; lower it, or raise total_images"
         )
     return game
+
+
+def _channels_last(network: torch.nn.Module) -> None:
+    """Store the weights of convolutions with their channels last: what they give is so, too."""
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            part.to(memory_format=torch.channels_last)
+        elif isinstance(part, torch.nn.Conv3d):
+            part.to(memory_format=torch.channels_last_3d)
 
 
 def _start_from(generator: torch.nn.Module, network: dict[str, Any], initial: str) -> None:

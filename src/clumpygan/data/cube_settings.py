@@ -75,19 +75,19 @@ class CubeSettings:
         given = dict(values)
         ranges = given.pop("parameters", {})
         parts = {
-            "frame": _build(FrameSettings, given.pop("frame", {})),
-            "model": _build(DiskModel, given.pop("model", {})),
-            "parameters": tuple(_range(name, value) for name, value in ranges.items()),
+            "frame": build_settings(FrameSettings, given.pop("frame", {})),
+            "model": build_settings(DiskModel, given.pop("model", {})),
+            "parameters": parameter_ranges(ranges),
         }
-        return _build(cls, given | parts)
+        return build_settings(cls, given | parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts and lists of plain numbers."""
-        plain = _plain(asdict(self))
-        plain["parameters"] = {
+        values: dict[str, Any] = plain(asdict(self))
+        values["parameters"] = {
             name: low if low == high else [low, high] for name, low, high in self.parameters
         }
-        return plain
+        return values
 
     def draw(self, seed: int, split: str, indices: Iterable[int]) -> np.ndarray:
         """Draw parameter vectors: that of galaxy i depends on (seed, split, i) alone.
@@ -129,13 +129,24 @@ def noise_generator(seed: int, split: str, index: int, turn: int) -> np.random.G
     return np.random.default_rng([_NOISE, seed, zlib.crc32(split.encode()), index, turn])
 
 
-def _build(kind: type, given: Mapping[str, Any]) -> Any:
-    """Build a dataclass from a mapping, with tuples for lists."""
+def build_settings(kind: type, given: Mapping[str, Any]) -> Any:
+    """Build a dataclass from a mapping, with tuples for lists.
+
+    Raises
+    ------
+    InputError
+        If it has no such field, or a value is out of range; the message lists the fields.
+    """
     known = [one.name for one in fields(kind)]
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise InputError(f"unknown setting {', '.join(unknown)}: expected {', '.join(known)}")
     return kind(**{name: _frozen(value) for name, value in given.items()})
+
+
+def parameter_ranges(ranges: Mapping[str, Any]) -> tuple[Range, ...]:
+    """Return (name, low, high) of a mapping from names to numbers or to pairs of them."""
+    return tuple(_range(name, value) for name, value in ranges.items())
 
 
 def _range(name: str, value: Any) -> Range:
@@ -149,7 +160,8 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(one) for one in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return nested dicts and lists, with lists for tuples."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value

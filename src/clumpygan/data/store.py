@@ -2,17 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-from tqdm import tqdm
 
+from clumpygan.data.rendered_arrays import render_arrays
 from clumpygan.errors import InputError
 from clumpygan.galaxies import StampRenderer, draw_population
 from clumpygan.instruments import get_instrument
@@ -153,41 +152,16 @@ def _open(images: Path) -> np.ndarray:
 
 def _render(home: Path, settings: SampleSettings, workers: int) -> None:
     """Render the chunks that are not there yet into one array, in parallel."""
-    partial, notes = home / "images.partial.npy", home / "done.txt"
-    shape = (settings.size, settings.stamp, settings.stamp)
-    if not (partial.exists() and notes.exists()):
-        np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape).flush()
-        notes.write_text("")
-    done = {int(line) for line in notes.read_text().split()}
-    chunks = [first for first in range(0, settings.size, CHUNK) if first not in done]
-    images = np.lib.format.open_memmap(partial, mode="r+")
-    with tqdm(total=settings.size, desc=f"rendering {settings.split}", unit="galaxy") as bar:
-        bar.update(settings.size - sum(min(CHUNK, settings.size - c) for c in chunks))
-        for first, stamps in _map(settings, chunks, workers):
-            images[first : first + len(stamps)] = stamps
-            images.flush()
-            with notes.open("a") as handle:
-                handle.write(f"{first}\n")
-            bar.update(len(stamps))
-    partial.rename(home / "images.npy")
-    notes.unlink()
+    render_arrays(
+        home,
+        {"images": ((settings.stamp, settings.stamp), np.float32)},
+        settings.size,
+        partial(_rows, settings),
+        chunk=CHUNK,
+        workers=workers,
+        label=f"rendering {settings.split}",
+    )
 
 
-def _map(
-    settings: SampleSettings, chunks: list[int], workers: int
-) -> Iterable[tuple[int, np.ndarray]]:
-    """Yield (first index, stamps) of each chunk."""
-    ends = [min(first + CHUNK, settings.size) for first in chunks]
-    render: Callable[[SampleSettings, int, int], np.ndarray] = render_chunk
-    if workers == 1 or len(chunks) < 2:
-        for first, last in zip(chunks, ends, strict=True):
-            yield first, render(settings, first, last)
-        return
-    # Fresh interpreters: a fork of a process that has run torch's threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [
-            (first, pool.submit(render, settings, first, last))
-            for first, last in zip(chunks, ends, strict=True)
-        ]
-        for first, future in futures:
-            yield first, future.result()
+def _rows(settings: SampleSettings, first: int, last: int) -> dict[str, np.ndarray]:
+    return {"images": render_chunk(settings, first, last)}

@@ -58,6 +58,12 @@ def ks_distances(a: Features, b: Features) -> list[Test]:
     return tests
 
 
+def largest_departures(a: Features, b: Features) -> dict[str, float]:
+    """Return the mean and the largest Kolmogorov-Smirnov distance of the features (N, F)."""
+    distances = [float(ks_2samp(x, y).statistic) for x, y in zip(a.T, b.T, strict=True)]
+    return {"ks_mean": float(np.mean(distances)), "ks_worst": float(np.max(distances))}
+
+
 def mmd(
     a: Features, b: Features, generator: np.random.Generator, scale: Scale | None = None
 ) -> Test:

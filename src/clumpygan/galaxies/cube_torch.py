@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.cube import CubeRenderer
+from clumpygan.galaxies.disk_maps import DiskMaps
 from clumpygan.galaxies.fourier import Transfer
 from clumpygan.galaxies.grid import CubeGrid
 from clumpygan.galaxies.parameters import DiskModel
@@ -118,7 +119,13 @@ class TorchCubeRenderer(nn.Module):
         multiplier = compiled.multiplier(fourier)
         return Plan(fourier, radii, steps, counts, heights, clump, multiplier)
 
-    def forward(self, parameters: Tensor, plan: Plan | None = None) -> Tensor:
+    def forward(
+        self,
+        parameters: Tensor,
+        plan: Plan | None = None,
+        maps: DiskMaps | None = None,
+        blur: Tensor | None = None,
+    ) -> Tensor:
         """Render a batch.
 
         Parameters
@@ -127,6 +134,12 @@ class TorchCubeRenderer(nn.Module):
             In the order of `model.names`; float32 or float64.
         plan : Plan, optional
             Of `plan_for`; else the one of `like`, or one for these parameters.
+        maps : DiskMaps, optional
+            Departures of each galaxy from the smooth disk. The sampling doesn't know of them:
+            details finer than what the PSF passes are averaged over only roughly.
+        blur : Tensor (B,), optional
+            Standard deviation in arcsec of a Gaussian by which each galaxy is blurred beyond the
+            PSF: the seeing of each may be its own.
 
         Returns
         -------
@@ -134,7 +147,7 @@ class TorchCubeRenderer(nn.Module):
             Flux per voxel, of the same dtype.
         """
         plan = plan or self.plan or self.plan_for(parameters.detach().cpu().numpy())
-        galaxy = GalaxyPoints(parameters, self.compiled, plan)
+        galaxy = GalaxyPoints(parameters, self.compiled, plan, maps)
         groups = [galaxy.disk(), *(galaxy.clump(i) for i in range(self.model.clumps))]
         fourier = plan.fourier
         middle, scale = fourier.middle, self.grid.pixel_scale
@@ -153,8 +166,12 @@ class TorchCubeRenderer(nn.Module):
         # All the light, in a last channel, is the continuum's.
         modes = modes[..., :-1] + self._continuum(parameters) * modes[..., -1:]
         modes = modes * self._multiplier(plan, parameters)
+        frequencies = self._frequencies(plan, parameters)
         if not self.model.warped:
-            modes = modes * galaxy.thickness(self._frequencies(plan, parameters))[..., None]
+            modes = modes * galaxy.thickness(frequencies)[..., None]
+        if blur is not None:
+            wave = blur.square()[:, None, None] * sum(k.square() for k in frequencies)
+            modes = modes * torch.exp(-0.5 * wave)[..., None]
         image = torch.fft.irfft2(self._fold(modes, plan), s=fourier.period, dim=(1, 2))
         cube: Tensor = image[:, : fourier.field[0], : fourier.field[1]].permute(0, 3, 1, 2)
         return cube[:, None]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from clumpygan.galaxies.cube import CubeRenderer
+from clumpygan.galaxies.disk_maps import DiskMaps
 from clumpygan.galaxies.fourier import FourierGrid
 from clumpygan.galaxies.light_torch import annulus, modulation, sersic
 from clumpygan.galaxies.parameters import CLUMP_PARAMETERS
@@ -144,10 +145,19 @@ class GalaxyPoints:
     compiled : CubeRenderer
         Of the same model.
     plan : Plan
+    maps : DiskMaps, optional
+        Departures from the model. Light is redistributed within the disk and the bulge, whose sum
+        stays; clumps take part in the motions of the disk where they are.
     """
 
-    def __init__(self, parameters: Tensor, compiled: CubeRenderer, plan: Plan) -> None:
-        self.parameters, self.compiled, self.plan = parameters, compiled, plan
+    def __init__(
+        self,
+        parameters: Tensor,
+        compiled: CubeRenderer,
+        plan: Plan,
+        maps: DiskMaps | None = None,
+    ) -> None:
+        self.parameters, self.compiled, self.plan, self.maps = parameters, compiled, plan, maps
         self.model = compiled.model
         self.table: tuple[Tensor, Tensor] | None = None
         if self.model.curve == "table":
@@ -216,7 +226,7 @@ class GalaxyPoints:
         return places
 
     def disk(self) -> tuple[Tensor, ...]:
-        """Return x, y, flux (B, G, M), velocity and dispersion (B, G) of the smooth disk."""
+        """Return x, y, flux (B, G, M), velocity and dispersion (B, G) of the disk and bulge."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
         ratio = constant("radii", like, plan.radii)
         steps = constant("steps", like, plan.steps * plan.radii)
@@ -238,15 +248,27 @@ class GalaxyPoints:
         bulge = (area * self("bulge_fraction") * bulge)[:, index] * share
         radius = radius[:, index]
         axes = self.axes(radius)
+        rotation = self("systemic_velocity") + velocity[:, index] * cosine * axes[-1]
         heights = constant("height shares", like, plan.heights[1])
         sides = []
         for sign in (1.0, -1.0):
             x, y = self._place(radius * cosine, sign * radius * sine, axes)
             flux = disk * modulation(radius, sign * azimuth, self, self.model.arms) + bulge
             sides.append((x, y, flux[..., None] * heights))
-        x, y, flux = (torch.cat(parts, -1) for parts in zip(*sides, strict=True))
-        line_of_sight = self("systemic_velocity") + velocity[:, index] * cosine * axes[-1]
-        return x, y, flux, line_of_sight, sigma[:, index]
+        if self.maps is None:
+            # Both sides share their line profiles.
+            x, y, flux = (torch.cat(parts, -1) for parts in zip(*sides, strict=True))
+            return x, y, flux, rotation, sigma[:, index]
+        x, y, flux = (torch.cat(parts, 1) for parts in zip(*sides, strict=True))
+        along, across = ratio[index] * cosine, ratio[index] * sine
+        light, offset, factor = self.maps.sample(
+            torch.cat([along, along]).expand_as(x[..., 0]),
+            torch.cat([across, -across]).expand_as(x[..., 0]),
+        )
+        clumpy = flux * light[..., None]
+        scale = flux.sum((1, 2), keepdim=True) / clumpy.sum((1, 2), keepdim=True).clamp(min=1e-30)
+        velocity, sigma = rotation.repeat(1, 2) + offset, sigma[:, index].repeat(1, 2) * factor
+        return x, y, clumpy * scale, velocity, sigma
 
     def clump(self, number: int) -> tuple[Tensor, ...]:
         """Return the same of one clump."""
@@ -263,11 +285,12 @@ class GalaxyPoints:
         x, y = self._place(along, across, axes)
         flux = self.total() * fraction * constant("clump share", like, plan.in_clump["share"])
         heights = constant("height shares", like, plan.heights[1])
-        velocity = self._velocity(radius) * along / radius * axes[-1]
-        return (
-            x, y, flux[..., None] * heights,
-            self("systemic_velocity") + velocity, sigma.expand_as(velocity),
-        )  # fmt: skip
+        velocity = self("systemic_velocity") + self._velocity(radius) * along / radius * axes[-1]
+        sigma = sigma.expand_as(velocity)
+        if self.maps is not None:
+            _, offset, factor = self.maps.sample(along / unit, across / unit)
+            velocity, sigma = velocity + offset, sigma * factor
+        return x, y, flux[..., None] * heights, velocity, sigma
 
     def _velocity(self, radius: Tensor) -> Tensor:
         return rotation_velocity(

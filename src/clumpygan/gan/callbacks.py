@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.gan.adversarial import Batch
+from clumpygan.gan.cube import CubeGanModule
 from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.posterior import PosteriorModule
 from clumpygan.gan.super_resolution import SuperResolutionModule
@@ -132,12 +133,45 @@ class GalaxyGrid(HeldOutPictures):
         return figure
 
 
+class CubePictures(HeldOutPictures):
+    """Draw flux, velocity and dispersion of held-out galaxies, and of generated ones beside."""
+
+    def draw(self, batch: Batch, module: CubeGanModule) -> Figure:
+        """Return the picture of noiseless galaxies, a row for each set of parameters."""
+        noise = torch.Generator(module.device).manual_seed(0)
+        cubes = {"held out": batch["cube"], "generated": module.generated(batch, noise)}
+        rows = len(batch["cube"])
+        figure = Figure(figsize=(10, 1.7 * rows + 0.4), layout="constrained")
+        halves = figure.subfigures(1, 2, wspace=0.05)
+        for half, (title, cube) in zip(halves, cubes.items(), strict=True):
+            half.suptitle(title)
+            axes = half.subplots(rows, 3, squeeze=False)
+            for row, (flux, velocity, width) in zip(axes, _moments(cube), strict=True):
+                _show(row[0], np.sqrt(np.maximum(flux, 0)), top=float(flux.max()) ** 0.5, low=0)
+                _show(row[1], velocity, top=4, low=-4, colours="RdBu_r")
+                _show(row[2], width, top=4, low=0)
+        return figure
+
+
+def _moments(cubes: torch.Tensor) -> np.ndarray:
+    """Return flux, mean and width in channels (B, 3, y, x); NaN where there is little light."""
+    cube = cubes[:, 0].cpu().double().numpy()
+    flux = cube.sum(1)
+    safe = np.where(flux > 0.03 * flux.max((1, 2), keepdims=True), flux, np.nan)
+    channel = np.arange(cube.shape[1])[:, None, None] - (cube.shape[1] - 1) / 2
+    mean = (cube * channel).sum(1) / safe
+    variance = (cube * channel**2).sum(1) / safe - mean**2
+    return np.stack([flux, mean, np.sqrt(np.maximum(variance, 0))], 1)
+
+
 def _stretched(images: torch.Tensor) -> np.ndarray:
     """Return images (B, 1, y, x) in units of the noise as arrays (B, y, x) to be shown."""
     shown: np.ndarray = stretch(images)[:, 0].cpu().numpy()
     return shown
 
 
-def _show(axis: Any, image: np.ndarray, top: float) -> None:
-    axis.imshow(image, origin="lower", cmap="viridis", vmin=-1, vmax=top)
+def _show(
+    axis: Any, image: np.ndarray, top: float, low: float = -1, colours: str = "viridis"
+) -> None:
+    axis.imshow(image, origin="lower", cmap=colours, vmin=low, vmax=top)
     axis.set_axis_off()

@@ -17,7 +17,9 @@ from torch import nn
 from clumpygan.errors import InputError
 from clumpygan.instruments import ObservationOperator
 from clumpygan.networks.ancestor import AncestorGenerator
+from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
 from clumpygan.networks.dcgan import build_generator
+from clumpygan.networks.physical_cube import PhysicalCubeGenerator
 from clumpygan.networks.super_resolution import SuperResolutionGenerator
 from clumpygan.resources import resource_folder
 
@@ -48,6 +50,8 @@ BUILDERS: Mapping[str, Callable[..., nn.Module]] = {
     "ancestor": _ancestor,
     "dcgan": build_generator,
     "disk_posterior": _disk_posterior,
+    "cube_physical": PhysicalCubeGenerator,
+    "cube_conv3d": Conv3dCubeGenerator,
 }
 """Builders of the networks that a card may name, by `network.name`."""
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from clumpygan.evaluation.frechet import frechet_distance
 from clumpygan.evaluation.image_statistics import image_features
+from clumpygan.evaluation.two_sample import largest_departures
 from clumpygan.gan.adversarial import AdversarialModule, Batch
 from clumpygan.networks.blocks import stretch
 
@@ -98,18 +98,10 @@ class DcganModule(AdversarialModule):
                 image_features(torch.cat(images)[:, 0].double().numpy())
                 for images in (self._real, self._generated)
             )
-            self.record({"frechet": frechet_distance(fake, real), **_departures(fake, real)})
+            self.record({"frechet": frechet_distance(fake, real), **largest_departures(fake, real)})
         self._real.clear()
         self._generated.clear()
 
 
 def _with_noise(images: Tensor, batch: Batch) -> Tensor:
     return images + batch["noise"] if "noise" in batch else images
-
-
-def _departures(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Return the mean and the largest Kolmogorov-Smirnov distance of the features."""
-    from scipy.stats import ks_2samp
-
-    distances = [float(ks_2samp(a, b).statistic) for a, b in zip(generated.T, real.T, strict=True)]
-    return {"ks_mean": float(np.mean(distances)), "ks_worst": float(np.max(distances))}

@@ -25,6 +25,24 @@ FWHM_PER_SIGMA = 2 * (2 * log(2)) ** 0.5
 _NEGATIVE_SHARE = 0.01
 
 
+def blur_beyond(fwhm, sharpest):  # type: ignore[no-untyped-def]
+    """Return the standard deviation of the Gaussian that widens a PSF, in quadrature.
+
+    Parameters
+    ----------
+    fwhm : ndarray or Tensor
+        Of the PSF that is wanted; where it isn't wider, the answer is 0.
+    sharpest : float
+        FWHM of the PSF that is there.
+
+    Returns
+    -------
+    ndarray or Tensor
+        In the unit of both.
+    """
+    return (fwhm**2 - sharpest**2).clip(min=0) ** 0.5 / FWHM_PER_SIGMA
+
+
 @dataclass(frozen=True)
 class MoffatPSF:
     """A round Moffat PSF whose width is linear in wavelength.
