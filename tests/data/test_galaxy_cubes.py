@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from clumpygan.data import galaxy_cube_sample
+from clumpygan.data.cube_symmetry import turned, turned_parameters
 from clumpygan.data.galaxy_cube_sample import GalaxyCubeSettings, open_galaxy_cubes
-from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule, turned, turned_parameters
+from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeGrid
 from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS

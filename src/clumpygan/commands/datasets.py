@@ -35,6 +35,8 @@ def _simulations(settings: dict[str, Any]) -> StreamDataModule:
 
 
 def _galaxy_cubes(settings: dict[str, Any]) -> StreamDataModule:
+    if settings.get("root") == "???":
+        raise InputError("data.root is missing: expected the folder of the cubes, data.root=FOLDER")
     # `grid` only says in one number what the frame says in three.
     return GalaxyCubeDataModule(**{key: value for key, value in settings.items() if key != "grid"})
 

@@ -15,7 +15,7 @@ from clumpygan.errors import InputWarning
 from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
 from clumpygan.gan.training import TrainingModule
 
-_PLACES = ("root", "cache", "stamps", "psf")
+_PLACES = ("root", "table", "cache", "stamps", "psf")
 
 
 def make_card(

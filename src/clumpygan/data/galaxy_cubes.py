@@ -11,11 +11,18 @@ from torch.utils.data import Dataset
 
 from clumpygan.data.cube_frame import CubeFrame
 from clumpygan.data.cube_settings import noise_generator, plain
+from clumpygan.data.cube_symmetry import turned, turned_parameters
 from clumpygan.data.galaxy_cube_sample import (
     GalaxyCubes,
     GalaxyCubeSettings,
     frame_of,
     open_galaxy_cubes,
+)
+from clumpygan.data.measured_cubes import (
+    MeasuredCubeDataset,
+    MeasuredCubes,
+    read_measured_cubes,
+    split_rows,
 )
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.errors import InputError
@@ -23,6 +30,8 @@ from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS
 from clumpygan.instruments.cube_noise import draw_cube_noise
 
 Item = dict[str, np.ndarray]
+
+_FLUX = tuple(CUBE_CONDITIONS).index("flux")
 
 
 class GalaxyCubeDataset(Dataset[Item]):
@@ -76,7 +85,7 @@ class GalaxyCubeDataset(Dataset[Item]):
         generator = noise_generator(self.seed, self.split, index, turn)
         ratio = np.float32(np.exp(generator.uniform(*np.log(self.signal_to_noise))))
         parameters = np.array(self.cubes.conditions[index], dtype=np.float32)
-        parameters[_PLACES["flux"]] *= ratio
+        parameters[_FLUX] *= ratio
         cube, smooth = (
             ratio * np.asarray(array[index], dtype=np.float32)[None]
             for array in (self.cubes.cubes, self.cubes.smooth)
@@ -96,47 +105,25 @@ class GalaxyCubeDataset(Dataset[Item]):
         }
 
 
-def turned(cube: np.ndarray, quarters: int, reverse: bool) -> np.ndarray:
-    """Turn a cube (..., v, y, x) by quarters of a turn from +x to +y, and reverse its velocities.
-
-    Position angles grow by 90 degrees with each quarter.
-    """
-    cube = np.rot90(cube, quarters, axes=(-1, -2))
-    return np.ascontiguousarray(cube[..., ::-1, :, :] if reverse else cube)
-
-
-def turned_parameters(parameters: np.ndarray, quarters: int, reverse: bool) -> np.ndarray:
-    """Return the conditions (K,) of a galaxy that `turned` has turned."""
-    result = parameters.copy()
-    x, y = result[_PLACES["offset_x"]], result[_PLACES["offset_y"]]
-    for _ in range(quarters):
-        x, y = -y, x
-    result[_PLACES["offset_x"]], result[_PLACES["offset_y"]] = x, y
-    result[_PLACES["position_angle"]] += 90.0 * quarters + 180.0 * reverse
-    result[_PLACES["position_angle"]] %= 360.0
-    for name in ("g1", "g2"):
-        # Shear is of spin 2.
-        result[_PLACES[name]] *= (-1) ** quarters
-    if reverse:
-        result[_PLACES["systemic_velocity"]] *= -1
-    return result
-
-
-_PLACES = {name: place for place, name in enumerate(CUBE_CONDITIONS)}
-
-
 class GalaxyCubeDataModule(StreamDataModule):
     """Serve cubes of clumpy, turbulent galaxies, and what they would be if they were smooth.
 
     Parameters
     ----------
     seed : int
+    root : str, optional
+        Folder of real cubes (see `read_measured_cubes`), in place of rendered ones. They are split
+        by their names.
+    table : str, optional
+        Of their parameters; by default results.ecsv in the folder.
+    measured_seeing : float, optional
+        FWHM of their PSF in arcsec, where the table doesn't say.
     cache : str
         Folder for rendered samples.
     galaxies : GalaxyCubeSettings or mapping, optional
-        `GalaxyCubeSettings.from_dict` takes the mapping.
+        `GalaxyCubeSettings.from_dict` takes the mapping. Of real cubes, only the frame holds.
     train_size, val_size, test_size : int
-        Galaxies in each split.
+        Galaxies in each split, of rendered ones.
     batch_size : int
         Cubes per process and step.
     images_per_epoch : int
@@ -157,6 +144,9 @@ class GalaxyCubeDataModule(StreamDataModule):
     def __init__(
         self,
         seed: int,
+        root: str | None = None,
+        table: str | None = None,
+        measured_seeing: float | None = None,
         cache: str = "cache",
         galaxies: GalaxyCubeSettings | Mapping[str, Any] | None = None,
         train_size: int = 12288,
@@ -181,6 +171,10 @@ class GalaxyCubeDataModule(StreamDataModule):
             )
         if not isinstance(galaxies, GalaxyCubeSettings):
             galaxies = GalaxyCubeSettings.from_dict(galaxies or {})
+        if root is None and (table is not None or measured_seeing is not None):
+            raise InputError("table and measured_seeing are of real cubes: give root, their folder")
+        self.root, self.table, self.measured_seeing = root, table, measured_seeing
+        self._measured: MeasuredCubes | None = None
         self.cache = Path(cache)
         self.settings = galaxies
         self.sizes = {"train": train_size, "val": val_size, "test": test_size}
@@ -199,19 +193,31 @@ class GalaxyCubeDataModule(StreamDataModule):
         return self.settings.frame.shape
 
     def setup(self, stage: str | None = None) -> None:
-        """Render the samples of training and validation, if they aren't there."""
+        """Render the samples of training and validation, if they aren't there, or read the cubes.
+
+        Raises
+        ------
+        InputError
+            If there are no cubes to read, or they can't be used.
+        """
+        if self.root is not None:
+            self._conditions("train")
+            return
         for split in ("train", "val") if stage in (None, "fit") else ():
             self._sample(split)
 
-    def dataset(self, split: str) -> GalaxyCubeDataset:
+    def dataset(self, split: str) -> GalaxyCubeDataset | MeasuredCubeDataset:
         """Return the dataset of a split: "train", "val" or "test"."""
+        common = {
+            "correlation": self.frame.correlation,
+            "split": split,
+            "seed": self.seed,
+            "augment": self.augment and split == "train",
+        }
+        if self.root is not None:
+            return MeasuredCubeDataset(self._read(split), **common)
         return GalaxyCubeDataset(
-            self._sample(split),
-            signal_to_noise=self.signal_to_noise,
-            correlation=self.frame.correlation,
-            split=split,
-            seed=self.seed,
-            augment=self.augment and split == "train",
+            self._sample(split), signal_to_noise=self.signal_to_noise, **common
         )
 
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -220,18 +226,33 @@ class GalaxyCubeDataModule(StreamDataModule):
 
     def describe(self) -> dict[str, Any]:
         """Return what must be known of the cubes to use a network trained on them."""
-        told = self._sample("val").conditions
+        told = self._conditions("val")
         low, high = told.min(0), told.max(0)
         return {
             "frame": plain(asdict(self.settings.frame)),
             "condition_names": list(self.condition_names),
             "ranges": {
                 name: [round(float(low[i]), 4), round(float(high[i]), 4)]
-                for name, i in _PLACES.items()
+                for i, name in enumerate(self.condition_names)
                 if name != "flux"
             },
             "signal_to_noise": list(self.signal_to_noise),
         }
+
+    def _conditions(self, split: str) -> np.ndarray:
+        """Return the conditions (n, K) of a split."""
+        return (self._sample(split) if self.root is None else self._read(split)).conditions
+
+    def _read(self, split: str) -> MeasuredCubes:
+        """Return the real cubes of a split."""
+        if self._measured is None:
+            self._measured = read_measured_cubes(
+                Path(str(self.root)),
+                self.frame,
+                table=None if self.table is None else Path(self.table),
+                seeing=self.measured_seeing,
+            )
+        return split_rows(self._measured, self.seed, split)
 
     def _sample(self, split: str) -> GalaxyCubes:
         return open_galaxy_cubes(self.cache, self.settings, self.sizes[split], self.seed, split)
