@@ -21,13 +21,13 @@ TRUTH = {
 
 
 def names_of_splits():
-    """Return names of galaxies, two in the training and one in the validation set."""
+    """Return names of galaxies, two in the training and two in the validation set."""
     found = {"train": [], "val": []}
     for number in range(200):
         split = split_of(f"gal{number}", 0)
         if split in found:
             found[split].append(f"gal{number}")
-    return found["train"][:2] + found["val"][:1]
+    return found["train"][:2] + found["val"][:2]
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +185,15 @@ def test_another_frame_is_refused(frame, words, folder):
     with pytest.raises(InputError) as caught:
         module(folder, galaxies={"frame": FRAME | frame}).setup()
     assert words in str(caught.value)
+
+
+def test_too_few_held_out_cubes_are_refused(folder, tmp_path):
+    def shorten(home):
+        Table.read(home / "results.ecsv")[:3].write(home / "results.ecsv", overwrite=True)
+
+    data = module(changed(folder, tmp_path, shorten))
+    with pytest.raises(InputError, match="1 of the 3 cubes are in the val set"):
+        data.dataset("val")
 
 
 def test_a_table_without_cubes_is_refused():

@@ -319,11 +319,12 @@ def split_rows(cubes: MeasuredCubes, seed: int, split: str) -> MeasuredCubes:
     Raises
     ------
     InputError
-        If there are none.
+        If there are fewer than two, of which no statistics can be made.
     """
     rows = [i for i, name in enumerate(cubes.names) if split_of(name, seed) == split]
-    if not rows:
+    if len(rows) < 2:
         raise InputError(
-            f"none of the {len(cubes.names)} cubes falls into the {split} set: more are needed"
+            f"{len(rows)} of the {len(cubes.names)} cubes are in the {split} set, a tenth of them "
+            "on average (train: the most); expected 2 at least: more cubes, or another seed"
         )
     return cubes.part(rows)
