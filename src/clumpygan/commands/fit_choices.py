@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from clumpygan.commands.cube_flags import model_of
+from clumpygan.commands.fit_posterior import posterior_of
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, FitPrior, NoiseSettings, SamplerSettings, parse_prior
 from clumpygan.fitting.comparison import check_evidence
@@ -85,8 +86,11 @@ def fitter_of(options: Namespace, frame: Any = None) -> DiskFitter:
         priors=_priors(options, table),
         starts={name: _number("--start", name, text) for name, text in options.start.items()},
         noise=NoiseSettings(options.noise_scale, options.correlated, options.robust),
-        sampler=SamplerSettings(options.method, options.samples, options.most, options.chains),
+        sampler=SamplerSettings(
+            options.method, options.samples, options.most, options.chains, options.correct
+        ),
         accuracy=options.accuracy,
+        posterior=posterior_of(options),
         **observed,
     )
 

@@ -15,7 +15,8 @@ from clumpygan.instruments.spectrograph_presets import SPECTROGRAPHS
 DEFAULT_SIGNAL_TO_NOISE = 10.0
 """Of the brightest voxel of a cube of a prepared set, whose noise is added when it is served."""
 
-METHODS = ("importance", "laplace", "nuts")
+METHODS = ("importance", "laplace", "nuts", "amortised")
+DEFAULT_POSTERIOR = "disk_posterior"
 CORRELATED, ROBUST = ("scale", "covariance", "ignore"), ("none", "huber", "student")
 """Choices of `clumpygan.fitting`, which takes long to import."""
 
@@ -155,12 +156,19 @@ def add_fit_flags(parser: ArgumentParser) -> None:
     # fmt: off
     group.add_argument("--method", choices=METHODS, default=METHODS[0],
                        help="exact samples by importance; a Gaussian around the optimum, at once;"
-                       " or chains of the no-U-turn sampler, which take longer (default:"
-                       " %(default)s)")
+                       " chains of the no-U-turn sampler, which take longer; or a network trained"
+                       " to draw from posteriors (default: %(default)s)")
+    group.add_argument("--posterior", metavar="NAME",
+                       help="the network of amortised: a .safetensors file, or one that ships"
+                       f" (default: {DEFAULT_POSTERIOR})")
+    group.add_argument("--correct", action=BooleanOptionalAction, default=True,
+                       help="weight the draws of amortised with likelihood and prior, which makes"
+                       " them exact; without, it answers in milliseconds (default: yes)")
     group.add_argument("--samples", type=integer(1, 10**6), default=400, metavar="N",
                        help="effective samples wanted of every parameter (default: %(default)s)")
     group.add_argument("--most", type=integer(1, 10**9), default=5000, metavar="N",
-                       help="cubes rendered at most, by importance (default: %(default)s)")
+                       help="cubes rendered at most, by importance and amortised (default:"
+                       " %(default)s)")
     group.add_argument("--chains", type=integer(2, 1024), default=4, metavar="N",
                        help="of nuts (default: %(default)s)")
     group.add_argument("--noise-scale", type=number(0), default=1.0, metavar="FACTOR",

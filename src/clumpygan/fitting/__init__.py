@@ -1,5 +1,6 @@
 """Measuring disks: from a cube to parameters with error bars."""
 
+from clumpygan.fitting.amortised import AmortisedPosterior
 from clumpygan.fitting.choices import ParameterChoices
 from clumpygan.fitting.comparison import ModelComparison, compare_models
 from clumpygan.fitting.cube_observation import observe_cube
@@ -11,6 +12,7 @@ from clumpygan.fitting.priors import FitPrior, parse_prior, tully_fisher_prior
 from clumpygan.fitting.result import FitResult
 
 __all__ = [
+    "AmortisedPosterior",
     "DiskFitter",
     "FitPrior",
     "FitResult",

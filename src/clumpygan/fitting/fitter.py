@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
+from clumpygan.fitting.amortised import AmortisedPosterior
+from clumpygan.fitting.amortised_choices import check_choices, check_settings, coordinates_of
+from clumpygan.fitting.amortised_draws import draw_amortised
 from clumpygan.fitting.choices import ParameterChoices
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.cube_observation import observe_cube
+from clumpygan.fitting.draws import Draws
 from clumpygan.fitting.likelihood import Likelihood, NoiseSettings
 from clumpygan.fitting.observation import Frame, Observation, observe
-from clumpygan.fitting.optimize import find_optimum
+from clumpygan.fitting.optimize import Optimum, find_optimum
 from clumpygan.fitting.posterior import SamplerSettings, draw_posterior
 from clumpygan.fitting.priors import FitPrior
 from clumpygan.fitting.result import FitResult, problems_of, tabulate
@@ -65,6 +69,9 @@ class DiskFitter:
         For cubes of files: see `observe_cube`.
     accuracy : float, optional
         Of the rendered cubes over their peak; by default as the S/N asks for.
+    posterior : AmortisedPosterior, optional
+        For the sampler's method "amortised". Its priors are those of the fit, but for those that
+        are given.
 
     Examples
     --------
@@ -90,6 +97,7 @@ class DiskFitter:
         psf_fwhm: float | None = None,
         line_spread: float | None = None,
         accuracy: float | None = None,
+        posterior: AmortisedPosterior | None = None,
     ) -> None:
         self.model = model or DiskModel()
         self.instrument = instrument
@@ -101,7 +109,10 @@ class DiskFitter:
         self.noise, self.sampler = noise or NoiseSettings(), sampler or SamplerSettings()
         self.lines, self.redshift = lines, redshift
         self.psf_fwhm, self.line_spread = psf_fwhm, line_spread
-        self.accuracy = accuracy
+        self.accuracy, self.posterior = accuracy, posterior
+        check_settings(posterior, self.sampler, self.choices, self.noise, bool(self.starts))
+        if posterior is not None:
+            check_choices(posterior, self.model, self.choices)
 
     def fit(
         self,
@@ -172,6 +183,8 @@ class DiskFitter:
 
     def fit_observation(self, observation: Observation, *, seed: int = 0) -> FitResult:
         """Fit what `observe` has prepared; see `fit`."""
+        if self.posterior is not None and self.sampler.method == "amortised":
+            return self._amortised(self.posterior, observation, seed)
         clock = [time.process_time()]
         generator = np.random.default_rng(seed)
         grid = observation.frame.grid
@@ -197,6 +210,40 @@ class DiskFitter:
         clock.append(time.process_time())
         draws = draw_posterior(target, optimum, self.sampler, generator)
         clock.append(time.process_time())
+        return self._result(target, optimum, draws, generator, clock, evaluations, accuracy, seed)
+
+    def _amortised(
+        self, posterior: AmortisedPosterior, observation: Observation, seed: int
+    ) -> FitResult:
+        """Let a trained network draw."""
+        clock = [time.process_time()]
+        generator = np.random.default_rng(seed)
+        view = posterior.view(observation, self.noise)
+        coordinates = coordinates_of(posterior, view, self.choices)
+        accuracy = self.accuracy or _accuracy(view.signal_to_noise)
+        target = self._target(coordinates, Likelihood(observation, self.noise), accuracy)
+        clock.append(time.process_time())
+        clock.append(time.process_time())
+        draws, optimum = draw_amortised(
+            posterior, view, target, generator, self.sampler.wanted, self.sampler.most,
+            self.sampler.correct,
+        )  # fmt: skip
+        clock.append(time.process_time())
+        return self._result(target, optimum, draws, generator, clock, 0, accuracy, seed)
+
+    def _result(
+        self,
+        target: Target,
+        optimum: Optimum,
+        draws: Draws,
+        generator: np.random.Generator,
+        clock: Sequence[float],
+        evaluations: int,
+        accuracy: float,
+        seed: int,
+    ) -> FitResult:
+        coordinates, likelihood = target.coordinates, target.likelihood
+        observation = likelihood.observation
         table, samples = tabulate(
             coordinates, optimum, draws, generator, {"flux": observation.flux_unit or "flux units"}
         )
@@ -264,7 +311,7 @@ class DiskFitter:
         cube = CubeRenderer(frame.grid, self.model, frame.transfer, ROUGH)(vector[None])[0]
         scale = float((cube * data)[likelihood.observation.valid].sum() / np.square(cube).sum())
         signal = likelihood.signal_to_noise(cube * np.float32(max(scale, 1e-3)))
-        return float(np.clip(_ERROR / max(signal, 1e-9), FINE, ROUGH))
+        return _accuracy(signal)
 
     def _settings(
         self, observation: Observation, coordinates: Coordinates, accuracy: float, seed: int
@@ -305,6 +352,11 @@ class DiskFitter:
             "lines": None if self.lines is None else list(self.lines),
             "redshift": self.redshift,
         }
+
+
+def _accuracy(signal_to_noise: float) -> float:
+    """Return the accuracy of the renderer that the S/N of a whole cube asks for."""
+    return float(np.clip(_ERROR / max(signal_to_noise, 1e-9), FINE, ROUGH))
 
 
 def _plain(value: Any) -> Any:

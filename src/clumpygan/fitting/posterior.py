@@ -15,7 +15,7 @@ from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
 
-Method = Literal["laplace", "importance", "nuts"]
+Method = Literal["laplace", "importance", "nuts", "amortised"]
 
 METHODS_WITHOUT_EVIDENCE: tuple[Method, ...] = ("nuts",)
 
@@ -34,18 +34,23 @@ class SamplerSettings:
         renderer (`clumpygan.fitting.importance`); about a second.
         "nuts": the no-U-turn sampler of nutpie on the gradient of the torch renderer, of the extra
         `fit`; many times as long, with no use of emulators.
+        "amortised": a trained network (`clumpygan.fitting.amortised`), which `DiskFitter` is given
+        as `posterior`; in milliseconds without the correction.
     wanted : int
         Effective draws for every parameter; fewer are a problem that the result reports.
     most : int
-        Cubes that are rendered at most, by "importance".
+        Cubes that are rendered at most, by "importance" and "amortised".
     chains : int
         Of "nuts"; R-hat compares them.
+    correct : bool
+        Whether draws of "amortised" are weighted with the renderer.
     """
 
     method: Method = "importance"
     wanted: int = 400
     most: int = 5000
     chains: int = 4
+    correct: bool = True
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):

@@ -109,7 +109,7 @@ class PosteriorDomain:
         if unknown := sorted(set(given) - known):
             raise InputError(f"unknown setting {unknown[0]}: expected {', '.join(sorted(known))}")
         try:
-            given["model"] = DiskModel(**values["model"])
+            given["model"] = DiskModel(**{k: _tuples(v) for k, v in values["model"].items()})
             given["priors"] = tuple(values["priors"].items())
             return cls(**given)
         except (KeyError, TypeError, AttributeError) as error:
@@ -270,7 +270,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
 
 
 def _lists(value: Any) -> Any:

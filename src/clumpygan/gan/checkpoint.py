@@ -37,7 +37,7 @@ def _disk_posterior(**arguments: Any) -> nn.Module:
     try:
         from clumpygan.networks.posterior import PosteriorNetwork
     except ModuleNotFoundError as error:
-        if error.name != "zuko":
+        if (error.name or "").partition(".")[0] != "zuko":
             raise
         raise InputError(
             "a trained posterior needs zuko, of the extra fit: pip install 'clumpygan[fit]'"
