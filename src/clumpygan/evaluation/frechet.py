@@ -10,6 +10,11 @@ from clumpygan.errors import InputError
 SUBSETS = 8
 """Random halves and quarters from which the distance at infinite number is extrapolated."""
 
+OUTLIER = 5.0
+"""Robust standard deviations from the median of the reference, at most."""
+
+_MAD_TO_SIGMA = 1.4826
+
 Features = NDArray[np.floating]
 
 
@@ -33,6 +38,23 @@ def scale_of(reference: Features) -> Scale:
     scatter = reference.std(axis=0)
     constant = scatter <= 1e-9 * np.maximum(np.abs(reference).max(axis=0), 1e-30)
     return Scale(reference.mean(axis=0), np.where(constant, 1.0, scatter))
+
+
+def with_outliers_pulled_in(features: Features, reference: Features) -> NDArray[np.float64]:
+    """Return features (N, F) whose outliers are put where those of the reference begin.
+
+    A single failed measurement would otherwise make the covariance. Values further than `OUTLIER`
+    robust standard deviations (1.4826 median absolute deviations, a normal distribution's) from
+    the median of the reference (M, F) are put there; a feature that is the same for most of the
+    reference has no outliers.
+    """
+    middle = np.median(reference, axis=0)
+    deviation = _MAD_TO_SIGMA * np.median(np.abs(reference - middle), axis=0)
+    reach = np.where(deviation > 0, OUTLIER * deviation, np.inf)
+    pulled: NDArray[np.float64] = np.clip(
+        np.asarray(features, dtype=np.float64), middle - reach, middle + reach
+    )
+    return pulled
 
 
 def frechet_distance(a: Features, b: Features, scale: Scale | None = None) -> float:

@@ -19,6 +19,7 @@ from clumpygan.evaluation.frechet import (
     frechet_distance,
     frechet_extrapolated,
     scale_of,
+    with_outliers_pulled_in,
 )
 from clumpygan.evaluation.image_statistics import FEATURES, SMALLEST_SIDE, image_features
 from clumpygan.evaluation.morphology import Morphology, measure_morphology
@@ -262,7 +263,11 @@ def _feature_tests(
 
 
 def _compare_morphology(result: Realism, streams: _Streams) -> None:
-    """Add the distances of statmorph's numbers; a galaxy with NaN counts in none of Frechet's."""
+    """Add the distances of statmorph's numbers; a galaxy with NaN counts in none of Frechet's.
+
+    On faint stamps statmorph's numbers may be anything: for Frechet's distance outliers of the
+    reference's distribution are pulled in.
+    """
     real = result.morphology[REFERENCE]
     for name in result.numbers:
         made = result.morphology[name]
@@ -275,7 +280,8 @@ def _compare_morphology(result: Realism, streams: _Streams) -> None:
         whole = [one[np.isfinite(one).all(axis=1)] for one in (made.table, real.table)]
         number: Number = {"value": None, "error": None}
         if min(map(len, whole)) >= SMALLEST_SET:
-            number = frechet_extrapolated(*whole, streams(name, "morphology"))._asdict()
+            tame = [with_outliers_pulled_in(one, whole[1]) for one in whole]
+            number = frechet_extrapolated(*tame, streams(name, "morphology"))._asdict()
         result.numbers[name]["frechet_morphology"] = number
 
 

@@ -82,11 +82,11 @@ def histograms(result: Realism) -> Picture:
     ]
     columns = 5
     lines = -(-len(panels) // columns)
-    height = 2.0 * lines + 0.6
+    height = 2.1 * lines + 0.6
     # places are given: to find them takes longer than all the rest of the report
     figure = _figure(3.0 * columns, height, layout=None)
     axes = figure.subplots(lines, columns).ravel()
-    figure.subplots_adjust(0.01, 0.25 / height, 0.99, 1 - 0.6 / height, wspace=0.06, hspace=0.4)
+    figure.subplots_adjust(0.01, 0.25 / height, 0.99, 1 - 0.7 / height, wspace=0.06, hspace=0.55)
     for axis, (title, values) in zip(axes, panels, strict=False):
         _histogram(axis, values)
         distances = [
@@ -94,14 +94,14 @@ def histograms(result: Realism) -> Picture:
             for name in result.numbers
             if result.ks[name][title]["value"] is not None
         ]
-        axis.set_title(f"{title}  KS {' '.join(distances)}", fontsize=8)
+        axis.set_title(f"{title}\nKS {' '.join(distances)}", fontsize=8)
     for axis in axes[len(panels) :]:
         axis.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=len(labels))
     caption = (
         "Distributions over each set, between the 0.5th and the 99.5th percentile of the reference "
-        "(grey). Behind each name are the Kolmogorov-Smirnov distances of the candidates from it, "
+        "(grey). Below each name are the Kolmogorov-Smirnov distances of the candidates from it, "
         "in the order of the legend."
     )
     return Picture("histograms", "Distributions of the features", caption, _png(figure))

@@ -15,7 +15,8 @@ TESTS: dict[str, tuple[str, str]] = {
     ),
     "frechet_morphology": (
         "Frechet, statmorph",
-        "The same on the quantities that statmorph measures, of galaxies with all of them.",
+        "The same on the quantities that statmorph measures, of galaxies with all of them, "
+        "outliers pulled in to 5 robust standard deviations of the reference.",
     ),
     "largest_ks": (
         "largest KS distance",
