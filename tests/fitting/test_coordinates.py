@@ -114,11 +114,24 @@ def test_the_prior_of_coordinates_is_standard_normal():
 def test_bounds_are_noticed():
     chosen = coordinates(priors={"maximum_velocity": "normal:200:30"})
     middle = np.zeros(chosen.count)
-    assert not chosen.at_bounds(chosen.values(middle)).any()
-    low, high = chosen.at_bounds(chosen.values(np.array([middle - 3, middle + 3])))
+    wide = np.full(chosen.count, np.inf)
+    assert not chosen.at_bounds(chosen.values(middle), wide).any()
+    low, high = chosen.at_bounds(chosen.values(np.array([middle - 3, middle + 3])), wide)
     free_of_bounds = {"position_angle", "inclination", "maximum_velocity"}
     for side in (low, high):
         assert {n for n, at in zip(chosen.names, side, strict=True) if not at} == free_of_bounds
+
+
+def test_a_small_value_of_a_small_error_isnt_at_its_bound():
+    """A dispersion of 2 km/s with an error of 0.2 is measured; with one of 5 it may be 0."""
+    chosen = coordinates()
+    place = chosen.names.index("velocity_dispersion")
+    values = chosen.values(np.zeros(chosen.count))
+    values[place] = 2.0
+    errors = np.ones(chosen.count)
+    for error, at in ((0.2, False), (5.0, True)):
+        errors[place] = error
+        assert chosen.at_bounds(values, errors)[place] == at
 
 
 def test_default_priors_are_as_wide_as_the_cube():

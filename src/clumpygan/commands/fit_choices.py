@@ -15,6 +15,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, FitPrior, NoiseSettings, SamplerSettings, parse_prior
 from clumpygan.fitting.comparison import check_evidence
 from clumpygan.fitting.nuts import check_nutpie
+from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.galaxies.parameters import DiskModel, Parameter
 from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.instruments.spectrograph_presets import get_spectrograph
@@ -96,10 +97,14 @@ def fitter_of(options: Namespace, frame: Any = None) -> DiskFitter:
 
 
 def fitted_model(options: Namespace) -> DiskModel:
-    """Return the model; it is warped if a parameter of the warp is asked for."""
+    """Return the model; it is warped if a parameter of the warp is asked for.
+
+    Every line beyond the second has a ratio.
+    """
     named = {*options.free, *options.fix, *options.tie, *options.prior, *options.bound}
     warped = options.warp or any(name.startswith("warp_") for name in named)
-    return replace(model_of(options), warped=warped)
+    lines = () if options.line is None else rest_wavelengths(lines_of(options.line) or ())
+    return replace(model_of(options), warped=warped, extra_lines=max(len(lines) - 2, 0))
 
 
 def lines_of(text: str | None) -> tuple[str | float, ...] | None:

@@ -126,10 +126,11 @@ def add_galaxy_flags(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "the parameters",
         "Free by default: flux, centre, systemic velocity, half-light radius, inclination, position"
-        " angle, dispersion, and what the curve, a ring, arms, clumps, a warp or a doublet need;"
+        " angle, dispersion, and what the curve, a ring, arms, clumps, a warp or more lines need;"
         " the scale height follows the half-light radius; all others have their defaults."
         f" Parameters: {', '.join(f'{row.name} [{row.unit}]' if row.unit else row.name for row in PARAMETERS)};"  # noqa: E501
-        " clump_1_fraction, clump_1_x, clump_1_y, clump_1_radius, clump_1_dispersion, clump_2_...",
+        " clump_1_fraction, clump_1_x, clump_1_y, clump_1_radius, clump_1_dispersion, clump_2_...;"
+        " of more than two lines line_3_ratio, ...: the flux over that of the second line.",
     )
     group.add_argument("--free", action=_Listed, default={}, type=_names, metavar="NAMES",
                        help="free too, separated by commas: g1,g2 is the shear")

@@ -115,8 +115,9 @@ def draw_mock(mock: Mock, path: Path) -> None:
 
 def _line_shares(mock: Mock) -> tuple[tuple[float, float], ...]:
     """Return offset in km/s and relative flux of the lines that shine."""
-    count = len(mock.frame.lines)
-    shares = (mock.galaxy.doublet_ratio, 1.0) if count == 2 else mock.frame.grid.line_fluxes
+    model, shares = mock.galaxy.model, mock.frame.grid.line_fluxes
+    if len(shares) == 2 + model.extra_lines:
+        shares = tuple(model.line_fluxes(mock.galaxy.to_vector()).tolist())
     pairs = zip(mock.frame.line_offsets, shares, strict=True)
     return tuple((offset, share) for offset, share in pairs if share > 0)
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from clumpygan.errors import InputError
 from clumpygan.fitting.priors import FitPrior, parse_prior
 from clumpygan.galaxies.galpak import GALPAK_HEIGHT
@@ -42,6 +44,12 @@ _SMALLEST_RADIUS = 0.1
 
 _RATIOS = (0.3, 3.0)
 """Of the two lines of [OII] or [SII] at any density, with room to spare."""
+
+_DOUBLET = 700.0
+"""km/s between two lines that are closer than those of a doublet of one ion; of [SII] 642."""
+
+_ANY_RATIOS = (0.01, 100.0)
+"""Of other lines."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,8 @@ class ParameterChoices:
             wanted |= {"arm_amplitude", "arm_phase"}
         if model.warped:
             wanted |= {"warp_inclination", "warp_position_angle"}
-        if lines == 2:
-            wanted |= {"doublet_ratio"}
+        if lines >= 2:
+            wanted |= {"doublet_ratio", *(f"line_{k}_ratio" for k in range(3, lines + 1))}
         for number in range(1, model.clumps + 1):
             wanted |= {f"clump_{number}_{name}" for name in _OF_CLUMP}
         wanted |= {*self.free, *self.priors}
@@ -154,8 +162,8 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
 
     As flat as can be: uniform within the range of the table, or of the cube where that is smaller
     (centre, velocity, radii); uniform in the logarithm where the table draws it so; isotropic for
-    the inclination. Shear is uniform within 0.5 of 0, the ratio of two lines log-uniform from 0.3
-    to 3.
+    the inclination. Shear is uniform within 0.5 of 0. Ratios of lines are log-uniform, of two lines
+    that are as close as those of [OII] or [SII] from 0.3 to 3, of others from 0.01 to 100.
 
     Parameters
     ----------
@@ -171,8 +179,12 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
         return FitPrior("uniform", row.default, row.default + row.period)
     if row.name == "flux":
         return FitPrior("log_uniform", FAINTEST * flux, BRIGHTEST * flux)
-    if row.name == "doublet_ratio":
-        return FitPrior("log_uniform", *_RATIOS)
+    if row.name == "doublet_ratio" or (
+        row.name.startswith("line_") and row.name.endswith("_ratio")
+    ):
+        apart = float(np.abs(grid.edges - grid.edges[0]).mean(axis=1).max())
+        close = len(grid.edges) <= 2 and apart < _DOUBLET
+        return FitPrior("log_uniform", *(_RATIOS if close else _ANY_RATIOS))
     if row.name in ("offset_x", "offset_y"):
         half = 0.5 * grid.pixel_scale * grid.shape[2 if row.name == "offset_x" else 1]
         low, high = -half, half

@@ -151,10 +151,12 @@ class Coordinates:
         u = np.asarray(coordinates, dtype=np.float64)
         return np.asarray(-0.5 * (u**2).sum(-1) - 0.5 * self.count * np.log(2 * np.pi))
 
-    def at_bounds(self, values: FloatArray) -> NDArray[np.bool_]:
-        """Return whether values (..., n) lie next to a bound, within `NEAR_BOUND` of the prior.
+    def at_bounds(self, values: FloatArray, errors: FloatArray) -> NDArray[np.bool_]:
+        """Return whether values (..., n) lie next to a bound.
 
-        The ends of a full turn are no bounds, nor is an inclination of 0 or 90 degrees.
+        That is within `NEAR_BOUND` of the prior, and within half an error (n,) of the posterior:
+        where a prior is wide, values near a bound may well be known not to be at it. The ends of a
+        full turn are no bounds, nor is an inclination of 0 or 90 degrees.
         """
         answer = np.zeros(values.shape, dtype=bool)
         for k, (place, prior) in enumerate(zip(self.places, self.priors, strict=True)):
@@ -163,7 +165,9 @@ class Coordinates:
             if whole or prior.kind in ("normal", "lognormal"):
                 continue
             edge = prior.value(np.array([-1.0, 1.0]) * _NEAR_BOUND_SIGMA)
-            low, high = values[..., k] <= edge[0], values[..., k] >= edge[1]
+            reach = 0.5 * errors[k]
+            low = values[..., k] <= min(edge[0], prior.minimum + reach)
+            high = values[..., k] >= max(edge[1], prior.maximum - reach)
             natural = prior.kind == "isotropic"
             answer[..., k] = (low & ~(natural and prior.minimum == 0)) | (
                 high & ~(natural and prior.maximum == 90)

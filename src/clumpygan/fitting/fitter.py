@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from clumpygan.fitting.result import FitResult, problems_of, tabulate
 from clumpygan.fitting.starting_values import INCLINATIONS, Look, look_at
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.cube import CubeRenderer
+from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.galaxies.parameters import DiskModel
 from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.io.cubes import Cube
@@ -99,7 +100,7 @@ class DiskFitter:
         accuracy: float | None = None,
         posterior: AmortisedPosterior | None = None,
     ) -> None:
-        self.model = model or DiskModel()
+        self.model = _with_lines(model or DiskModel(), instrument, lines)
         self.instrument = instrument
         self.choices = ParameterChoices(tuple(free), fixed or {}, tied or {}, priors or {})
         self.choices.free_names(self.model, 1)
@@ -357,6 +358,20 @@ class DiskFitter:
 def _accuracy(signal_to_noise: float) -> float:
     """Return the accuracy of the renderer that the S/N of a whole cube asks for."""
     return float(np.clip(_ERROR / max(signal_to_noise, 1e-9), FINE, ROUGH))
+
+
+def _with_lines(
+    model: DiskModel,
+    instrument: Spectrograph | Frame | None,
+    lines: Sequence[str | float] | None,
+) -> DiskModel:
+    """Return the model with a ratio for every line beyond the second."""
+    count = 1
+    if lines is not None:
+        count = len(rest_wavelengths(lines))
+    elif instrument is not None and not isinstance(instrument, Spectrograph):
+        count = len(instrument.grid.edges)
+    return replace(model, extra_lines=max(count - 2, 0))
 
 
 def _plain(value: Any) -> Any:

@@ -170,9 +170,12 @@ class Climb:
             self._gradient = None
             self.damping *= max(1 / 10, 1 - (2 * ratio - 1) ** 3) if ratio < 1.5 else 1.0
             self._raise = 2.0
-        else:
-            self.damping *= self._raise
-            self._raise *= 2.0
+            return
+        if self._raise > 2.0 and not self._central:
+            # The second step in vain: forward differences may point the wrong way.
+            self._central, self._gradient = True, None
+        self.damping *= self._raise
+        self._raise *= 2.0
 
 
 def _distinct(climbs: list[Climb]) -> list[Climb]:

@@ -175,7 +175,7 @@ def tabulate(
     best = coordinates.values(optimum.coordinates)
     samples = coordinates.values(draws.equally_weighted(generator))
     median, lower, upper = draws.quantiles(values, (0.5, *ONE_SIGMA))
-    at_bound = draws.weights @ coordinates.at_bounds(values) > _AT_BOUND
+    at_bound = draws.weights @ coordinates.at_bounds(values, 0.5 * (upper - lower)) > _AT_BOUND
     mean = draws.weights @ values
     deviation = np.sqrt(draws.weights @ (values - mean) ** 2)
     for k, row in enumerate(rows):

@@ -100,8 +100,8 @@ def _maps(
     """Return the maps of data and model, made from the same voxels: they share what is clipped."""
     grid = result.observation.frame.grid
     ratios = list(grid.line_fluxes)
-    if len(ratios) == 2:
-        ratios = [result.values["doublet_ratio"], 1.0]
+    if len(ratios) > 1:
+        ratios = result.galaxy.model.line_fluxes(result.galaxy.to_vector()).tolist()
     offsets = np.mean(grid.edges[:1] - grid.edges, axis=1)
     lines = [(float(o), float(r)) for o, r in zip(offsets, ratios, strict=True) if r > 0]
     method = "moments" if len(lines) == 1 else "gaussian"

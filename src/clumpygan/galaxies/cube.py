@@ -47,7 +47,6 @@ Cube = NDArray[np.float32]
 
 _MODEL = DiskModel()
 _HEIGHT = _MODEL.index("scale_height")
-_DOUBLET = _MODEL.index("doublet_ratio")
 _CONTINUUM = _MODEL.index("continuum")
 _CONTINUUM_SLOPE = _MODEL.index("continuum_slope")
 
@@ -159,6 +158,11 @@ class CubeRenderer:
             raise InputError(f"accuracy is {accuracy:g}; expected 1e-7 to 0.03 of the peak")
         self.grid, self.accuracy, self.threads = grid, accuracy, threads
         self.model = model or DiskModel()
+        if self.model.extra_lines and self.model.extra_lines != len(grid.edges) - 2:
+            raise InputError(
+                f"a model with ratios of {self.model.extra_lines + 2} lines and a grid of "
+                f"{len(grid.edges)}: expected as many"
+            )
         self.optics = Optics(grid, psf, accuracy)
         self.sampling = Sampling(grid, self.model, self.optics, accuracy)
         self._coefficients = kernel_polynomials(self.sampling.width)
@@ -200,7 +204,8 @@ class CubeRenderer:
                 list(pool.map(self._render, batch, cubes))
         return cubes
 
-    def _render(self, p: FloatArray, cube: Cube) -> None:
+    def _render(self, vector: FloatArray, cube: Cube) -> None:
+        p = vector[: self.model.first_ratio]
         fourier, frequency = self.sampling.plan(p)
         groups = self.sampling.points(p, frequency)
         continuum = bool(p[_CONTINUUM])
@@ -213,7 +218,7 @@ class CubeRenderer:
         spreading = np.zeros((*fourier.points, channels + continuum), dtype=real)
         edges = np.ascontiguousarray(self._edges[:, lit.start : lit.stop + 1])
         lines = (
-            edges, self._shares(p), self.spreads, self.narrowest, self.grid.channel_response,
+            edges, self._shares(vector), self.spreads, self.narrowest, self.grid.channel_response,
             self._reach,
         )  # fmt: skip
         density, middle, scale = fourier.density, fourier.middle, self.grid.pixel_scale
@@ -246,10 +251,10 @@ class CubeRenderer:
 
     def _shares(self, p: FloatArray) -> FloatArray:
         """Return the shares of the lines in the flux."""
-        if len(self.line_fluxes) != 2:
+        if len(self.line_fluxes) != 2 + self.model.extra_lines:
             return self.line_fluxes
-        ratio = p[_DOUBLET]
-        return np.array([ratio / (1 + ratio), 1 / (1 + ratio)])
+        fluxes = self.model.line_fluxes(p)
+        return fluxes / fluxes.sum()
 
     def _lit_channels(self, groups: list[Any]) -> slice:
         """Return the channels, in rising order, that light of any line can reach."""

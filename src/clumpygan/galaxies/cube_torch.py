@@ -84,6 +84,7 @@ class TorchCubeRenderer(nn.Module):
                 f"parameter vectors of shape {batch.shape}: expected (B, {len(self.model.names)}) "
                 "finite numbers"
             )
+        batch = batch[:, : self.model.first_ratio]
         sampling = compiled.sampling
         grids, frequencies = zip(*(sampling.plan(p) for p in batch), strict=True)
         fourier = max(grids, key=lambda g: g.points)
@@ -147,7 +148,8 @@ class TorchCubeRenderer(nn.Module):
             Flux per voxel, of the same dtype.
         """
         plan = plan or self.plan or self.plan_for(parameters.detach().cpu().numpy())
-        galaxy = GalaxyPoints(parameters, self.compiled, plan, maps)
+        of_disk = parameters[:, : self.model.first_ratio]
+        galaxy = GalaxyPoints(of_disk, self.compiled, plan, maps)
         groups = [galaxy.disk(), *(galaxy.clump(i) for i in range(self.model.clumps))]
         fourier = plan.fourier
         middle, scale = fourier.middle, self.grid.pixel_scale
@@ -183,9 +185,10 @@ class TorchCubeRenderer(nn.Module):
         spreads = self._constants("spreads", parameters, self.compiled.spreads)
         smallest = self.compiled.narrowest**2
         shares = self._constants("shares", parameters, self.compiled.line_fluxes[:, None])
-        if len(shares) == 2:
+        if len(shares) == 2 + self.model.extra_lines:
             ratio = parameters[:, self.model.index("doublet_ratio")]
-            shares = torch.stack([ratio / (1 + ratio), 1 / (1 + ratio)])
+            fluxes = [ratio, torch.ones_like(ratio), *parameters[:, self.model.first_ratio :].T]
+            shares = torch.stack(fluxes) / sum(fluxes)
         total = torch.zeros_like(velocity)[..., None]
         for line, share in enumerate(shares):
             width = (sigma.square() + spreads[line].square()).clamp(min=smallest).sqrt()[..., None]

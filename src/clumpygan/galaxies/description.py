@@ -39,12 +39,16 @@ def galaxy_of(description: Mapping[str, float | str]) -> DiskParameters:
         )
         for number in range(1, _count(description, "rotation_radius_{}") + 1)
     )
+    extra_lines = 0
+    while f"line_{extra_lines + 3}_ratio" in description:
+        extra_lines += 1
     chosen = {name: description[name] for name in _CHOICES if name in description}
     model = DiskModel(
         **chosen,  # type: ignore[arg-type]
         asymmetric_drift=bool(_number(description, "asymmetric_drift", 0.0)),
         arms=int(_number(description, "arms", 0.0)),
         clumps=clumps,
+        extra_lines=extra_lines,
         rotation_table=table,
     )
     values = {name: _number(description, name) for name in model.names if name in description}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disk_table import CLUMP_PARAMETERS, PARAMETERS
+from clumpygan.galaxies.disk_table import CLUMP_PARAMETERS, LINE_RATIO, PARAMETERS
 from clumpygan.galaxies.parameter import Parameter, draw
 
 Light = Literal["sersic", "ring"]
@@ -33,6 +33,8 @@ CURVES: tuple[str, ...] = get_args(Curve)
 MAXIMUM_CLUMPS_OF_CUBE = 16
 """As many clumps as one parameter vector may hold."""
 
+MAXIMUM_EXTRA_LINES = 6
+
 
 @dataclass(frozen=True)
 class DiskModel:
@@ -54,6 +56,9 @@ class DiskModel:
         Number of clumps.
     warped : bool
         Whether inclination and position angle change with radius.
+    extra_lines : int
+        Number of lines beyond the second, each with a ratio (`line_3_ratio`, ...); 0 leaves the
+        fluxes of more than two lines to the grid.
     rotation_table : tuple of (radius in arcsec, velocity in km/s), optional
         For the curve "table"; linear in between, constant outside, and 0 at radius 0.
     """
@@ -65,6 +70,7 @@ class DiskModel:
     arms: int = 0
     clumps: int = 0
     warped: bool = False
+    extra_lines: int = 0
     rotation_table: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,6 +82,10 @@ class DiskModel:
             raise InputError(f"arms is {self.arms}; expected 0 to 8 spiral arms")
         if not 0 <= self.clumps <= MAXIMUM_CLUMPS_OF_CUBE:
             raise InputError(f"clumps is {self.clumps}; expected 0 to {MAXIMUM_CLUMPS_OF_CUBE}")
+        if not 0 <= self.extra_lines <= MAXIMUM_EXTRA_LINES:
+            raise InputError(
+                f"extra_lines is {self.extra_lines}; expected 0 to {MAXIMUM_EXTRA_LINES}"
+            )
         radii = np.array([row[0] for row in self.rotation_table], dtype=float)
         if self.curve == "table" and (len(radii) < 2 or (np.diff(radii, prepend=0.0) < 0).any()):
             raise InputError("rotation_table: expected at least 2 rows with increasing radii >= 0")
@@ -88,7 +98,17 @@ class DiskModel:
     @property
     def table(self) -> tuple[Parameter, ...]:
         """The rows of the entries of a parameter vector."""
-        return _table(self.clumps)
+        return _table(self.clumps, self.extra_lines)
+
+    @property
+    def first_ratio(self) -> int:
+        """Where the ratios of the extra lines begin in the vector: light and motion end there."""
+        return len(PARAMETERS) + self.clumps * len(CLUMP_PARAMETERS)
+
+    def line_fluxes(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the fluxes of the lines of a vector, over that of the second."""
+        ratio = vector[self.index("doublet_ratio")]
+        return np.array([ratio, 1.0, *vector[self.first_ratio :]])
 
     def index(self, name: str) -> int:
         """Return the place of a parameter in the vector.
@@ -99,7 +119,7 @@ class DiskModel:
             If the model has no such parameter.
         """
         try:
-            return _places(self.clumps)[name]
+            return _places(self.clumps, self.extra_lines)[name]
         except KeyError:
             raise InputError(
                 f"no parameter {name!r}: expected one of {', '.join(self.names)}"
@@ -126,7 +146,7 @@ class DiskModel:
         vectors = np.stack([draw(row, generator, count) for row in self.table], axis=1)
         first = len(PARAMETERS)
         if self.clumps:
-            fractions = vectors[:, first :: len(CLUMP_PARAMETERS)]
+            fractions = vectors[:, first : self.first_ratio : len(CLUMP_PARAMETERS)]
             fractions *= np.minimum(1.0, 0.6 / fractions.sum(1, keepdims=True))
         height, radius = self.index("scale_height"), self.index("half_light_radius")
         vectors[:, height] = np.minimum(vectors[:, height], 0.4 * vectors[:, radius])
@@ -134,15 +154,16 @@ class DiskModel:
 
 
 @cache
-def _table(clumps: int) -> tuple[Parameter, ...]:
+def _table(clumps: int, extra_lines: int) -> tuple[Parameter, ...]:
     own = [
         replace(row, name=f"clump_{number}_{row.name}")
         for number in range(1, clumps + 1)
         for row in CLUMP_PARAMETERS
     ]
-    return (*PARAMETERS, *own)
+    ratios = [replace(LINE_RATIO, name=f"line_{3 + k}_ratio") for k in range(extra_lines)]
+    return (*PARAMETERS, *own, *ratios)
 
 
 @cache
-def _places(clumps: int) -> dict[str, int]:
-    return {row.name: place for place, row in enumerate(_table(clumps))}
+def _places(clumps: int, extra_lines: int) -> dict[str, int]:
+    return {row.name: place for place, row in enumerate(_table(clumps, extra_lines))}

@@ -44,6 +44,11 @@ class Clump:
 
 CLUMP_PARAMETERS: tuple[Parameter, ...] = rows(Clump)
 
+LINE_RATIO = Parameter(
+    "line_ratio", "", 0.0, 100.0, 1.0, Prior(), "flux of a further line over that of the second"
+)
+"""Of `line_3_ratio` and those after it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiskValues:

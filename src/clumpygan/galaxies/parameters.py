@@ -22,7 +22,13 @@ from clumpygan.galaxies.disk_model import (
     Light,
     Vertical,
 )
-from clumpygan.galaxies.disk_table import CLUMP_PARAMETERS, PARAMETERS, Clump, DiskValues
+from clumpygan.galaxies.disk_table import (
+    CLUMP_PARAMETERS,
+    LINE_RATIO,
+    PARAMETERS,
+    Clump,
+    DiskValues,
+)
 from clumpygan.galaxies.parameter import Parameter
 
 __all__ = [
@@ -47,6 +53,8 @@ __all__ = [
 class DiskParameters(DiskValues):
     """A disk galaxy: the values of the table, its clumps and the choices of its model.
 
+    `line_ratios` are the fluxes of the third line and those after it, over that of the second.
+
     Raises
     ------
     InputError
@@ -64,6 +72,7 @@ class DiskParameters(DiskValues):
     curve: Curve = "arctan"
     asymmetric_drift: bool = False
     arms: int = 0
+    line_ratios: tuple[float, ...] = ()
     rotation_table: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,6 +82,8 @@ class DiskParameters(DiskValues):
             for row in CLUMP_PARAMETERS:
                 name = f"clump_{number}_{row.name}"
                 replace(row, name=name).check(getattr(clump, row.name))
+        for number, ratio in enumerate(self.line_ratios, 3):
+            replace(LINE_RATIO, name=f"line_{number}_ratio").check(ratio)
         share = sum(clump.fraction for clump in self.clumps)
         if share > 1.0 + 1e-12:
             raise InputError(f"the clumps share {share:g} of the light; expected at most 1")
@@ -89,6 +100,7 @@ class DiskParameters(DiskValues):
             arms=self.arms,
             clumps=len(self.clumps),
             warped=bool(self.warp_inclination or self.warp_position_angle),
+            extra_lines=len(self.line_ratios),
             rotation_table=self.rotation_table,
         )
 
@@ -100,6 +112,7 @@ class DiskParameters(DiskValues):
         """Return the values in the order of `model.names`, float64."""
         values = [getattr(self, row.name) for row in PARAMETERS]
         values += [getattr(c, row.name) for c in self.clumps for row in CLUMP_PARAMETERS]
+        values += self.line_ratios
         return np.array(values, dtype=np.float64)
 
     @classmethod
@@ -144,9 +157,14 @@ class DiskParameters(DiskValues):
             )
             for number in range(1, model.clumps + 1)
         )
+        ratios = tuple(
+            float(values.get(f"line_{3 + k}_ratio", LINE_RATIO.default))
+            for k in range(model.extra_lines)
+        )
         return cls(
             **own,
             clumps=clumps,
+            line_ratios=ratios,
             light=model.light,
             vertical=model.vertical,
             curve=model.curve,
