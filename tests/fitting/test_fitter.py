@@ -116,7 +116,6 @@ def test_a_clump_and_shear_are_free_components():
         galaxy.model,
         FRAME,
         free=["g1"],
-        starts={"clump_1_x": 1.0, "clump_1_y": 0.4, "clump_1_fraction": 0.1},
         sampler=LAPLACE,
     ).fit(data, sigma**2)
     distances = away(result, galaxy.to_dict())

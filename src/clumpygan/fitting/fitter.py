@@ -13,6 +13,7 @@ from clumpygan.fitting.amortised import AmortisedPosterior
 from clumpygan.fitting.amortised_choices import check_choices, check_settings, coordinates_of
 from clumpygan.fitting.amortised_draws import draw_amortised
 from clumpygan.fitting.choices import ParameterChoices
+from clumpygan.fitting.clump_starts import clump_starts
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.cube_observation import observe_cube
 from clumpygan.fitting.draws import Draws
@@ -192,6 +193,8 @@ class DiskFitter:
         look = look_at(observation)
         coordinates = Coordinates.of(self.model, self.choices, grid, look.flux)
         vectors = self._starts(look, coordinates)
+        if self.model.clumps:
+            vectors = [self._with_clumps(observation, coordinates, seed)]
         coordinates = coordinates.centred(vectors[0])
         starts = [
             np.clip(coordinates.coordinates(vector), -_FARTHEST_START, _FARTHEST_START)
@@ -296,6 +299,41 @@ class DiskFitter:
                     vector[self.model.index(name)] = self._middle(coordinates, name)
             vectors.append(vector)
         return vectors
+
+    def _with_clumps(
+        self, observation: Observation, coordinates: Coordinates, seed: int
+    ) -> FloatArray:
+        """Return the optimum of a disk without clumps, with clumps where it leaves something."""
+        chosen = self.choices
+
+        def smooth(names: Mapping[str, Any]) -> dict[str, Any]:
+            return {n: value for n, value in names.items() if not n.startswith("clump_")}
+
+        fitter = DiskFitter(
+            replace(self.model, clumps=0),
+            observation.frame,
+            free=[name for name in chosen.free if not name.startswith("clump_")],
+            fixed=smooth(chosen.fixed),
+            tied=smooth(chosen.tied),
+            priors=smooth(chosen.priors),
+            starts=smooth(self.starts),
+            noise=self.noise,
+            sampler=SamplerSettings("laplace"),
+            accuracy=self.accuracy,
+        )
+        found = fitter.fit_observation(observation, seed=seed)
+        values = found.galaxy.to_vector()
+        places = clump_starts(
+            observation, found.model_cube, values, fitter.model, self.model.clumps
+        )
+        vector = coordinates.base.copy()
+        for name, value in (found.values | places | self.starts).items():
+            if name in coordinates.names:
+                vector[self.model.index(name)] = value
+        for name in set(coordinates.names) - found.values.keys() - places.keys():
+            if name not in self.starts:
+                vector[self.model.index(name)] = self._middle(coordinates, name)
+        return vector
 
     def _middle(self, coordinates: Coordinates, name: str) -> float:
         """Return the default of a parameter, or the middle of its prior if that is elsewhere."""

@@ -254,7 +254,7 @@ class CubeRenderer:
         if len(self.line_fluxes) != 2 + self.model.extra_lines:
             return self.line_fluxes
         fluxes = self.model.line_fluxes(p)
-        return fluxes / fluxes.sum()
+        return np.asarray(fluxes / fluxes.sum())
 
     def _lit_channels(self, groups: list[Any]) -> slice:
         """Return the channels, in rising order, that light of any line can reach."""
