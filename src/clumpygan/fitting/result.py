@@ -118,7 +118,7 @@ class FitResult:
         Returns
         -------
         matplotlib.figure.Figure
-            `figure.savefig("fit.png")` writes it; a notebook shows it.
+            `figure.savefig("fit.png")` writes it.
         """
         from clumpygan.fitting.picture import fit_figure
 
