@@ -62,7 +62,7 @@ def clump_starts(
     u, v = _in_plane(x, y, vector, model, grid.pixel_scale)
     outside = np.hypot(u, v) > _FARTHEST
     total = vector[model.index("flux")] * vector[model.index("magnification")]
-    found = {}
+    found: dict[str, float] = {}
     for number in range(1, count + 1):
         matched = ndimage.gaussian_filter(residual * weight, width, mode="constant")
         norm = ndimage.gaussian_filter(weight, width / np.sqrt(2), mode="constant")

@@ -106,9 +106,15 @@ def compare_models(
         raise InputError(f"{len(fitters)} models to compare; expected two or more")
     for fitter in fitters.values():
         check_evidence(fitter.sampler.method)
-    return ModelComparison(
-        {name: one.fit_observation(observation, seed=seed) for name, one in fitters.items()}
-    )
+    results = {}
+    for name, fitter in fitters.items():
+        results[name] = fitter.fit_observation(observation, seed=seed)
+        if results[name].log_evidence is None:
+            raise InputError(
+                f"the fit of {name} gives no evidence to compare models by; choose the method "
+                "'importance' or 'laplace'"
+            )
+    return ModelComparison(results)
 
 
 def check_evidence(method: str) -> None:

@@ -23,7 +23,8 @@ from clumpygan.fitting.optimize import Optimum, find_optimum
 from clumpygan.fitting.posterior import SamplerSettings, draw_posterior
 from clumpygan.fitting.priors import FitPrior
 from clumpygan.fitting.result import FitResult, problems_of, tabulate
-from clumpygan.fitting.starting_values import INCLINATIONS, Look, look_at
+from clumpygan.fitting.starting_values import look_at
+from clumpygan.fitting.starts import away_from_bounds, starting_vector, starting_vectors
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.cube import CubeRenderer
 from clumpygan.galaxies.emission_lines import rest_wavelengths
@@ -42,12 +43,6 @@ of those at a hundred times the accuracy."""
 
 _FINER = 5.0
 """Times finer is the accuracy with which an optimum that wasn't reached is tried again."""
-
-_ALIKE = 8.0
-"""Degrees of inclination between starts."""
-
-_FARTHEST_START = 2.5
-"""Of the prior's standard deviations: starts beyond are brought here, away from bounds."""
 
 
 class DiskFitter:
@@ -192,14 +187,11 @@ class DiskFitter:
         grid = observation.frame.grid
         look = look_at(observation)
         coordinates = Coordinates.of(self.model, self.choices, grid, look.flux)
-        vectors = self._starts(look, coordinates)
-        if self.model.clumps:
+        vectors = starting_vectors(look, coordinates, self.starts)
+        if self.model.clumps and not all(name.startswith("clump_") for name in coordinates.names):
             vectors = [self._with_clumps(observation, coordinates, seed)]
         coordinates = coordinates.centred(vectors[0])
-        starts = [
-            np.clip(coordinates.coordinates(vector), -_FARTHEST_START, _FARTHEST_START)
-            for vector in vectors
-        ]
+        starts = [away_from_bounds(coordinates, vector) for vector in vectors]
         clock.append(time.process_time())
         likelihood = Likelihood(observation, self.noise)
         accuracy = self.accuracy or self._accuracy(likelihood, coordinates.vectors(starts[0]))
@@ -282,24 +274,6 @@ class DiskFitter:
         renderer = CubeRenderer(frame.grid, self.model, frame.transfer, accuracy)
         return Target(coordinates, likelihood, renderer)
 
-    def _starts(self, look: Look, coordinates: Coordinates) -> list[FloatArray]:
-        """Return parameter vectors to start from, the likeliest first."""
-        inclinations: list[float | None] = [None]
-        if "inclination" in coordinates.names and "inclination" not in self.starts:
-            inclinations += [i for i in INCLINATIONS if abs(i - look.inclination) > _ALIKE]
-        vectors = []
-        for inclination in inclinations:
-            given = look.values(inclination) | self.starts
-            vector = coordinates.base.copy()
-            for name, value in given.items():
-                if name in coordinates.names:
-                    vector[self.model.index(name)] = value
-            for name in coordinates.names:
-                if name not in given:
-                    vector[self.model.index(name)] = self._middle(coordinates, name)
-            vectors.append(vector)
-        return vectors
-
     def _with_clumps(
         self, observation: Observation, coordinates: Coordinates, seed: int
     ) -> FloatArray:
@@ -326,21 +300,7 @@ class DiskFitter:
         places = clump_starts(
             observation, found.model_cube, values, fitter.model, self.model.clumps
         )
-        vector = coordinates.base.copy()
-        for name, value in (found.values | places | self.starts).items():
-            if name in coordinates.names:
-                vector[self.model.index(name)] = value
-        for name in set(coordinates.names) - found.values.keys() - places.keys():
-            if name not in self.starts:
-                vector[self.model.index(name)] = self._middle(coordinates, name)
-        return vector
-
-    def _middle(self, coordinates: Coordinates, name: str) -> float:
-        """Return the default of a parameter, or the middle of its prior if that is elsewhere."""
-        prior = coordinates.priors[coordinates.names.index(name)]
-        default = self.model.table[self.model.index(name)].default
-        inside = abs(float(prior.coordinate(default))) < _FARTHEST_START
-        return default if inside else float(prior.value(0.0))
+        return starting_vector(coordinates, found.values | places | self.starts)
 
     def _accuracy(self, likelihood: Likelihood, vector: FloatArray) -> float:
         """Return the accuracy of the renderer that the S/N of the cube asks for."""

@@ -14,10 +14,6 @@ from clumpygan.instruments.spread import FWHM_PER_SIGMA
 
 FloatArray = NDArray[np.float64]
 
-INCLINATIONS = (35.0, 60.0, 78.0)
-"""Degrees from which fits start, besides that of the axis ratio: with the maximum velocity it is
-the parameter that a poor start gets stuck in."""
-
 _FEWEST_SPAXELS = 6
 _SIZE_PER_SIGMA = 0.97
 """Half-light radius of an exponential disk over its standard deviation along the major axis."""
@@ -62,18 +58,15 @@ class Look:
     rotation: float
     dispersion: float
 
-    def values(self, inclination: float | None = None, turned: bool = False) -> dict[str, float]:
+    def values(self, inclination: float | None = None) -> dict[str, float]:
         """Return starting values by the names of the table of parameters.
 
         Parameters
         ----------
         inclination : float, optional
             In place of its own; the maximum velocity goes with it.
-        turned : bool
-            Whether the other side of the major axis recedes.
         """
         tilt = self.inclination if inclination is None else inclination
-        angle = self.position_angle + 180.0 * turned
         velocity = self.rotation / math.sin(math.radians(tilt))
         return {
             "flux": self.flux,
@@ -82,7 +75,7 @@ class Look:
             "systemic_velocity": self.velocity,
             "half_light_radius": self.radius,
             "inclination": tilt,
-            "position_angle": angle % 360.0,
+            "position_angle": self.position_angle % 360.0,
             "maximum_velocity": velocity,
             "halo_velocity": velocity,
             "halo_radius": self.radius,
