@@ -134,7 +134,7 @@ def test_too_few_draws_are_a_problem():
 
 
 def test_weights_with_a_heavy_tail_are_a_problem(monkeypatch):
-    monkeypatch.setattr("clumpygan.fitting.importance.pareto_k", lambda _: 0.9)
+    monkeypatch.setattr("clumpygan.fitting.mixture.pareto_k", lambda _: 0.9)
     target = Curved(3, 0.1)
     draws = draw_importance(target, target.optimum(), np.random.default_rng(6), most=600)
     assert draws.problems[0] == "Pareto k of the importance weights is 0.90, above 0.7"

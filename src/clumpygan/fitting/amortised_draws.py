@@ -1,6 +1,7 @@
 """Draws of a trained network, as they are or weighted with the renderer."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -8,13 +9,17 @@ from numpy.typing import NDArray
 
 from clumpygan.fitting.amortised import FEWEST_DRAWS, AmortisedPosterior, View
 from clumpygan.fitting.draws import LARGEST_PARETO_K, Draws, effective_number, kish, pareto_k
+from clumpygan.fitting.mixture import Component, Mixture, StudentT
 from clumpygan.fitting.optimize import Optimum
 from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
 
-_TRIAL = 400
-"""Draws that are weighted at a time, at least."""
+_TRIAL, _ROUND = 400, 300
+"""Draws that are weighted at a time: of the network, and of what takes over."""
+
+_FAIR = 0.15
+"""Share of effective draws of the network, below which t distributions take over."""
 
 _MISFIT = 8.0
 """Standard deviations of chi^2 by which the most probable draw may miss the data."""
@@ -30,6 +35,10 @@ def draw_amortised(
     correct: bool,
 ) -> tuple[Draws, Optimum]:
     """Draw from a posterior with a trained network.
+
+    Corrected, as many draws are taken as have to be rendered for the number that is wanted. Where
+    too few of the first ones are near the true posterior, they say where it is: t distributions
+    that are matched to it take over, as in `clumpygan.fitting.importance`.
 
     Parameters
     ----------
@@ -58,46 +67,106 @@ def draw_amortised(
         u, proposal = _proposed(posterior, view, target, max(wanted, FEWEST_DRAWS), noise)
         count = len(u)
         best = u[int(np.argmax(proposal))]
-        weights = np.full(count, 1 / count)
-        draws = Draws("amortised", u, weights, np.full(u.shape[1], float(count)))
+        draws = Draws("amortised", u, np.full(count, 1 / count), np.full(u.shape[1], float(count)))
         optimum = _summary(target, best, draws)
         return replace(draws, problems=_misfit(target, optimum)), optimum
     u, proposal = _proposed(posterior, view, target, min(_TRIAL, most), noise)
     exact = _exact(target, u, proposal)
-    while True:
-        log_weights = exact - proposal
-        weights = np.exp(log_weights - log_weights.max())
+    efficiency = kish(exact - proposal) / len(u)
+    if efficiency < _FAIR and len(u) < most:
+        weighted = _adapted(target, u, exact - proposal, generator, wanted, most - len(u))
+    else:
+        while True:
+            weighted = _Weighted(u, exact - proposal, exact)
+            left = most - len(u)
+            if weighted.suffices(wanted) or left <= 0:
+                break
+            size = int(1.1 * wanted / efficiency) - len(u)
+            more, density = _proposed(posterior, view, target, min(max(size, _TRIAL), left), noise)
+            u, proposal = np.concatenate([u, more]), np.concatenate([proposal, density])
+            exact = np.concatenate([exact, _exact(target, more, density)])
+    draws = weighted.draws(target, wanted, efficiency)
+    return draws, _summary(target, weighted.best, draws)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighted:
+    """Draws (S, n), the logarithms of their weights (S,), and of the true density (S,)."""
+
+    u: FloatArray
+    log_weights: FloatArray
+    exact: FloatArray
+
+    @property
+    def best(self) -> FloatArray:
+        """The most probable draw (n,)."""
+        return np.asarray(self.u[int(np.argmax(self.exact))])
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Largest 1."""
+        return np.asarray(np.exp(self.log_weights - self.log_weights.max()))
+
+    @cached_property
+    def effective(self) -> FloatArray:
+        """Effective number of draws for the mean of each parameter."""
         # Where one draw has nearly all the weight, the first of the two says nothing.
-        effective = np.minimum(effective_number(weights, u), kish(log_weights))
-        shape = pareto_k(log_weights)
-        enough = effective.min() >= wanted and shape < LARGEST_PARETO_K
-        if enough or len(u) >= most:
-            break
-        share = max(float(effective.min()) / len(u), 1 / len(u))
-        size = int(np.clip(1.1 * wanted / share - len(u), _TRIAL, most - len(u)))
-        more, density = _proposed(posterior, view, target, min(size, most - len(u)), noise)
-        u, proposal = np.concatenate([u, more]), np.concatenate([proposal, density])
-        exact = np.concatenate([exact, _exact(target, more, density)])
-    problems = []
-    if not shape < LARGEST_PARETO_K:
-        problems.append(f"Pareto k of the importance weights is {shape:.2f}, above 0.7")
-    if effective.min() < wanted:
-        name = target.coordinates.names[int(effective.argmin())]
-        problems.append(
-            f"{effective.min():.0f} effective draws of {name}, fewer than {wanted}: the trained "
-            f"posterior is near the true one in {100 * effective.min() / len(u):.1f} % of the draws"
+        return np.minimum(effective_number(self.weights, self.u), kish(self.log_weights))
+
+    @cached_property
+    def shape(self) -> float:
+        """Pareto k."""
+        return pareto_k(self.log_weights)
+
+    def suffices(self, wanted: int) -> bool:
+        """Whether there are as many effective draws as wanted, of weights without a heavy tail."""
+        return bool(self.effective.min() >= wanted and self.shape < LARGEST_PARETO_K)
+
+    def draws(self, target: Target, wanted: int, efficiency: float) -> Draws:
+        """Return the draws, with what is wrong with them."""
+        problems = []
+        if not self.shape < LARGEST_PARETO_K:
+            problems.append(f"Pareto k of the importance weights is {self.shape:.2f}, above 0.7")
+        if self.effective.min() < wanted:
+            name = target.coordinates.names[int(self.effective.argmin())]
+            problems.append(
+                f"{self.effective.min():.0f} effective draws of {name}, fewer than {wanted}: of "
+                f"the network's own, {100 * efficiency:.1f} % are near the true posterior"
+            )
+        return Draws(
+            "amortised",
+            self.u,
+            self.weights / self.weights.sum(),
+            self.effective,
+            float(self.log_weights.max() + np.log(self.weights.mean())),
+            self.shape,
+            None,
+            tuple(problems),
         )
-    draws = Draws(
-        "amortised",
-        u,
-        weights / weights.sum(),
-        effective,
-        float(log_weights.max() + np.log(weights.mean())),
-        shape,
-        None,
-        tuple(problems),
-    )
-    return draws, _summary(target, u[int(np.argmax(exact))], draws)
+
+
+def _adapted(
+    target: Target,
+    u: FloatArray,
+    log_weights: FloatArray,
+    generator: np.random.Generator,
+    wanted: int,
+    most: int,
+) -> _Weighted:
+    """Draw from t distributions, each matched to the draws before it."""
+    mixture = Mixture(u.shape[1])
+    student = StudentT.matched(u, log_weights)
+    exact = np.empty(0)
+    while True:
+        size = min(_ROUND, most - len(exact))
+        x = student.draw(generator, size)
+        found = np.array([target.log_density(one) for one in x])
+        mixture.add(Component(student.log_density), x, found)
+        exact = np.concatenate([exact, found])
+        weighted = _Weighted(mixture.places, mixture.log_weights(), exact)
+        if weighted.suffices(wanted) or len(exact) >= most:
+            return weighted
+        student = StudentT.matched(mixture.places, weighted.log_weights)
 
 
 def _proposed(

@@ -17,24 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
 
-from clumpygan.fitting.draws import (
-    LARGEST_PARETO_K,
-    Draws,
-    effective_number,
-    kish,
-    pareto_k,
-    resample,
-)
+from clumpygan.fitting.draws import LARGEST_PARETO_K, Draws, kish, resample
 from clumpygan.fitting.emulator import SPARE, Emulator, Polynomial, Whitening, monomials
+from clumpygan.fitting.mixture import Component, Mixture, StudentT
 from clumpygan.fitting.optimize import Optimum
 from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
-
-_DEGREES = 6.0
-"""Of freedom of the t distribution from which draws are proposed."""
 
 _POOL, _TRIAL_POOL = 20_000, 5_000
 _TRIAL = 100
@@ -76,15 +66,15 @@ def draw_importance(
     whitening = Whitening(optimum)
     emulator = Emulator(target, optimum, whitening)
     count = target.coordinates.count
-    mixture = _Mixture(optimum)
+    mixture = Mixture(count)
     x = generator.standard_normal((learnt_from(count), count))
-    mixture.add(_Component(_log_normal, 0.0, np.inf), x, emulator.add(x))
+    mixture.add(Component(_log_normal, 0.0, np.inf), x, emulator.add(x))
     component, pool, size, share = None, None, _TRIAL, 0.0
     while True:
         if component is None or pool is None or share < _GOOD:
             polynomial = emulator.fit()
             pool = _proposed(polynomial, generator)
-            component = _Component(_flattened(polynomial), pool.log_integral, pool.effective)
+            component = Component(_flattened(polynomial), pool.log_integral, pool.effective)
         x = pool.draw(generator, size)
         exact = emulator.add(x)
         share = kish(exact - component.log_density(x)) / size
@@ -119,83 +109,6 @@ def draw_importance(
 def learnt_from(parameters: int) -> int:
     """Return how many cubes an emulator is first taught with."""
     return math.ceil(SPARE * len(monomials(parameters, 2)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Component:
-    """A density that is drawn from.
-
-    Attributes
-    ----------
-    log_kernel : callable
-        Of whitened coordinates (S, n).
-    log_integral : float
-        Of the kernel.
-    effective : float
-        Effective number of draws in the pool from which its draws are taken.
-    """
-
-    log_kernel: Callable[[FloatArray], FloatArray]
-    log_integral: float
-    effective: float
-
-    def log_density(self, x: FloatArray) -> FloatArray:
-        """Return the normalised log density (S,) at whitened coordinates (S, n)."""
-        return self.log_kernel(x) - self.log_integral
-
-
-class _Mixture:
-    """Draws from several densities, each weighted as one from the mixture of them all.
-
-    Parameters
-    ----------
-    optimum : Optimum
-    """
-
-    def __init__(self, optimum: Optimum) -> None:
-        self.places = np.empty((0, optimum.coordinates.size))
-        self._exact = np.empty(0)
-        self._components: list[_Component] = []
-        self._counts: list[int] = []
-        self._densities = np.empty((0, 0))
-
-    def add(self, component: _Component, x: FloatArray, exact: FloatArray) -> None:
-        """Add draws (S, n) from a component, with the true log density (S,)."""
-        self._exact = np.concatenate([self._exact, exact])
-        old = [one.log_density(x) for one in self._components]
-        self._densities = np.concatenate(
-            [self._densities, np.array(old).reshape(-1, len(x))], axis=1
-        )
-        self.places = np.concatenate([self.places, x])
-        if component in self._components:
-            self._counts[self._components.index(component)] += len(x)
-            return
-        self._components.append(component)
-        self._counts.append(len(x))
-        self._densities = np.concatenate(
-            [self._densities, component.log_density(self.places)[None]]
-        )
-
-    def log_weights(self) -> FloatArray:
-        """Return the logarithm of the true density over that of the mixture (S,)."""
-        shares = np.array(self._counts) / sum(self._counts)
-        mixed = logsumexp(self._densities, axis=0, b=shares[:, None])
-        return np.asarray(self._exact - mixed)
-
-    def effective(self) -> FloatArray:
-        """Return the effective numbers (n,) of draws, places that came twice taken together."""
-        log_weights = self.log_weights()
-        unique, inverse = np.unique(self.places, axis=0, return_inverse=True)
-        weights = np.zeros(len(unique))
-        np.add.at(weights, inverse.reshape(-1), np.exp(log_weights - log_weights.max()))
-        drawn = effective_number(weights, unique)
-        shares = np.array(self._counts) / sum(self._counts)
-        pools = np.array([one.effective for one in self._components])
-        return np.asarray(1 / (1 / drawn + float((shares**2 / pools).sum())))
-
-    def shape(self) -> float:
-        """Return Pareto k of the weights."""
-        return pareto_k(self.log_weights())
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,29 +155,11 @@ def _proposed(polynomial: Polynomial, generator: np.random.Generator) -> _Pool:
     """Draw from t distributions, each matched to what the last one found of the emulator."""
     kernel = _flattened(polynomial)
     dimensions = polynomial.whitening.middle.size
-    middle: FloatArray = np.zeros(dimensions)
-    axes: FloatArray = np.eye(dimensions)
+    student = StudentT(np.zeros(dimensions), np.eye(dimensions))
     for size in (_TRIAL_POOL, _TRIAL_POOL, _TRIAL_POOL, _POOL):
-        standard = generator.standard_normal((size, dimensions))
-        standard /= np.sqrt(generator.chisquare(_DEGREES, size) / _DEGREES)[:, None]
-        x = middle + standard @ axes.T
-        log_weights = kernel(x) - _log_student(standard, axes)
-        # Tempered, as long as few draws have all the weight.
-        power = 1.0
-        while kish(power * log_weights[np.isfinite(log_weights)]) < 10 * dimensions:
-            power *= 0.7
-        weights = np.exp(power * (log_weights - log_weights.max()))
-        middle = weights @ x / weights.sum()
-        spread = np.cov(x.T, aweights=weights).reshape(dimensions, dimensions)
-        axes = np.asarray(np.linalg.cholesky(spread + 1e-9 * np.eye(dimensions)))
+        x = student.draw(generator, size)
+        log_weights = kernel(x) - student.log_density(x)
+        student = StudentT.matched(x, log_weights)
     highest = float(log_weights.max())
     weights = np.exp(log_weights - highest)
     return _Pool(x, weights, highest + float(np.log(weights.mean())))
-
-
-def _log_student(standard: FloatArray, axes: FloatArray) -> FloatArray:
-    """Return the log density (S,) of the t distribution at standardised places (S, n)."""
-    n, nu = standard.shape[1], _DEGREES
-    constant = gammaln(0.5 * (nu + n)) - gammaln(0.5 * nu) - 0.5 * n * math.log(nu * math.pi)
-    kernel = -0.5 * (nu + n) * np.log1p((standard**2).sum(1) / nu)
-    return np.asarray(kernel + constant - float(np.linalg.slogdet(axes)[1]))
