@@ -6,6 +6,7 @@ from clumpygan.errors import InputError
 from clumpygan.evaluation.image_statistics import (
     DEFINITIONS,
     FEATURES,
+    SMALLEST_SIDE,
     image_features,
 )
 
@@ -155,3 +156,8 @@ def test_what_cannot_be_measured_is_refused():
     images[100, 3, 4] = np.nan
     with pytest.raises(InputError, match="image 100 holds NaN"):
         image_features(images)
+
+
+def test_the_smallest_stamps_have_finite_features_too():
+    stamps = np.random.default_rng(0).normal(size=(3, SMALLEST_SIDE, SMALLEST_SIDE))
+    assert np.isfinite(image_features(stamps)).all()

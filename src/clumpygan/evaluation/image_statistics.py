@@ -275,8 +275,11 @@ def _power(images: Images) -> list[NDArray[np.float64]]:
     kx = np.fft.rfftfreq(middle.shape[2])
     ring = np.digitize(np.hypot(np.fft.fftfreq(middle.shape[1])[:, None], kx), BANDS)
     twice = np.broadcast_to(np.where((kx == 0.0) | (kx == 0.5), 1.0, 2.0), ring.shape)
+    # small stamps have no mode in the first ring, and the power of white noise there
     means = [
-        power[:, ring == band] @ twice[ring == band] / twice[ring == band].sum()
+        power[:, inside] @ twice[inside] / twice[inside].sum()
+        if (inside := ring == band).any()
+        else np.ones(len(images))
         for band in range(1, len(BANDS))
     ]
     return [np.log10(np.maximum(mean, 1e-3)) for mean in means]

@@ -158,11 +158,11 @@ def measure_realism(
     if training is not None:
         check_stamps(training, "training", reference.shape[1:])
     result = Realism(sizes={name: len(images) for name, images in sets.items()})
-    clock = _Clock(result.seconds, report)
+    clock = Clock(result.seconds, report)
     with clock("features"):
         result.features = {name: image_features(images) for name, images in sets.items()}
     scale = scale_of(result.features[REFERENCE])
-    streams = _Streams(int(generator.integers(2**63)))
+    streams = Streams(int(generator.integers(2**63)))
     with clock("tests on features"):
         for name in candidates:
             result.numbers[name], result.ks[name] = _feature_tests(
@@ -197,12 +197,13 @@ def measure_realism(
 
 
 @dataclass(frozen=True)
-class _Streams:
+class Streams:
     """Random streams, one for each test of each set: what else is compared changes nothing."""
 
     seed: int
 
     def __call__(self, name: str, test: str) -> np.random.Generator:
+        """Return the stream of a test of a set."""
         return np.random.default_rng([self.seed, crc32(f"{test} of {name}".encode())])
 
 
@@ -262,7 +263,7 @@ def _feature_tests(
     return numbers, ks
 
 
-def _compare_morphology(result: Realism, streams: _Streams) -> None:
+def _compare_morphology(result: Realism, streams: Streams) -> None:
     """Add the distances of statmorph's numbers; a galaxy with NaN counts in none of Frechet's.
 
     On faint stamps statmorph's numbers may be anything: for Frechet's distance outliers of the
@@ -289,7 +290,7 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _compare_novelty(result: Realism, streams: _Streams) -> None:
+def _compare_novelty(result: Realism, streams: Streams) -> None:
     for name, tests in result.numbers.items():
         found = novelty(
             result.neighbours[name], result.neighbours[REFERENCE], streams(name, "novelty")
@@ -299,7 +300,7 @@ def _compare_novelty(result: Realism, streams: _Streams) -> None:
 
 
 @dataclass(frozen=True)
-class _Clock:
+class Clock:
     """Notes how long each stage takes."""
 
     seconds: dict[str, float]
@@ -307,6 +308,7 @@ class _Clock:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Report the stage, and note how long what is done in the context takes."""
         self.report(stage)
         begin = time.perf_counter()
         yield

@@ -12,7 +12,7 @@ from clumpygan.evaluation.map_statistics import map_statistics
 from clumpygan.evaluation.two_sample import largest_departures
 from clumpygan.gan.adversarial import AdversarialModule, Batch
 from clumpygan.networks.blocks import stretch
-from clumpygan.networks.expected_moments import expected_moments, turned_to_axis
+from clumpygan.networks.expected_moments import aligned_moments
 from clumpygan.networks.losses import energy_score
 
 
@@ -128,11 +128,10 @@ class CubeGanModule(AdversarialModule):
 
     def _maps(self, cube: Tensor, batch: Batch) -> Tensor:
         """Return moment maps (B, 4, y, x): light, shift, broadening, light of the smooth disk."""
-        moments = expected_moments(cube, batch["smooth"])
-        regular = expected_moments(batch["smooth"], batch["smooth"])[:, :1]
         column = self.discriminator.encoder.column
-        return turned_to_axis(
-            torch.cat([moments, regular], 1),
+        return aligned_moments(
+            cube,
+            batch["smooth"],
             column("position_angle", batch["parameters"]),
             column("offset_x", batch["parameters"]) / self.pixel_scale,
             column("offset_y", batch["parameters"]) / self.pixel_scale,

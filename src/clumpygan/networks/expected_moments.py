@@ -78,3 +78,16 @@ def turned_to_axis(
             picked = flat.gather(2, place.long().flatten(1)[:, None].expand_as(flat))
             turned = turned + picked * (weight * inside).flatten(1)[:, None].to(flat)
     return turned.view_as(maps)
+
+
+def aligned_moments(
+    cube: Tensor, smooth: Tensor, position_angle: Tensor, offset_x: Tensor, offset_y: Tensor
+) -> Tensor:
+    """Return maps (B, 4, y, x): light, shift, broadening, and the light of the smooth disk.
+
+    `expected_moments` of the cube and of the smooth disk, turned by `turned_to_axis`; the arguments
+    are theirs.
+    """
+    moments = expected_moments(cube, smooth)
+    regular = expected_moments(smooth, smooth)[:, :1]
+    return turned_to_axis(torch.cat([moments, regular], 1), position_angle, offset_x, offset_y)
