@@ -16,6 +16,7 @@ from clumpygan.commands.cube_flags import (
     model_of,
 )
 from clumpygan.commands.flag_types import LARGEST_SEED, integer, number
+from clumpygan.commands.generate_cubes import add_cubes
 from clumpygan.commands.generate_galaxies import add_galaxies
 from clumpygan.commands.mock_cube import TYPICAL_FLUX, TYPICAL_SIGNAL_TO_NOISE
 from clumpygan.commands.program import Parser, run_program
@@ -48,7 +49,7 @@ def _parser() -> ArgumentParser:
     parser = Parser(
         prog="generate.py",
         description="Generate mock observations of galaxies whose every parameter is known.",
-        epilog="generate.py cube --help and generate.py galaxies --help explain their flags",
+        epilog="generate.py cube, cubes or galaxies --help explains the flags of each",
     )
     subparsers = parser.add_subparsers(metavar="WHAT", required=True)
     cube = subparsers.add_parser(
@@ -64,6 +65,7 @@ def _parser() -> ArgumentParser:
     add_model_flags(cube)
     add_parameter_flags(cube, "the galaxy", " (default: {default})")
     cube.set_defaults(run=_cube)
+    add_cubes(subparsers)
     add_galaxies(subparsers)
     return parser
 

@@ -19,10 +19,25 @@ _BROKEN_PIPE = 141
 
 
 class Parser(ArgumentParser):
-    """An `ArgumentParser` whose complaint is one line, without the usage; flags in full only."""
+    """An `ArgumentParser` whose complaint is one line, without the usage; flags in full only.
+
+    Attributes
+    ----------
+    listed : str
+        Flags that the complaint of an unknown one lists; none if empty.
+    """
+
+    listed = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, allow_abbrev=kwargs.pop("allow_abbrev", False), **kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; of a parser with a list of flags, an unknown one is refused here."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and self.listed:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}; {self.listed}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Print `message` in one line and exit with code 2."""

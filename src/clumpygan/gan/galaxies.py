@@ -1,6 +1,5 @@
 """Galaxies from a trained generator of stamps."""
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 from clumpygan.errors import InputError
 from clumpygan.galaxies.stamp_conditions import standardised_conditions
 from clumpygan.gan.checkpoint import load_checkpoint
+from clumpygan.gan.random_input import random_input, stream
 from clumpygan.instruments import NoiseModel
 
 BATCH = 64
@@ -96,8 +96,8 @@ class GalaxyGenerator:
         device = next(self.network.parameters()).device
         stamps = np.empty((len(told), self.size, self.size), dtype=np.float32)
         for begin in range(0, len(told), BATCH):
-            rows = torch.from_numpy(told[begin : begin + BATCH])
-            z, noise = self._random_input(len(rows), seed, first + begin)
+            rows, start = torch.from_numpy(told[begin : begin + BATCH]), first + begin
+            z, noise = random_input(self.network, seed, range(start, start + len(rows)))
             images = self.network(
                 z.to(device), rows.to(device), tuple(one.to(device) for one in noise)
             )
@@ -120,7 +120,7 @@ class GalaxyGenerator:
         """
         noise = np.empty((count, self.size, self.size), dtype=np.float32)
         for place in range(count):
-            generator = _stream(seed, first + place, "noise")
+            generator = stream(seed, first + place, "noise")
             noise[place] = self.noise.draw((self.size, self.size), generator).numpy()
         return noise
 
@@ -142,7 +142,7 @@ class GalaxyGenerator:
         ends = torch.from_numpy(
             standardised_conditions(self.conditions, {**known, "signal": signal})
         )
-        z, _ = self._random_input(2, seed, 0)
+        z, _ = random_input(self.network, seed, range(2))
         angle = torch.arccos(torch.cosine_similarity(z[0], z[1], dim=0))
         device = next(self.network.parameters()).device
         for share in torch.linspace(0, 1, steps):
@@ -153,22 +153,3 @@ class GalaxyGenerator:
             with torch.no_grad():
                 image = self.network(turned[None].to(device), told[None].to(device))[0, 0]
             yield image.cpu().numpy() * np.float32(self.noise.sigma)
-
-    def _random_input(
-        self, count: int, seed: int, first: int
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """Draw z and the inner noise of galaxies first, first + 1, ..."""
-        drawn = []
-        for index in range(first, first + count):
-            generator = _stream(seed, index, "galaxy")
-            z = torch.randn((1, self.network.latent_dim), generator=generator)  # type: ignore[call-overload]
-            drawn.append((z, *self.network.draw_noise(1, generator)))  # type: ignore[operator]
-        z, *noise = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        return z, tuple(noise)
-
-
-def _stream(seed: int, index: int, purpose: str) -> torch.Generator:
-    """Return the random numbers of one galaxy for one purpose."""
-    entropy = [seed, index, zlib.crc32(purpose.encode())]
-    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) % 2**63)

@@ -1,0 +1,223 @@
+"""Velocity cubes of galaxies of given parameters, from a trained generator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from clumpygan.errors import InputError
+from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
+from clumpygan.gan.checkpoint import load_checkpoint
+from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame
+from clumpygan.gan.random_input import random_input
+from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
+from clumpygan.networks.physical_cube import PhysicalCubeGenerator
+
+BATCH = 16
+"""Cubes generated at once."""
+
+Progress = Callable[[int], object]
+
+
+class CubeGenerator:
+    """Noiseless cubes of galaxies, from a checkpoint of one of the two generators.
+
+    Parameters
+    ----------
+    network : nn.Module
+    card : mapping
+        Of the checkpoint; its section `images` tells what the training saw.
+    name : str
+        For messages.
+
+    Attributes
+    ----------
+    name : str
+    names : tuple of str
+        What the generator is told of a galaxy, the columns of its parameters.
+    ranges : dict of str to (float, float)
+        Between which values the galaxies of the training were; the flux has no limits.
+    frame : dict
+        Settings of the cubes of the training (`data.cube_frame.FrameSettings`).
+    signal_to_noise : (float, float)
+        Range of the training: of the brightest voxel over the noise of a voxel.
+    population : dict
+        Name -> number or range, from which the training drew what it didn't draw from the priors
+        of the parameter table; the ranges of real galaxies.
+    shape : tuple of int or None
+        The only shape (v, y, x) that it can make; None if it makes any.
+
+    Raises
+    ------
+    InputError
+        If the network wasn't trained on cubes with their parameters.
+    """
+
+    def __init__(self, network: nn.Module, card: Mapping[str, Any], name: str) -> None:
+        known = card.get("images") or {}
+        missing = {"frame", "condition_names", "ranges", "signal_to_noise"} - set(known)
+        if missing:
+            raise InputError(
+                f"checkpoint {name} doesn't know what its cubes are: expected one trained by "
+                "train.py model=cube_gan"
+            )
+        self.network, self.name = network, name
+        self.names: tuple[str, ...] = tuple(known["condition_names"])
+        check_conditions(self.names)
+        self.ranges = {one: (float(a), float(b)) for one, (a, b) in known["ranges"].items()}
+        self.frame: dict[str, Any] = dict(known["frame"])
+        data = card.get("data") or {}
+        # Trainings on real cubes have settings of rendered galaxies too, but don't use them.
+        galaxies = {} if "measured_seeing" in data else data.get("galaxies") or {}
+        drawn = {one: span for one, span in self.ranges.items() if one != SEEING}
+        self.population: dict[str, Any] = dict(galaxies.get("parameters", drawn))
+        low, high = known["signal_to_noise"]
+        self.signal_to_noise = float(low), float(high)
+        fixed = isinstance(network, Conv3dCubeGenerator)
+        self.shape: tuple[int, int, int] | None = network.shapes[-1] if fixed else None
+
+    @classmethod
+    def load(cls, name: str = "cube_gan", device: str = "cpu") -> "CubeGenerator":
+        """Load a checkpoint by its name or path.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is of another network.
+        """
+        network, card = load_checkpoint(name, ("cube_physical", "cube_conv3d"))
+        return cls(network.to(device), card, name)
+
+    def check(self, name: str, low: float, high: float) -> None:
+        """Refuse values of a condition that the training didn't see.
+
+        Raises
+        ------
+        InputError
+            If it isn't one of `names`, which are listed with units and ranges, or `low` or `high`
+            is out of range.
+        """
+        if name not in self.names:
+            known = ", ".join(self._told(one) for one in self.names)
+            raise InputError(f"{self.name} isn't told {name!r}: expected one of {known}")
+        least, most = self._limits(name)
+        if not least <= low <= high <= most:
+            given = f"{low:g}" if low == high else f"{low:g}:{high:g}"
+            raise InputError(f"{name} of {given}: {self.name} was trained on {self._told(name)}")
+
+    @torch.no_grad()
+    def cubes(
+        self,
+        parameters: ArrayLike,
+        seed: int,
+        frame: CubeFrame,
+        indices: Sequence[int] | None = None,
+        progress: Progress = lambda done: None,
+    ) -> NDArray[np.float32]:
+        """Generate a noiseless cube for each galaxy.
+
+        Parameters
+        ----------
+        parameters : array_like (N, K)
+            In physical units, in the order of `names`. The networks know fluxes relative to the
+            noise of a voxel: give them so.
+        seed : int
+            A galaxy depends on the seed, its index and its own parameters alone.
+        frame : CubeFrame
+            Voxels and sharpest PSF.
+        indices : sequence of int, optional
+            Of the galaxies; 0, 1, ... by default.
+        progress : callable, optional
+            Called with the number of cubes of each batch.
+
+        Returns
+        -------
+        ndarray of shape (N, v, y, x), float32
+            In the unit of the flux.
+
+        Raises
+        ------
+        InputError
+            If it can't make cubes of that shape.
+        """
+        if self.shape is not None and tuple(frame.grid.shape) != tuple(self.shape):
+            raise InputError(
+                f"{self.name} makes cubes of shape {tuple(self.shape)} alone, not "
+                f"{tuple(frame.grid.shape)}: leave the grid as it is, or take a physical generator"
+            )
+        if isinstance(self.network, PhysicalCubeGenerator):
+            self.network.renderer = _OneByOne(ConditionRenderer(self.names, frame))
+        device = next(self.network.parameters()).device
+        places = range(len(np.asarray(parameters))) if indices is None else indices
+
+        def make(rows: Tensor, begin: int) -> Tensor:
+            z, noise = random_input(self.network, seed, places[begin : begin + len(rows)])
+            told = tuple(one.to(device) for one in noise)
+            cubes: Tensor = self.network(z.to(device), rows.to(device), told)
+            return cubes
+
+        return _in_batches(parameters, frame.grid.shape, make, progress)
+
+    @torch.no_grad()
+    def smooth(
+        self,
+        parameters: ArrayLike,
+        frame: CubeFrame,
+        progress: Progress = lambda done: None,
+    ) -> NDArray[np.float32]:
+        """Render the smooth disks of the parameters (N, K); see `cubes`."""
+        renderer = _OneByOne(ConditionRenderer(self.names, frame))
+        return _in_batches(
+            parameters, frame.grid.shape, lambda rows, begin: renderer(rows), progress
+        )
+
+    def _limits(self, name: str) -> tuple[float, float]:
+        if CUBE_CONDITIONS[name].kind == "angle":
+            return -360.0, 720.0
+        return self.ranges.get(name, (0.0, np.inf))
+
+    def _told(self, name: str) -> str:
+        low, high = self._limits(name)
+        unit = CUBE_CONDITIONS[name].unit
+        span = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
+        return f"{name} ({span}{f' {unit}' if unit else ''})"
+
+
+class _OneByOne:
+    """Render the galaxies of a batch one by one: each as finely as it needs, whatever the others.
+
+    Parameters
+    ----------
+    renderer : callable
+        Maps conditions, and maps if there are any, to cubes.
+    """
+
+    def __init__(self, renderer: ConditionRenderer) -> None:
+        self.renderer = renderer
+
+    def __call__(self, parameters: Tensor, maps: Tensor | None = None) -> Tensor:
+        """Return cubes (B, 1, v, y, x)."""
+        painted: Sequence[Tensor | None] = (
+            [None] * len(parameters) if maps is None else maps.split(1)
+        )
+        return torch.cat(
+            [self.renderer(one, own) for one, own in zip(parameters.split(1), painted, strict=True)]
+        )
+
+
+def _in_batches(
+    parameters: ArrayLike,
+    shape: tuple[int, ...],
+    make: Callable[[Tensor, int], Tensor],
+    progress: Progress,
+) -> NDArray[np.float32]:
+    table = np.asarray(parameters, dtype=np.float32)
+    cubes = np.empty((len(table), *shape), dtype=np.float32)
+    for begin in range(0, len(table), BATCH):
+        rows = torch.from_numpy(table[begin : begin + BATCH])
+        cubes[begin : begin + BATCH] = make(rows, begin)[:, 0].cpu().numpy()
+        progress(len(rows))
+    return cubes

@@ -1,0 +1,213 @@
+"""The program `generate.py cubes`: files that other tools read, runs that go on, bad input."""
+
+import json
+import warnings
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+from astropy.io import fits
+from astropy.table import Table
+
+from clumpygan.commands import generated_cubes
+from clumpygan.commands.generate import main
+from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.description import galaxy_of
+from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.io import read_cube
+
+SHAPE = [8, 16, 16]
+RANGES = {
+    "half_light_radius": [0.5, 1.1], "sersic_index": [0.6, 1.6], "inclination": [10, 85],
+    "maximum_velocity": [50, 300], "turnover_radius": [0.05, 0.4],
+    "velocity_dispersion": [20, 80], "scale_height": [0.01, 0.3], "seeing": [0.5, 0.8],
+    "offset_x": [-0.3, 0.3], "offset_y": [-0.3, 0.3], "systemic_velocity": [-60, 60],
+    "g1": [-0.1, 0.1], "g2": [-0.1, 0.1],
+}  # fmt: skip
+IMAGES = {
+    "frame": {"shape": SHAPE, "instrument": "muse_wfm", "channel_width": 4.0, "seeing": 0.5,
+              "lines": ["oiii"]},
+    "condition_names": list(CUBE_CONDITIONS),
+    "ranges": RANGES,
+    "signal_to_noise": [5, 30],
+}  # fmt: skip
+DATA = {"galaxies": {"parameters": {"half_light_radius": [0.5, 1.1], "bulge_fraction": 0.0}}}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with two untrained networks, to work in."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    small = {"latent_dim": 4, "channels": 4, "largest": 4}
+    for kind, own in (("physical", {"side": 8}), ("conv3d", {"shape": SHAPE})):
+        arguments = {**small, **own, "conditions": condition_rows(tuple(CUBE_CONDITIONS))}
+        network = {"name": f"cube_{kind}", "arguments": arguments}
+        card = {"network": network, "images": IMAGES, "data": DATA}
+        save_checkpoint(tmp_path / kind, build_network(network["name"], arguments), card)
+    return tmp_path
+
+
+def generate(*words, checkpoint="physical"):
+    main(["cubes", "--checkpoint", checkpoint, *map(str, words)])
+
+
+@pytest.fixture
+def refused(folder, capsys):
+    def _refused(*words, checkpoint="physical"):
+        before = sorted(folder.rglob("*"))
+        with pytest.raises(SystemExit) as stopped:
+            generate(*words, checkpoint=checkpoint)
+        said = capsys.readouterr().err.splitlines()
+        assert stopped.value.code == 2
+        assert len(said) == 1, said
+        assert sorted(folder.rglob("*")) == before
+        return said[0]
+
+    return _refused
+
+
+def test_several_cubes_a_table_a_picture_and_numbers(folder):
+    generate("--n", 5, "--inclination", "40:70", "--maximum-velocity", "150:250", "--snr", 8,
+             "--seed", 3, "--output", "gal.fits", "--picture", "gal.png",
+             "--metrics", "gal.json")  # fmt: skip
+    table = Table.read("gal.fits")
+    assert len(table) == 5
+    assert table["inclination"].min() >= 40
+    assert table["inclination"].max() <= 70
+    assert len(set(np.round(table["maximum_velocity"], 3))) == 5
+    assert table["inclination"].unit == "deg"
+    for row in table:
+        cube = read_cube(folder / str(row["file"]).strip())
+        assert cube.data.shape == tuple(SHAPE)
+        for name in ("inclination", "flux", "position_angle"):
+            assert cube.parameters[name] == row[name]
+        assert cube.parameters["psf_fwhm"] == row["seeing"]
+        assert galaxy_of(cube.parameters).inclination == row["inclination"]
+        # brightest noiseless voxel over the noise; the noise moves it
+        peak = cube.data.max() / np.sqrt(cube.variance.mean())
+        assert peak == pytest.approx(8.0, abs=4.0)
+        flux = cube.data.sum() * cube.axis.step
+        assert flux == pytest.approx(row["flux"], rel=0.4)
+    assert matplotlib.image.imread("gal.png").std() > 0.05
+    told = json.loads(Path("gal.json").read_text())
+    assert (told["seed"], told["n"], told["made"]) == (3, 5, 5)
+    assert told["cubes_per_second"] > 0
+
+
+def test_other_tools_read_the_cubes():
+    obj = pytest.importorskip("mpdaf.obj")
+    generate("--n", 1, "--seed", 1, "--output", "one.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cube = obj.Cube("one.fits")
+    assert cube.shape == tuple(SHAPE)
+    assert cube.wave.get_step() == pytest.approx(4.0)
+    assert cube.var is not None
+    with fits.open("one.fits") as hdus:
+        for name in ("DATA", "STAT"):
+            header = hdus[name].header
+            assert {"CTYPE1", "CTYPE2", "CTYPE3", "CUNIT1", "CUNIT3", "CRVAL3"} <= set(header)
+
+
+def test_a_run_that_was_interrupted_goes_on(folder, monkeypatch, capsys):
+    whole, many = ("--n", 6, "--output", "b.fits"), ("--n", 6, "--seed", 9, "--output", "a.fits")
+    generate(*many)
+    expected = [path.read_bytes() for path in sorted((folder / "a").glob("*.fits"))]
+    written = []
+    write = generated_cubes.write_cube
+
+    def failing(path, *args, **kwargs):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, *args, **kwargs)
+
+    monkeypatch.setattr(generated_cubes, "write_cube", failing)
+    with pytest.raises(SystemExit) as stopped:
+        generate(*whole, "--seed", 9)
+    assert stopped.value.code == 130
+    assert len(list((folder / "b").glob("*.fits"))) == 2
+    assert not Path("b.fits").exists()
+    monkeypatch.setattr(generated_cubes, "write_cube", write)
+    capsys.readouterr()
+    # the seed is that of the cubes that are there
+    generate(*whole)
+    assert "seed 9" in capsys.readouterr().out
+    for path, before in zip(sorted((folder / "b").glob("*.fits")), expected, strict=True):
+        with fits.open(path) as now, fits.HDUList.fromstring(before) as then:
+            np.testing.assert_allclose(now["DATA"].data, then["DATA"].data, rtol=1e-4, atol=1e-4)
+
+
+def test_a_larger_number_adds_galaxies(folder):
+    generate("--n", 2, "--seed", 4, "--output", "g.fits")
+    first = (folder / "g/g_000001.fits").stat().st_mtime_ns
+    generate("--n", 4, "--output", "g.fits", "--metrics", "g.json")
+    assert (folder / "g/g_000001.fits").stat().st_mtime_ns == first
+    assert len(Table.read("g.fits")) == 4
+    assert json.loads(Path("g.json").read_text())["made"] == 2
+
+
+def test_smooth_disks_have_the_same_parameters_and_noise(folder):
+    for flags, name in (((), "rough.fits"), (("--smooth",), "smooth.fits")):
+        generate("--n", 1, "--seed", 2, "--output", name, *flags)
+    rough, smooth = (read_cube(folder / name) for name in ("rough.fits", "smooth.fits"))
+    assert smooth.parameters["network"] == "none"
+    assert smooth.parameters["inclination"] == rough.parameters["inclination"]
+    # an untrained painter paints next to nothing
+    scale = smooth.data.max()
+    np.testing.assert_allclose(smooth.data, rough.data, atol=0.1 * scale)
+    assert not np.array_equal(smooth.data, rough.data)
+
+
+def test_other_grids_and_no_noise(folder):
+    generate("--n", 1, "--seed", 2, "--output", "w.fits", "--shape", 16, 20, 24,
+             "--channel-width", 2.5, "--noiseless")  # fmt: skip
+    cube = read_cube(folder / "w.fits")
+    assert cube.data.shape == (16, 20, 24)
+    assert cube.variance is None
+    assert cube.axis.step == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--inclination", "70:40"), r"'70:40' (expected LOW:HIGH, rising, from 0 to 90)"),
+        (("--inclination", "5:60"), "physical was trained on inclination (10 to 85 deg)"),
+        (("--mass", "3"), "--mass 3; galaxies have --flux [flux units], --half-light-radius [ar"),
+        (("--snr", "0"), "invalid value: '0'"),
+        (("--snr", "8:-1"), "invalid value: '8:-1'"),
+        (("--checkpoint", "nothing"), "no checkpoint nothing"),
+        (("--output", "gal.txt"), "expected a name ending in .fits"),
+        (("--redshift", "9"), "outside the range of muse_wfm"),
+        (("--line", "lyman"), "lyman"),
+    ],
+)
+def test_bad_input_is_one_line(refused, words, message):
+    assert message in refused("--n", 2, *words)
+
+
+def test_convolutions_make_the_grid_of_their_training_alone(refused):
+    said = refused("--n", 2, "--shape", 16, 16, 16, checkpoint="conv3d")
+    assert "--shape: conv3d makes cubes of shape (8, 16, 16) on the grid of its training" in said
+    assert "--channel-width" in refused("--n", 2, "--channel-width", 2, checkpoint="conv3d")
+
+
+def test_cubes_of_other_settings_are_kept(refused):
+    generate("--n", 2, "--seed", 1, "--output", "g.fits")
+    said = refused("--n", 2, "--seed", 1, "--inclination", "40:50", "--output", "g.fits")
+    assert "g holds cubes of another conditions" in said
+    assert "another seed (1, now 5)" in refused("--n", 2, "--seed", 5, "--output", "g.fits")
+
+
+def test_foreign_folders_are_left_alone(refused, folder):
+    (folder / "mine").mkdir()
+    (folder / "mine/thesis.tex").write_text("x")
+    assert "mine holds other files" in refused("--n", 2, "--output", "mine.fits")
+
+
+def test_noise_beyond_that_of_the_training_is_said(capsys):
+    generate("--n", 1, "--seed", 1, "--snr", 90, "--output", "loud.fits")
+    assert "warning: --snr 90:90: the network has seen 5:30" in capsys.readouterr().err
