@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clumpygan import __version__
+from clumpygan.commands.evaluate_cubes import add_cubes_command
 from clumpygan.commands.evaluate_realism import add_realism_command
 from clumpygan.commands.evaluate_shear import add_shear_command
 from clumpygan.commands.evaluation_options import (
@@ -41,6 +42,7 @@ def _parser() -> ArgumentParser:
     subparsers = parser.add_subparsers(metavar="TABLE", required=True)
     add_super_resolution(subparsers).set_defaults(run=_super_resolution)
     add_realism_command(subparsers)
+    add_cubes_command(subparsers)
     add_shear_command(subparsers)
     return parser
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -149,13 +149,55 @@ def _renderers(settings: GalaxyCubeSettings) -> tuple[TorchCubeRenderer, TorchCu
     return clumpy, smooth
 
 
-@torch.no_grad()
 def render_galaxies(
     settings: GalaxyCubeSettings, seed: int, split: str, first: int, last: int
 ) -> dict[str, np.ndarray]:
     """Render galaxies first .. last - 1: the arrays of `GalaxyCubes`."""
+    return _render(settings, [settings.draw(seed, split, index) for index in range(first, last)])
+
+
+def render_realisations(
+    settings: GalaxyCubeSettings, conditions: np.ndarray, count: int, seed: int
+) -> np.ndarray:
+    """Render other galaxies of given conditions: other clumps, arms, warps and turbulence.
+
+    Parameters
+    ----------
+    settings : GalaxyCubeSettings
+    conditions : ndarray of shape (n, K)
+        In physical units, in the order of `CUBE_CONDITIONS`.
+    count : int
+        Galaxies of each.
+    seed : int
+        Galaxy j of conditions i depends on (seed, i, j) alone.
+
+    Returns
+    -------
+    ndarray of shape (n, count, v, y, x), float32
+        Without noise, in the unit of the flux.
+    """
+    drawn = []
+    names = tuple(CUBE_CONDITIONS)
+    for place, row in enumerate(np.asarray(conditions, dtype=np.float64)):
+        told = dict(zip(names, row.tolist(), strict=True))
+        seeing = told.pop(SEEING)
+        ranges = settings.ranges | {name: (value, value) for name, value in told.items()}
+        for other in range(count):
+            generator = galaxy_generator(seed, f"realisation {other}", place)
+            drawn.append((*settings.disks.draw(generator, ranges), seeing))
+    found = _render(settings, drawn)
+    flux = np.repeat(conditions[:, names.index("flux")], count)
+    scale = flux / found["conditions"][:, names.index("flux")]
+    cubes = found["cubes"].astype(np.float32) * scale[:, None, None, None].astype(np.float32)
+    return cubes.reshape(len(conditions), count, *cubes.shape[1:])
+
+
+@torch.no_grad()
+def _render(
+    settings: GalaxyCubeSettings, drawn: Sequence[tuple[np.ndarray, np.ndarray, float]]
+) -> dict[str, np.ndarray]:
+    """Render galaxies (vector, maps, seeing): the arrays of `GalaxyCubes`."""
     frame, model = frame_of(settings), settings.disks.model
-    drawn = [settings.draw(seed, split, index) for index in range(first, last)]
     vectors, maps, seeing = (np.stack(parts) for parts in zip(*drawn, strict=True))
     plain = smooth_vectors(vectors, model)
     blur = torch.from_numpy(blur_beyond(seeing, frame.psf_fwhm or 0.0)).float()
