@@ -43,7 +43,7 @@ examples:
   %(prog)s --n 100 --inclination 40:70 --maximum-velocity 150:250 --snr 8 \\
       --output gal.fits --picture gal.png
   %(prog)s --n 1 --position-angle 30 --shape 48 48 48 --output one.fits
-  fit.py gal/*.fits --instrument muse_wfm --output fits/"""
+  fit.py gal/*.fits --instrument muse_wfm --line oiii --output fits/"""
 
 PICTURE_SUFFIXES, CUBE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg"), (".fits",)
 
