@@ -101,6 +101,16 @@ def test_magnitudes_never_seen_are_warned_of(capsys):
     assert "--magnitude 19:19: the network has seen 20:26 only" in capsys.readouterr().err
 
 
+def test_magnitudes_are_those_that_were_seen(folder, capsys):
+    seen = IMAGES | {"magnitudes": [24.51, 25.02]}
+    card = {"network": {"name": "dcgan", "arguments": ARGUMENTS}, "images": seen}
+    save_checkpoint(folder / "trained/tiny", build_network("dcgan", ARGUMENTS), card)
+    magnitudes = Table(generate("--n", 20, "--seed", 1)["GALAXIES"][0])["h_magnitude"]
+    assert magnitudes.min() > 24.5
+    assert magnitudes.max() < 25.03
+    assert not capsys.readouterr().err
+
+
 def test_without_noise_there_is_one_image():
     found = generate("--n", 2, "--seed", 1, "--noiseless")
     assert "NOISELESS" not in found

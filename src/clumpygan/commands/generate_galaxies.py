@@ -36,6 +36,9 @@ examples:
   %(prog)s --n 64 --seed 3 --output galaxies.fits --picture galaxies.png
   %(prog)s --n 1000 --magnitude 21:23 --redshift 0.5:1 --half-light-radius 0.3:2"""
 
+_MAGNITUDES = (18.0, 28.0)
+"""Of the galaxies that can be asked for."""
+
 _ATTEMPTS = 200
 """Galaxies drawn, at most, for each one that is wanted."""
 
@@ -61,8 +64,9 @@ def add_galaxies(subparsers: Any) -> ArgumentParser:
                         " (default: not drawn)")
     parser.add_argument("--metrics", type=Path, metavar="FILE",
                         help="settings and results as JSON (default: not written)")
-    parser.add_argument("--magnitude", type=span(18, 28), default=(20.0, 26.0), metavar="LOW:HIGH",
-                        help="range of the F160W AB magnitude (default: 20:26)")
+    parser.add_argument("--magnitude", type=span(*_MAGNITUDES), metavar="LOW:HIGH",
+                        help="range of the F160W AB magnitude (default: what the network has seen,"
+                        " 20:26 for dcgan)")
     parser.add_argument("--redshift", type=span(0.1, 8), default=(0.1, 2.0), metavar="LOW:HIGH",
                         help="range of the redshift (default: 0.1:2)")
     parser.add_argument("--half-light-radius", type=span(0.05, 2), default=(0.05, 2.0),
@@ -88,7 +92,9 @@ def _galaxies(options: Namespace) -> None:
 
     generator = GalaxyGenerator.load(options.checkpoint, options.device)
     low, high = generator.magnitudes
-    if options.magnitude[0] < low or options.magnitude[1] > high:
+    if options.magnitude is None:
+        options.magnitude = (max(low, _MAGNITUDES[0]), min(high, _MAGNITUDES[1]))
+    elif options.magnitude[0] < low or options.magnitude[1] > high:
         warnings.warn(
             f"--magnitude {options.magnitude[0]:g}:{options.magnitude[1]:g}: the network has seen "
             f"{low:g}:{high:g} only",
