@@ -89,7 +89,8 @@ def test_generated_cubes_get_noise_of_their_own(kind, batch):
     silent = {**batch, "second_noise": torch.zeros_like(batch["noise"])}
     (bare,) = one.sample(silent, one.random_input())
     torch.testing.assert_close(noisy - bare, batch["second_noise"], atol=1e-4, rtol=0)
-    assert bare.flatten(1).sum(1).tolist() == pytest.approx([800.0] * 4, rel=0.1)
+    if kind == "physical":
+        assert bare.flatten(1).sum(1).tolist() == pytest.approx([800.0] * 4, rel=0.1)
     assert torch.equal(one.truth(batch), batch["cube"] + batch["noise"])
     assert one.conditions(batch)[0] is batch["smooth"]
 

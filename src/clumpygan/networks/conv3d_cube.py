@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clumpygan.networks.blocks import LEAK
+from clumpygan.networks.blocks import LEAK, unstretch
 from clumpygan.networks.blocks_3d import ConditionalResidualBlock3d, convolution_3d
 from clumpygan.networks.cube_conditions import ConditionEncoder, Row
+
+_FAINT = 5e-4
+"""Share of the flux up to which the light of a voxel is linear in the network's last features; they
+are its logarithm above. About the noise of a voxel, as its flux is hundreds or thousands of it."""
 
 Noise = tuple[Tensor, ...]
 Shape = tuple[int, int, int]
@@ -18,8 +22,8 @@ Shape = tuple[int, int, int]
 class Conv3dCubeGenerator(nn.Module):
     """Cubes by residual 3-D convolutions, modulated by style and conditions at every scale.
 
-    The signature is that of `PhysicalCubeGenerator`. The light is nowhere negative, and has the
-    flux of the parameters in the field.
+    The signature is that of `PhysicalCubeGenerator`. The light is nowhere negative, and proportional
+    to the flux of the parameters; how much of that flux there is has to be learnt.
 
     Parameters
     ----------
@@ -101,11 +105,12 @@ class Conv3dCubeGenerator(nn.Module):
                 )
             features = features + self.where[level](_coordinates(features))
             features = block(features, style, noise[level] if noise else None)
-        # Exponential, as light falls by orders of magnitude from the centre outwards.
-        logarithm = self.leave(functional.leaky_relu(features, LEAK)).float()
-        light = torch.softmax(logarithm.flatten(1), 1).view_as(logarithm)
-        flux = self.encoder.column("flux", parameters)
-        return light * flux[:, None, None, None, None]
+        # The exponential range of the stretch overflows half precision.
+        stretched = functional.softplus(
+            self.leave(functional.leaky_relu(features, LEAK)).float() - 2
+        )
+        flux = self.encoder.column("flux", parameters)[:, None, None, None, None]
+        return _FAINT * flux * unstretch(stretched.clamp_max(10.0))
 
 
 def _coordinates(features: Tensor) -> Tensor:
