@@ -22,8 +22,8 @@ Shape = tuple[int, int, int]
 class Conv3dCubeGenerator(nn.Module):
     """Cubes by residual 3-D convolutions, modulated by style and conditions at every scale.
 
-    The signature is that of `PhysicalCubeGenerator`. The light is nowhere negative, and proportional
-    to the flux of the parameters; how much of that flux there is has to be learnt.
+    The signature is that of `PhysicalCubeGenerator`. The light is nowhere negative, and in the unit
+    of the flux of the parameters; how much of that flux there is has to be learnt.
 
     Parameters
     ----------
