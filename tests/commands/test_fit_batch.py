@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,8 @@ def test_ctrl_c_leaves_what_is_done(folder, cube):
     process = subprocess.Popen(
         [sys.executable, FIT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # Where the tests themselves run in the background, children are deaf to it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     for _ in range(3):
         assert "good" in process.stdout.readline()

@@ -5,6 +5,7 @@ sampling of the cubes that is fine enough for all of the posterior, and fixed: t
 smooth.
 """
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -77,9 +78,12 @@ def draw_nuts(
         If nutpie isn't installed.
     """
     check_nutpie()
-    import arviz
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
+    with warnings.catch_warnings():
+        # ArviZ tells of its plans once a day: not in the midst of a fit.
+        warnings.filterwarnings("ignore", message="\nArviZ is undergoing", category=FutureWarning)
+        import arviz
+        import nutpie
+        from nutpie.compiled_pyfunc import from_pyfunc
 
     whitening = Whitening(optimum)
     n = optimum.coordinates.size
