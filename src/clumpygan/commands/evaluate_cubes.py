@@ -122,6 +122,7 @@ def _obedience(options: Namespace, compared: Compared, result: CubeRealism) -> l
     from tqdm import tqdm
 
     from clumpygan.commands.cube_fits import FitJob, fit_all
+    from clumpygan.commands.evaluate_cubes_sets import cubes_to_fit
     from clumpygan.evaluation.cube_report_pictures import obedience_scatter
     from clumpygan.evaluation.obedience import departures, obedience
 
@@ -129,29 +130,28 @@ def _obedience(options: Namespace, compared: Compared, result: CubeRealism) -> l
     begin = time.perf_counter()
     count = min(options.fits, len(compared.floor))
     told = {name: values[:count] for name, values in compared.floor.conditions.items()}
-    sets = (compared.floor, *compared.made, compared.smooth)
+    sets = cubes_to_fit(compared, count, options.seed)
     jobs = [
         FitJob(
             compared.data.settings.frame,
-            one.observed[i],
+            cube,
             {name: float(values[i]) for name, values in told.items()},
         )
-        for one in sets
-        for i in range(count)
+        for cubes in sets.values()
+        for i, cube in enumerate(cubes)
     ]
     with tqdm(total=len(jobs), desc="fitting", unit="cube", disable=None) as bar:
         fitted, result.doubtful_fits = fit_all(jobs, options.workers, bar.update)
     found = {}
-    for place, one in enumerate(sets):
+    for place, name in enumerate(sets):
         part = slice(place * count, (place + 1) * count)
-        own = {name: values[part] for name, values in fitted.items()}
-        found[one.name] = departures(told, own)
-    true = found[compared.floor.name]
-    for name, ours in found.items():
+        found[name] = departures(told, {key: values[part] for key, values in fitted.items()})
+    true, *candidates = found
+    for name in candidates:
         random = np.random.default_rng(options.seed)
         result.obedience[name] = {
             parameter: {statistic: number._asdict() for statistic, number in vars(one).items()}
-            for parameter, one in obedience(ours, true, random).items()
+            for parameter, one in obedience(found[name], found[true], random).items()
         }
     result.seconds["fits"] = time.perf_counter() - begin
     return [obedience_scatter(told, found)]

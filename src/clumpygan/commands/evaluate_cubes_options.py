@@ -25,7 +25,8 @@ Tests
   cubes, flux maps or velocity residuals, as they depart from the smooth disk of the same
   parameters (0.5 is indistinguishable); Frechet distance; Kolmogorov-Smirnov distances
   clumps: number, light, size; motions: v/sigma, kinematic asymmetries, residuals
-  obedience: disks are fitted to generated and to true cubes of the same parameters and noise
+  obedience: disks are fitted to generated and to true cubes of the same parameters and noise, and
+  to those of other true galaxies of these parameters
   diversity: how galaxies of the same parameters differ; copies of training galaxies"""
 
 _EPILOG = """\

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from clumpygan.commands.datasets import build_data
+from clumpygan.commands.evaluate_cubes_options import NO_OPPONENT
 from clumpygan.commands.generated_cubes import axes_of
 from clumpygan.data.galaxy_cube_sample import render_realisations
 from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
@@ -21,7 +22,7 @@ from clumpygan.gan.checkpoint import find_checkpoint, read_card
 from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.networks.expected_moments import aligned_moments
 
-REFERENCE, FLOOR, SMOOTH = "reference", "held-out truth", "smooth disks"
+REFERENCE, FLOOR, SMOOTH, TRUTH = "reference", "held-out truth", "smooth disks", "truth"
 
 REALISATIONS = 4
 """Galaxies of the same parameters, for the diversity."""
@@ -78,7 +79,7 @@ def load_generators(options: Namespace) -> dict[str, CubeGenerator]:
     InputError
         If one can't be loaded, or they were trained on other data.
     """
-    wanted = [options.checkpoint, *([] if options.opponent == "none" else [options.opponent])]
+    wanted = [options.checkpoint, *([] if options.opponent == NO_OPPONENT else [options.opponent])]
     loaded = {Path(name).stem: CubeGenerator.load(name, options.device) for name in wanted}
     first, *others = loaded.values()
     for other in others:
@@ -155,6 +156,23 @@ def realisations(
     smooth = compared.smooth.smooth[:groups]
     made[SMOOTH] = np.repeat(smooth[:, None], REALISATIONS, axis=1)
     return made, both[:, :REALISATIONS]
+
+
+def cubes_to_fit(compared: Compared, count: int, seed: int) -> dict[str, np.ndarray]:
+    """Return observed cubes (count, v, y, x) of the same parameters and noise.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The floor's own galaxies, called "truth"; under its name other true galaxies of their
+        parameters, where those can be rendered; what was generated; smooth disks.
+    """
+    found = {TRUTH: compared.floor.observed[:count]}
+    if compared.floor.clean is not None:
+        rows = compared.parameters[:count]
+        other = render_realisations(compared.data.settings, rows, 1, seed)[:, 0]
+        found[compared.floor.name] = other + compared.noise[:count]
+    return found | {one.name: one.observed[:count] for one in (*compared.made, compared.smooth)}
 
 
 def _data(options: Namespace) -> Any:

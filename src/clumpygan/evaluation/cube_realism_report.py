@@ -48,10 +48,11 @@ def report_html(result: CubeRealism, pictures: Sequence[Picture], facts: Mapping
     if result.obedience:
         parts += [
             "<h2>Do they obey?</h2>",
-            "<p>A smooth disk was fitted to cubes of each set, of the same parameters and with the "
-            f"same noise; {result.doubtful_fits} of all fits say that they aren't to be relied on, "
+            "<p>A smooth disk was fitted to true cubes, to those of other true galaxies of their "
+            "parameters (the floor), and to those of each set; all have the same parameters and "
+            f"noise. {result.doubtful_fits} of all fits say that they aren't to be relied on, "
             "and count all the same.</p>",
-            html_table(["", *result.obedience], obedience_rows(result)),
+            html_table(["", "truth", *result.obedience], obedience_rows(result)),
             html_list([(name.replace("_", " "), text) for name, text in OBEDIENCE.items()]),
         ]
     parts += [html_figure(picture) for picture in pictures]

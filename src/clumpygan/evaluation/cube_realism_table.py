@@ -143,16 +143,16 @@ def quantity_rows(result: CubeRealism, prefix: str = "") -> list[tuple[str, list
 
 
 def obedience_rows(result: CubeRealism) -> list[tuple[str, list[str]]]:
-    """Return bias and scatter of each parameter, a cell for each candidate."""
-    if not result.obedience:
-        return []
+    """Return bias and scatter of each parameter, a cell for the truth and for each candidate."""
     rows = []
-    for parameter, unit in PARAMETERS.items():
+    first = next(iter(result.obedience.values()), {})
+    for parameter, unit in PARAMETERS.items() if first else ():
         for statistic in ("bias", "excess_bias", "scatter", "scatter_ratio"):
             words = f"{parameter.replace('_', ' ')}, {statistic.replace('_', ' ')}"
             end = "" if statistic == "scatter_ratio" else f" [{unit}]"
+            true = first[parameter].get(f"true_{statistic}")
             cells = [cell(one[parameter][statistic], 2) for one in result.obedience.values()]
-            rows.append((words + end, cells))
+            rows.append((words + end, [cell(true, 2), *cells]))
     return rows
 
 
@@ -164,7 +164,7 @@ def text_table(result: CubeRealism) -> str:
     lines += ["", f"strongest classifiers: {best}"]
     if result.obedience:
         title = "Fits: bias and scatter of fitted less asked"
-        lines += ["", *_block(title, list(result.obedience), obedience_rows(result))]
+        lines += ["", *_block(title, ["truth", *result.obedience], obedience_rows(result))]
     title = "Clumps and motions, without noise: median (number of clumps: mean), KS distance"
     lines += ["", *_block(title, sets, quantity_rows(result))]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())

@@ -66,6 +66,7 @@ def distributions(result: CubeRealism) -> Picture:
     for axis, name in zip(axes, names, strict=False):
         known = [one[name][np.isfinite(one[name])] for one in values.values()]
         edges = _edges(name, np.concatenate(known))
+        highest = np.histogram(known[0], edges)[0].max() / max(known[0].size, 1)
         for place, (one, found) in enumerate(zip(values, known, strict=True)):
             weights = np.full(found.size, 1.0 / max(found.size, 1))
             axis.hist(
@@ -74,11 +75,11 @@ def distributions(result: CubeRealism) -> Picture:
                 histtype="stepfilled" if place == 0 else "step",
             )  # fmt: skip
         axis.set_title(name.replace("_", " "), fontsize=9)
-        axis.set_yticks([])
+        axis.set(yticks=[], ylim=(0.0, 1.6 * max(highest, 0.05)))
         axis.tick_params(labelsize=7)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    caption = "Distributions over each set, measured without noise; the reference is grey."
+    caption = "Distributions over each set, measured without noise; the reference is grey, spikes are cut off."
     return Picture("distributions", "Clumps and motions", caption, _png(figure))
 
 
