@@ -79,7 +79,10 @@ def distributions(result: CubeRealism) -> Picture:
         axis.tick_params(labelsize=7)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    caption = "Distributions over each set, measured without noise; the reference is grey, spikes are cut off."
+    caption = (
+        "Distributions over each set, measured without noise; the reference is grey, spikes are cut"
+        " off."
+    )
     return Picture("distributions", "Clumps and motions", caption, _png(figure))
 
 
