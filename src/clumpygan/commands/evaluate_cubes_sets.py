@@ -12,7 +12,6 @@ import torch
 
 from clumpygan.commands.datasets import build_data
 from clumpygan.commands.evaluate_cubes_options import NO_OPPONENT
-from clumpygan.commands.generated_cubes import axes_of
 from clumpygan.data.galaxy_cube_sample import render_realisations
 from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
@@ -68,7 +67,7 @@ class Compared:
     @property
     def axes(self) -> CubeAxes:
         """Of the voxels."""
-        return axes_of(self.data.frame)
+        return CubeAxes.of(self.data.frame)
 
 
 def load_generators(options: Namespace) -> dict[str, CubeGenerator]:

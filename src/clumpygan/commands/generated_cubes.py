@@ -193,7 +193,7 @@ class CubeOrder:
     def draw(self, path: Path, most: int) -> None:
         """Draw the maps of the first cubes, as they are in the files."""
         from clumpygan.evaluation.cube_pictures import galaxies_page
-        from clumpygan.evaluation.line_maps import line_maps
+        from clumpygan.evaluation.line_maps import CubeAxes, line_maps
 
         shown = range(min(self.count, most))
         found = [read_cube(self.path(index)) for index in shown]
@@ -204,7 +204,7 @@ class CubeOrder:
         parameters, _ = self.parameters(shown)
         systemic = self.generator.names.index("systemic_velocity")
         figure = galaxies_page(
-            line_maps(cubes, axes_of(self.frame), noisy=noisy),
+            line_maps(cubes, CubeAxes.of(self.frame), noisy=noisy),
             parameters[:, systemic],
             [str(index) for index in shown],
         )
@@ -259,16 +259,6 @@ class CubeOrder:
             | {"psf_fwhm": "arcsec"},
             seed=self.seed,
         )
-
-
-def axes_of(frame: CubeFrame) -> Any:
-    """Return what `evaluation.line_maps` has to know of a frame."""
-    from clumpygan.evaluation.line_maps import CubeAxes
-
-    grid = frame.grid
-    return CubeAxes(
-        frame.velocities, grid.pixel_scale, float(np.mean(grid.line_spread)), grid.channel_response
-    )
 
 
 def _frame(options: Namespace, generator: CubeGenerator) -> tuple[FrameSettings, CubeFrame]:

@@ -1,11 +1,13 @@
 """Maps of flux, velocity and dispersion of many cubes, as they were observed or without noise."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.grid import CubeGrid
 from clumpygan.galaxies.moments import moments
 
 FAINTEST_SHARE = 0.1
@@ -13,6 +15,18 @@ FAINTEST_SHARE = 0.1
 
 Cubes = NDArray[np.floating]
 FloatArray = NDArray[np.float64]
+
+
+class Frame(Protocol):
+    """Where a cube was observed."""
+
+    @property
+    def grid(self) -> CubeGrid:
+        """The voxels."""
+
+    @property
+    def velocities(self) -> FloatArray:
+        """Centres of the channels (v,) in km/s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +49,13 @@ class CubeAxes:
     pixel_scale: float
     line_spread: float = 0.0
     channel_response: bool = True
+
+    @classmethod
+    def of(cls, frame: Frame) -> "CubeAxes":
+        """Return those of a frame (`data.cube_frame.CubeFrame`) of one line."""
+        grid = frame.grid
+        spread = float(np.mean(grid.line_spread))
+        return cls(frame.velocities, grid.pixel_scale, spread, grid.channel_response)
 
 
 @dataclass(frozen=True, eq=False)
