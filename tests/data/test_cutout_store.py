@@ -1,6 +1,7 @@
 """Sets of cutouts: the stamps are where the WCS says, whatever interrupts the extraction."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -362,6 +363,9 @@ def test_a_finished_set_is_left_alone(whole, survey):
 def test_another_set_is_not_touched(whole, survey):
     with pytest.raises(InputError, match=r"holds another set \(settings\.size: 20, not 22\)"):
         prepare_cutouts(whole.folder, settings(whole_files(whole), size=22))
+    renamed = replace(whole_files(whole), name="uds")
+    with pytest.raises(InputError, match=r"another set \(settings\.fields\.0\.name: gs, not uds\)"):
+        prepare_cutouts(whole.folder, settings(renamed))
     survey.write("F160W", survey.data["F160W"][:-30])
     with pytest.raises(InputError, match=r"holds another set \(sources\..*bytes"):
         prepare_cutouts(whole.folder, settings(whole_files(whole)))

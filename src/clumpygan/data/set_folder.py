@@ -115,4 +115,11 @@ def _differences(before: Any, after: Any, name: str) -> list[str]:
             for key in sorted(set(before) | set(after))
             for difference in _differences(before.get(key), after.get(key), f"{name}.{key}")
         ]
+    if _sections(before) and _sections(after) and len(before) == len(after):
+        return _differences(dict(enumerate(before)), dict(enumerate(after)), name)
     return [] if before == after else [f"{name}: {before}, not {after}"]
+
+
+def _sections(value: Any) -> bool:
+    """Tell a list of sections from a list of numbers or names."""
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
