@@ -5,7 +5,8 @@
 `DIR/galpak/bin/python` is the Python of GalPaK3D's environment; without it ours are measured alone.
 Both have one thread and take turns. GalPaK3D runs its default 15,000 iterations, from near the
 truth and with steps of the size its manual asks for, whose search isn't counted; that costs minutes
-per mock, so that it gets the first few. Our code is compiled before the clock starts.
+per mock, so that it gets the first few. With fewer `--iterations` its CPU time is scaled to 15,000,
+its effective draws aren't. Our code is compiled before the clock starts.
 
 1. Mocks (see `fit_mocks`): CPU seconds of the optimum and of all, the effective draws of the worst
    parameter, errors.
@@ -159,11 +160,12 @@ def compare(fitter: DiskFitter, options: argparse.Namespace, folder: Path) -> li
         found: dict[str, Any] = {"ours": ours}
         if python is not None and index < options.galpak:
             theirs = found["galpak"] = measure_galpak(python, mock, options.iterations, folder)
-            found["ratio"] = theirs["cpu_seconds"] / ours["cpu_seconds"]
+            scaled = theirs["cpu_seconds"] * ITERATIONS / theirs["iterations"]
+            found["ratio"] = scaled / ours["cpu_seconds"]
             low, high = theirs["effective"]
-            line += (
-                f"   {theirs['cpu_seconds']:10.0f} {low:6.0f}-{high:<6.0f} {found['ratio']:6.0f}"
-            )
+            line += f"   {scaled:10.0f} {low:6.0f}-{high:<6.0f} {found['ratio']:6.0f}"
+            if theirs["iterations"] < ITERATIONS:
+                line += f"   scaled from {theirs['iterations']} iterations"
         print(line + "".join(f"   {text}" for text in ours["problems"]), flush=True)
         results.append(found)
     return results
