@@ -273,7 +273,7 @@ def test_a_state_half_written_leaves_the_one_before(tiny, tmp_path, monkeypatch)
 
 
 def test_exploding_losses_leave_the_last_good_state(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("clumpygan.gan.adversarial.PATIENCE", 2)
+    monkeypatch.setattr("clumpygan.gan.training.PATIENCE", 2)
     broken = SignalAt(-1, 0)
 
     def poison(trainer, pl_module, batch, batch_index):
