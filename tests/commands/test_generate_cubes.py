@@ -16,6 +16,7 @@ from clumpygan.commands.generate import main
 from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.galaxies.description import galaxy_of
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.io import read_cube
 
 SHAPE = [8, 16, 16]
@@ -95,6 +96,19 @@ def test_several_cubes_a_table_a_picture_and_numbers(folder):
     told = json.loads(Path("gal.json").read_text())
     assert (told["seed"], told["n"], told["made"]) == (3, 5, 5)
     assert told["cubes_per_second"] > 0
+
+
+def test_networks_are_told_the_flux_in_units_of_the_noise(monkeypatch):
+    told = []
+    cubes = CubeGenerator.cubes
+
+    def recorded(self, parameters, seed, frame, *rest):
+        told.append(self.smooth(parameters, frame).max(axis=(1, 2, 3)))
+        return cubes(self, parameters, seed, frame, *rest)
+
+    monkeypatch.setattr(CubeGenerator, "cubes", recorded)
+    generate("--n", 3, "--snr", 7, "--flux", "100:9000", "--seed", 1, "--output", "g.fits")
+    np.testing.assert_allclose(np.concatenate(told), 7.0, rtol=1e-3)
 
 
 def test_other_tools_read_the_cubes():

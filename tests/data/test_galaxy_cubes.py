@@ -8,7 +8,12 @@ import torch
 
 from clumpygan.data import galaxy_cube_sample
 from clumpygan.data.cube_symmetry import turned, turned_parameters
-from clumpygan.data.galaxy_cube_sample import GalaxyCubeSettings, open_galaxy_cubes
+from clumpygan.data.galaxy_cube_sample import (
+    GalaxyCubeSettings,
+    open_galaxy_cubes,
+    render_galaxies,
+    render_realisations,
+)
 from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeGrid
@@ -182,3 +187,21 @@ def test_bad_settings_are_named(changes, words):
 def test_no_signal_is_refused(cache):
     with pytest.raises(InputError, match="signal_to_noise"):
         GalaxyCubeDataModule(seed=0, cache=str(cache), galaxies=SMALL, signal_to_noise=(0, 3))
+
+
+def test_realisations_are_other_galaxies_of_the_same_parameters():
+    settings = GalaxyCubeSettings.from_dict(SMALL)
+    sample = render_galaxies(settings, 0, "test", 0, 2)
+    conditions = sample["conditions"].copy()
+    flux = NAMES.index("flux")
+    conditions[:, flux] *= 20.0
+    cubes = render_realisations(settings, conditions, 3, seed=4)
+    assert cubes.shape == (2, 3, *settings.frame.shape)
+    again = render_realisations(settings, conditions[:1], 2, seed=4)
+    np.testing.assert_allclose(again[0], cubes[0, :2], rtol=1e-3, atol=1e-3)
+    for made, true, row in zip(cubes, sample["cubes"], conditions, strict=True):
+        # nearly all of the light is in the field
+        assert made.sum((1, 2, 3)) == pytest.approx(20.0 * true.sum(dtype=np.float32), rel=0.25)
+        assert (made.sum((1, 2, 3)) < 1.02 * row[flux]).all()
+        differences = np.abs(made[:, None] - made).sum((2, 3, 4)) / made[0].sum()
+        assert (differences[np.triu_indices(3, 1)] > 0.02).all()
