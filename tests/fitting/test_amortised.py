@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import multivariate_normal
 
 from clumpygan.errors import InputError
@@ -19,6 +20,7 @@ from clumpygan.fitting import (
 from clumpygan.fitting.amortised_choices import coordinates_of
 from clumpygan.fitting.amortised_draws import draw_amortised
 from clumpygan.fitting.choices import ParameterChoices
+from clumpygan.fitting.draws import kish
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel
 from clumpygan.instruments.cube_noise import MUSE_CORRELATION
 from clumpygan.instruments.spread import GaussianPSF
@@ -65,7 +67,7 @@ def _fitter(posterior, frame=FRAME, sampler=None, **more):
 @pytest.fixture(scope="module")
 def known():
     """The posterior of a cube by importance, and a network that has learnt roughly that."""
-    cube, variance = _cube()
+    cube, variance = _cube(sigma=2.0)
     blank = AmortisedPosterior(GaussianNetwork(np.zeros(10), np.eye(10)), DOMAIN)
     fitter = _fitter(blank)
     view = blank.view(fitter.observe(cube, variance))
@@ -99,7 +101,7 @@ def test_correction_makes_a_rough_network_exact(known):
     assert result.log_evidence == pytest.approx(known.exact.log_evidence, abs=0.3)
     priors = list(zip(result.table["prior"], exact["prior"], strict=True))
     assert [a == b for a, b in priors] == [name != "position_angle" for name in exact["name"]]
-    truth = np.array([GALAXY[name] for name in result.table["name"]])
+    truth = np.array([(GALAXY | {"flux": 800.0})[name] for name in result.table["name"]])
     assert (np.abs(result.table["mean"] - truth) < 4 * exact["deviation"]).all()
 
 
@@ -150,11 +152,13 @@ def test_a_larger_cube_is_cut_around_the_galaxy(known):
     assert rows["systemic_velocity"] == pytest.approx(seen[3], abs=3)
 
 
-def test_the_correction_of_a_gaussian_toy_is_exact():
+@pytest.mark.parametrize(("width", "fair"), [(1.3, True), (5.0, False)])
+def test_the_correction_of_a_gaussian_toy_is_exact(width, fair):
+    """Whether the network's own draws are weighted, or others take over."""
     generator = np.random.default_rng(4)
     axes = generator.standard_normal((10, 10)) * 0.1
     true = multivariate_normal(0.2 * np.ones(10), axes @ axes.T + 0.05 * np.eye(10))
-    network = GaussianNetwork(true.mean + 0.05, 1.3 * true.cov)
+    network = GaussianNetwork(true.mean + 0.05, width * true.cov)
     posterior = AmortisedPosterior(network, DOMAIN)
     observation = _fitter(posterior).observe(*_cube())
     view = posterior.view(observation)
@@ -174,6 +178,9 @@ def test_the_correction_of_a_gaussian_toy_is_exact():
     draws, optimum = draw_amortised(
         posterior, view, target, np.random.default_rng(5), 2000, 20_000, True
     )
+    own = posterior.draw([view], 1000, torch.Generator().manual_seed(0))[0][0]
+    kept = kish(true.logpdf(own) - multivariate_normal(network.mean, width * true.cov).logpdf(own))
+    assert (kept / 1000 > 0.15) == fair
     assert not draws.problems
     assert draws.log_evidence == pytest.approx(7.5, abs=0.05)
     u = np.array([canonical(one) for one in draws.coordinates])
