@@ -128,21 +128,24 @@ def corrected(posterior: AmortisedPosterior, mocks: list[Mock], most: int) -> di
                 "signal_to_noise": result.signal_to_noise,
                 "draws": len(draws.weights),
                 "effective": float(draws.effective.min()),
+                "efficiency": draws.efficiency,
                 "pareto_k": draws.pareto_k,
                 "cpu_seconds": seconds,
-                "good": not draws.problems,
+                "by": draws.method,
+                "good": not result.problems,
             }
         )
         # Relative to the coordinates of the fit, whose angles are cut where the cube says.
         coordinates = result.coordinates
         truth = coordinates.coordinates(coordinates.with_values(mock.values))
         table.append(ranks(draws.coordinates, truth, draws.weights, generator=generator))
-    share = np.array([row["effective"] / row["draws"] for row in rows])
+    share = np.array([row["efficiency"] for row in rows])
     good = np.array([row["good"] for row in rows])
     answer: dict[str, Any] = {
         "mocks": len(rows),
         "efficiency_percentiles_10_50_90": np.percentile(share, [10, 50, 90]).tolist(),
-        "reached_share": float(good.mean()),
+        "without_problems": float(good.mean()),
+        "taken_over_by_importance": float(np.mean([row["by"] == "importance" for row in rows])),
         "cpu_seconds_median": float(np.median([row["cpu_seconds"] for row in rows])),
         "rows": rows,
     }
@@ -174,9 +177,9 @@ def compared(posterior: AmortisedPosterior, mocks: list[Mock]) -> dict[str, Any]
         if exact.problems:
             continue
         a, b = quick_one.table, exact.table
-        turn = np.where(np.array(names) == "position_angle", 360.0, np.inf)
+        turn = np.where(np.array(names) == "position_angle", 360.0, 0.0)
         difference = np.asarray(a["median"] - b["median"])
-        difference -= np.where(np.isfinite(turn), turn * np.round(difference / 360.0), 0.0)
+        difference -= turn * np.round(difference / 360.0)
         away.append(difference / np.asarray(0.5 * (b["upper"] - b["lower"])))
         width.append(np.asarray((a["upper"] - a["lower"]) / (b["upper"] - b["lower"])))
     return {

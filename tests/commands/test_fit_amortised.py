@@ -69,7 +69,7 @@ CUBE = ("cube.fits", "--psf-fwhm", FWHM, "--no-picture", "--no-model-cubes")
 
 
 def test_an_untrained_posterior_answers_and_is_not_believed(folder, capsys):
-    code = fit(*CUBE, "--most", 500, "--metrics", "all.json")
+    code = fit(*CUBE, "--most", 300, "--metrics", "all.json")
     assert code == 1
     assert "effective draws" in capsys.readouterr().err
     table = Table.read(folder / "fits" / "cube_table.ecsv")

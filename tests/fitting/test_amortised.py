@@ -94,6 +94,7 @@ def test_correction_makes_a_rough_network_exact(known):
     assert result.converged, result.problems
     assert result.draws.method == "amortised"
     assert 700 <= result.table["effective"].min() < len(result.samples)
+    assert 0.1 < result.draws.efficiency < 0.9
     exact = known.exact.table
     error = exact["deviation"] * np.sqrt(1 / result.table["effective"] + 1 / exact["effective"])
     assert (np.abs(result.table["mean"] - exact["mean"]) < 4 * error).all()
@@ -152,13 +153,11 @@ def test_a_larger_cube_is_cut_around_the_galaxy(known):
     assert rows["systemic_velocity"] == pytest.approx(seen[3], abs=3)
 
 
-@pytest.mark.parametrize(("width", "fair"), [(1.3, True), (5.0, False)])
-def test_the_correction_of_a_gaussian_toy_is_exact(width, fair):
-    """Whether the network's own draws are weighted, or others take over."""
+def test_the_correction_of_a_gaussian_toy_is_exact():
     generator = np.random.default_rng(4)
     axes = generator.standard_normal((10, 10)) * 0.1
     true = multivariate_normal(0.2 * np.ones(10), axes @ axes.T + 0.05 * np.eye(10))
-    network = GaussianNetwork(true.mean + 0.05, width * true.cov)
+    network = GaussianNetwork(true.mean + 0.05, 1.3 * true.cov)
     posterior = AmortisedPosterior(network, DOMAIN)
     observation = _fitter(posterior).observe(*_cube())
     view = posterior.view(observation)
@@ -178,9 +177,9 @@ def test_the_correction_of_a_gaussian_toy_is_exact(width, fair):
     draws, optimum = draw_amortised(
         posterior, view, target, np.random.default_rng(5), 2000, 20_000, True
     )
-    own = posterior.draw([view], 1000, torch.Generator().manual_seed(0))[0][0]
-    kept = kish(true.logpdf(own) - multivariate_normal(network.mean, width * true.cov).logpdf(own))
-    assert (kept / 1000 > 0.15) == fair
+    own = posterior.draw([view], 4000, torch.Generator().manual_seed(0))[0][0]
+    kept = kish(true.logpdf(own) - multivariate_normal(network.mean, 1.3 * true.cov).logpdf(own))
+    assert draws.efficiency == pytest.approx(kept / 4000, rel=0.2)
     assert not draws.problems
     assert draws.log_evidence == pytest.approx(7.5, abs=0.05)
     u = np.array([canonical(one) for one in draws.coordinates])
@@ -191,13 +190,26 @@ def test_the_correction_of_a_gaussian_toy_is_exact(width, fair):
     assert optimum.log_density <= 7.5 + true.logpdf(true.mean)
 
 
+def test_where_the_network_is_too_rough_importance_sampling_takes_over(known):
+    network = known.posterior.network
+    rough = GaussianNetwork(network.mean, 6 * network.root @ network.root.T)
+    fitter = _fitter(AmortisedPosterior(rough, DOMAIN))
+    result = fitter.fit(known.cube, known.variance)
+    assert result.converged, result.problems
+    assert result.draws.method == result.summary()["drawn_by"] == "importance"
+    assert result.draws.efficiency < 0.1
+    exact = known.exact.table
+    error = exact["deviation"] * np.sqrt(1 / result.table["effective"] + 1 / exact["effective"])
+    assert (np.abs(result.table["mean"] - exact["mean"]) < 4 * error).all()
+
+
 def test_a_bad_network_is_found_out(known):
     wrong = GaussianNetwork(known.posterior.network.mean + 1.5, 0.01 * np.eye(10))
     posterior = AmortisedPosterior(wrong, DOMAIN)
-    sampler = SamplerSettings("amortised", most=800)
+    sampler = SamplerSettings("amortised", most=400)
     result = _fitter(posterior, sampler=sampler).fit(known.cube, known.variance)
     assert any("effective draws" in problem for problem in result.problems)
-    assert result.evaluations <= 802
+    assert result.evaluations <= 402
     quick = _fitter(posterior, sampler=replace(sampler, correct=False))
     problems = quick.fit(*_cube(flux=2900.0)).problems
     assert any("isn't like those that the trained posterior knows" in one for one in problems)
@@ -215,7 +227,7 @@ def test_a_prior_of_ones_own_is_weighted_in(known):
     result = fitter.fit(known.cube, known.variance)
     found = result.table[result.table["name"] == "maximum_velocity"][0]
     assert found["mean"] == pytest.approx(row["mean"] + row["deviation"], abs=0.35 * width)
-    assert found["deviation"] == pytest.approx(width / np.sqrt(2), rel=0.25)
+    assert 0.55 * width < found["deviation"] < 0.95 * width
     assert "normal" in found["prior"]
 
 

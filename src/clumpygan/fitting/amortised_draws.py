@@ -1,7 +1,6 @@
 """Draws of a trained network, as they are or weighted with the renderer."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,17 +8,17 @@ from numpy.typing import NDArray
 
 from clumpygan.fitting.amortised import FEWEST_DRAWS, AmortisedPosterior, View
 from clumpygan.fitting.draws import LARGEST_PARETO_K, Draws, effective_number, kish, pareto_k
-from clumpygan.fitting.mixture import Component, Mixture, StudentT
-from clumpygan.fitting.optimize import Optimum
+from clumpygan.fitting.importance import draw_importance
+from clumpygan.fitting.optimize import Optimum, find_optimum
 from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
 
-_TRIAL, _ROUND = 400, 300
-"""Draws that are weighted at a time: of the network, and of what takes over."""
+_TRIAL = 400
+"""Draws that are weighted at a time, at least."""
 
-_FAIR = 0.15
-"""Share of effective draws of the network, below which t distributions take over."""
+_FAIR = 0.1
+"""Share of effective draws of the network, below which importance sampling takes over."""
 
 _MISFIT = 8.0
 """Standard deviations of chi^2 by which the most probable draw may miss the data."""
@@ -36,9 +35,10 @@ def draw_amortised(
 ) -> tuple[Draws, Optimum]:
     """Draw from a posterior with a trained network.
 
-    Corrected, as many draws are taken as have to be rendered for the number that is wanted. Where
-    too few of the first ones are near the true posterior, they say where it is: t distributions
-    that are matched to it take over, as in `clumpygan.fitting.importance`.
+    Corrected, as many draws are rendered as it takes for the number that is wanted. Where too few
+    of the first ones are near the true posterior, the most probable one is where to start from:
+    its optimum is climbed to, and importance sampling around that takes over (then the draws'
+    `method` is "importance").
 
     Parameters
     ----------
@@ -74,99 +74,44 @@ def draw_amortised(
     exact = _exact(target, u, proposal)
     efficiency = kish(exact - proposal) / len(u)
     if efficiency < _FAIR and len(u) < most:
-        weighted = _adapted(target, u, exact - proposal, generator, wanted, most - len(u))
-    else:
-        while True:
-            weighted = _Weighted(u, exact - proposal, exact)
-            left = most - len(u)
-            if weighted.suffices(wanted) or left <= 0:
-                break
-            size = int(1.1 * wanted / efficiency) - len(u)
-            more, density = _proposed(posterior, view, target, min(max(size, _TRIAL), left), noise)
-            u, proposal = np.concatenate([u, more]), np.concatenate([proposal, density])
-            exact = np.concatenate([exact, _exact(target, more, density)])
-    draws = weighted.draws(target, wanted, efficiency)
-    return draws, _summary(target, weighted.best, draws)
-
-
-@dataclass(frozen=True, eq=False)
-class _Weighted:
-    """Draws (S, n), the logarithms of their weights (S,), and of the true density (S,)."""
-
-    u: FloatArray
-    log_weights: FloatArray
-    exact: FloatArray
-
-    @property
-    def best(self) -> FloatArray:
-        """The most probable draw (n,)."""
-        return np.asarray(self.u[int(np.argmax(self.exact))])
-
-    @cached_property
-    def weights(self) -> FloatArray:
-        """Largest 1."""
-        return np.asarray(np.exp(self.log_weights - self.log_weights.max()))
-
-    @cached_property
-    def effective(self) -> FloatArray:
-        """Effective number of draws for the mean of each parameter."""
-        # Where one draw has nearly all the weight, the first of the two says nothing.
-        return np.minimum(effective_number(self.weights, self.u), kish(self.log_weights))
-
-    @cached_property
-    def shape(self) -> float:
-        """Pareto k."""
-        return pareto_k(self.log_weights)
-
-    def suffices(self, wanted: int) -> bool:
-        """Whether there are as many effective draws as wanted, of weights without a heavy tail."""
-        return bool(self.effective.min() >= wanted and self.shape < LARGEST_PARETO_K)
-
-    def draws(self, target: Target, wanted: int, efficiency: float) -> Draws:
-        """Return the draws, with what is wrong with them."""
-        problems = []
-        if not self.shape < LARGEST_PARETO_K:
-            problems.append(f"Pareto k of the importance weights is {self.shape:.2f}, above 0.7")
-        if self.effective.min() < wanted:
-            name = target.coordinates.names[int(self.effective.argmin())]
-            problems.append(
-                f"{self.effective.min():.0f} effective draws of {name}, fewer than {wanted}: of "
-                f"the network's own, {100 * efficiency:.1f} % are near the true posterior"
-            )
-        return Draws(
-            "amortised",
-            self.u,
-            self.weights / self.weights.sum(),
-            self.effective,
-            float(self.log_weights.max() + np.log(self.weights.mean())),
-            self.shape,
-            None,
-            tuple(problems),
-        )
-
-
-def _adapted(
-    target: Target,
-    u: FloatArray,
-    log_weights: FloatArray,
-    generator: np.random.Generator,
-    wanted: int,
-    most: int,
-) -> _Weighted:
-    """Draw from t distributions, each matched to the draws before it."""
-    mixture = Mixture(u.shape[1])
-    student = StudentT.matched(u, log_weights)
-    exact = np.empty(0)
+        optimum = find_optimum(target, [u[int(np.argmax(exact))]])
+        draws = draw_importance(target, optimum, generator, wanted, most - len(u))
+        return replace(draws, efficiency=efficiency), optimum
     while True:
-        size = min(_ROUND, most - len(exact))
-        x = student.draw(generator, size)
-        found = np.array([target.log_density(one) for one in x])
-        mixture.add(Component(student.log_density), x, found)
-        exact = np.concatenate([exact, found])
-        weighted = _Weighted(mixture.places, mixture.log_weights(), exact)
-        if weighted.suffices(wanted) or len(exact) >= most:
-            return weighted
-        student = StudentT.matched(mixture.places, weighted.log_weights)
+        draws = _weighted(target, u, exact - proposal, wanted)
+        left = most - len(u)
+        if not draws.problems or left <= 0:
+            return draws, _summary(target, u[int(np.argmax(exact))], draws)
+        size = int(1.1 * wanted / efficiency) - len(u)
+        more, density = _proposed(posterior, view, target, min(max(size, _TRIAL), left), noise)
+        u, proposal = np.concatenate([u, more]), np.concatenate([proposal, density])
+        exact = np.concatenate([exact, _exact(target, more, density)])
+
+
+def _weighted(target: Target, u: FloatArray, log_weights: FloatArray, wanted: int) -> Draws:
+    """Return draws (S, n) with weights, and what is wrong with them."""
+    weights = np.exp(log_weights - log_weights.max())
+    whole = kish(log_weights)
+    # Where one draw has nearly all the weight, the numbers for means say nothing.
+    effective = np.minimum(effective_number(weights, u), whole)
+    shape = pareto_k(log_weights)
+    problems = []
+    if not shape < LARGEST_PARETO_K:
+        problems.append(f"Pareto k of the importance weights is {shape:.2f}, above 0.7")
+    if effective.min() < wanted:
+        name = target.coordinates.names[int(effective.argmin())]
+        problems.append(f"{effective.min():.0f} effective draws of {name}, fewer than {wanted}")
+    return Draws(
+        "amortised",
+        u,
+        weights / weights.sum(),
+        effective,
+        float(log_weights.max() + np.log(weights.mean())),
+        shape,
+        None,
+        tuple(problems),
+        whole / len(u),
+    )
 
 
 def _proposed(

@@ -21,7 +21,7 @@ class Draws:
     Attributes
     ----------
     method : str
-        "laplace", "importance" or "nuts".
+        "laplace", "importance", "nuts" or "amortised": how they came about in the end.
     coordinates : ndarray (S, n)
     weights : ndarray (S,)
         They sum to 1.
@@ -35,6 +35,8 @@ class Draws:
         Rank-normalised, of several chains.
     problems : tuple of str
         Why the draws can't be trusted; empty if they can.
+    efficiency : float or None
+        Share of effective draws among those of a trained network, where they were weighted.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Draws:
     pareto_k: float | None = None
     r_hat: FloatArray | None = None
     problems: tuple[str, ...] = ()
+    efficiency: float | None = None
 
     @property
     def log_evidence_error(self) -> float | None:

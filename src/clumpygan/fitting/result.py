@@ -138,6 +138,8 @@ class FitResult:
             "log_evidence": self.log_evidence,
             "signal_to_noise": self.signal_to_noise,
             "pareto_k": self.pareto_k,
+            "drawn_by": self.draws.method,
+            "efficiency": self.draws.efficiency,
             "evaluations": self.evaluations,
             "cpu_seconds": self.seconds,
             "converged": self.converged,
