@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from zuko.distributions import DiagNormal
 from zuko.flows import Flow, MaskedAutoregressiveTransform, UnconditionalDistribution
 from zuko.nn import MaskedLinear
@@ -23,16 +24,17 @@ _STRETCH = 3.0
 _THRESHOLD = 2.0
 """Sigma above which a voxel counts in the moments."""
 
-_MOMENTS = 10
+_MOMENTS, _MAPS = 10, 5
 
 
 class PosteriorNetwork(nn.Module):
     """A conditional density of coordinates, given a cube and with what it was observed.
 
-    Channels of the cube are channels of 2-D convolutions; what they find, the moments of the cube
-    and the conditions make the context of the flow. Of the flow's transforms the first is affine,
-    which is all there is to a Gaussian posterior, and the others are rational-quadratic splines
-    (Durkan et al. 2019, arXiv:1906.04032) in coupling layers, which draw fast.
+    The channels of the cube and its moment maps are channels of 2-D convolutions; what they find,
+    the spectrum, the moments of the cube and the conditions make the context of the flow. Of the
+    flow's transforms the first is affine, which is all there is to a Gaussian posterior, and the
+    others are rational-quadratic splines (Durkan et al. 2019, arXiv:1906.04032) in coupling layers,
+    which draw fast.
 
     Parameters
     ----------
@@ -70,13 +72,14 @@ class PosteriorNetwork(nn.Module):
         full, half, quarter = channels
         self.shape, self.parameters_count = (depth, height, width), parameters
         self.convolutions = nn.Sequential(
-            convolution(depth, full), nn.SiLU(),
+            convolution(depth + _MAPS, full), nn.SiLU(),
             convolution(full, half, stride=2), nn.SiLU(),
             convolution(half, half), nn.SiLU(),
             convolution(half, quarter, stride=2), nn.SiLU(),
             nn.Flatten(),
         )  # fmt: skip
-        inputs = quarter * math.ceil(height / 4) * math.ceil(width / 4) + _MOMENTS + conditions
+        found = quarter * math.ceil(height / 4) * math.ceil(width / 4)
+        inputs = found + depth + _MOMENTS + conditions
         self.context = nn.Sequential(
             nn.Linear(inputs, 2 * features), nn.SiLU(),
             nn.Linear(2 * features, features), nn.SiLU(),
@@ -118,8 +121,9 @@ class PosteriorNetwork(nn.Module):
         """Return the context (B, features) of cubes (B, v, y, x), in units of their noise, and
         conditions (B, c).
         """  # noqa: D205
-        seen = torch.asinh(cube / _STRETCH)
-        parts = [self.convolutions(seen), _moments(cube), conditions]
+        maps, spectrum = _views(cube)
+        seen = torch.cat([torch.asinh(cube / _STRETCH), maps], dim=1)
+        parts = [self.convolutions(seen), spectrum, _moments(cube), conditions]
         context: Tensor = self.context(torch.cat(parts, dim=1))
         return context
 
@@ -155,6 +159,34 @@ class PosteriorNetwork(nn.Module):
         coordinates, stretch = flow.transform.inv.call_and_ladj(standard)
         log_normal = -0.5 * (standard**2 + math.log(2 * math.pi)).sum(-1)
         return coordinates, log_normal - stretch
+
+
+def _views(cube: Tensor) -> tuple[Tensor, Tensor]:
+    """Return maps (B, 5, y, x) of flux, velocity, width, peak and significance, and the spectrum
+    (B, v) of where the flux is.
+
+    They are what stands out of the noise in 3 x 3 pixels; what the threshold takes away is the
+    same for all cubes, and up to the network to make up for.
+    """  # noqa: D205
+    smooth = 3 * functional.avg_pool2d(cube, 3, 1, 1)
+    weight = torch.relu(smooth - _THRESHOLD)
+    total = weight.sum(1)
+    v = torch.linspace(-1.0, 1.0, cube.shape[1], device=cube.device, dtype=cube.dtype)
+    share = weight / (total + 1.0)[:, None]
+    velocity = torch.einsum("bvyx,v->byx", share, v)
+    away = (v[:, None, None] - velocity[:, None]) ** 2
+    width = torch.sqrt((share * away).sum(1) + 1e-4)
+    peak = smooth.amax(1)
+    maps = [
+        0.3 * torch.log1p(total),
+        4 * velocity,
+        8 * width,
+        torch.asinh(peak / _STRETCH) - 1.0,
+        total / (total + 4.0),
+    ]
+    light = total / (total.sum((1, 2), keepdim=True) + 1.0)
+    spectrum = torch.einsum("bvyx,byx->bv", smooth, light)
+    return torch.stack(maps, dim=1), torch.asinh(spectrum / _STRETCH)
 
 
 def _moments(cube: Tensor) -> Tensor:
