@@ -153,7 +153,8 @@ def test_a_checkpoint_gives_the_same_cubes(kind, batch, tmp_path):
     z = torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         a, b = (one(z, batch["parameters"]) for one in (trained, loaded))
-    assert torch.equal(a, b)
+    # Where weights begin in memory decides how products are rounded.
+    torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
 
 def test_maps_of_a_real_and_a_generated_galaxy_are_measured_alike(batch):

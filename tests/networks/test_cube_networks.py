@@ -6,6 +6,7 @@ import torch
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
 from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.instruments.spread import GaussianPSF
+from clumpygan.networks.blocks_3d import convolution_3d
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
 from clumpygan.networks.cube_conditions import LARGEST, ConditionEncoder
 from clumpygan.networks.cube_discriminator import CubeDiscriminator
@@ -184,6 +185,27 @@ def test_maps_are_turned_so_that_the_receding_side_is_right():
 def discriminator(shape=(8, 8, 8)):
     torch.manual_seed(0)
     return CubeDiscriminator(ROWS, shape, 0.2, channels=4, largest=8, map_channels=4)
+
+
+@torch.no_grad()
+def test_a_pointwise_convolution_is_one():
+    torch.manual_seed(0)
+    layer = convolution_3d(3, 5, 1)
+    torch.nn.init.normal_(layer.bias)
+    features = torch.randn(2, 3, 2, 4, 3)
+    expected = torch.nn.functional.conv3d(features, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(features), expected)
+
+
+def test_penalties_in_half_precision_do_not_end_the_process():
+    """As oneDNN's kernels do for convolutions of one voxel of this size."""
+    network = CubeDiscriminator(ROWS, (32, 32, 32), 0.2)
+    drawn = torch.Generator().manual_seed(0)
+    cube = torch.randn((16, 1, 32, 32, 32), generator=drawn, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = network(cube, cube.detach().abs(), parameters(16))
+        zero_centred_penalty(scores, cube).mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
 
 
 def test_penalties_of_cubes_have_the_gradient_of_finite_differences():
