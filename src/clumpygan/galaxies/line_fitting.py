@@ -19,6 +19,7 @@ _TOLERANCE = 1e-6  # relative change of chi^2 at which a fit has converged
 _NARROWEST, _WIDEST = 0.2, 0.5  # of a channel, and of the whole axis: limits of the line's sigma
 _TRIAL_WIDTHS = (0.7, 1.5, 3.0, 6.0)  # sigma in channels of the lines that are tried at first
 _DAMPING, _SOFTER, _HARDER, _HARDEST = 1e-3, 0.2, 5.0, 1e10
+_SOFTEST = 1e-12  # less is lost in rounding, and steps along what the data don't tell with it
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +181,7 @@ def _fit(model: LineModel, data: FloatArray, weights: FloatArray, limits: FloatA
         better = new <= chi
         parameters[going[better]] = there[better]
         damping[going] *= np.where(better, _SOFTER, _HARDER)
+        damping[going] = np.maximum(damping[going], _SOFTEST)
         done = np.abs(chi - new) <= _TOLERANCE * chi
         going = going[~done & (damping[going] < _HARDEST)]
         if not going.size:
