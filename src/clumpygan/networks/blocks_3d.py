@@ -10,7 +10,7 @@ class PointwiseConvolution3d(nn.Conv3d):
     """A convolution of one voxel, as the product of matrices that it is.
 
     The gradient of the gradient of a convolution of this kind in half precision ends the process
-    on some CPUs (oneDNN's kernels, 24 channels of 16^3 voxels).
+    on some CPUs: oneDNN's kernels, 24 channels of 16 x 16^3 voxels.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ class PointwiseConvolution3d(nn.Conv3d):
         product: Tensor = self.weight.flatten(1) @ features.flatten(2)
         if self.bias is not None:
             product = product + self.bias[:, None].to(product.dtype)
-        return product.unflatten(2, features.shape[2:])
+        return product.reshape(*product.shape[:2], *features.shape[2:])
 
 
 def convolution_3d(
@@ -76,6 +76,7 @@ class DownsamplingBlock3d(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return features (B, outputs, v / 2, y / 2, x / 2) of features (B, inputs, v, y, x)."""
         hidden = functional.leaky_relu(self.first(functional.leaky_relu(features, LEAK)), LEAK)
-        summed = self.second(hidden) + self.skip(features)
-        halved: Tensor = functional.avg_pool3d(summed, 2) * 0.5**0.5
+        # A convolution of one voxel commutes with the mean, and costs an eighth after it.
+        beside = self.skip(functional.avg_pool3d(features, 2))
+        halved: Tensor = (functional.avg_pool3d(self.second(hidden), 2) + beside) * 0.5**0.5
         return halved
