@@ -34,7 +34,7 @@ def tiny(cache, tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_wandb_offline_keeps_it_all_and_a_resumed_training_joins(tiny, tmp_path, monkeypatch):
-    pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb")
     elsewhere = tmp_path / "cwd"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -43,6 +43,8 @@ def test_wandb_offline_keeps_it_all_and_a_resumed_training_joins(tiny, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         train(tiny("logger=wandb"), [SignalAt(20, signal.SIGINT)])
     train(tiny("logger=wandb"))
+    # What the process of Weights & Biases hasn't written yet, it writes when it ends.
+    wandb.teardown()
     assert not list(elsewhere.iterdir())
     files = sorted((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
     # One folder for each start, of one run.
