@@ -9,8 +9,9 @@ from astropy.table import Table
 
 from clumpygan.commands.fit import main
 from clumpygan.commands.fit_posterior import load_posterior
+from clumpygan.fitting.simulations import Simulator
 from clumpygan.galaxies import DiskModel
-from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.gan.checkpoint import build_network, find_checkpoint, save_checkpoint
 from tests.commands.fit_cubes import FWHM, make_cube
 
 NETWORK = {
@@ -128,3 +129,31 @@ def test_the_posterior_knows_the_default_model():
     posterior = load_posterior("tiny.safetensors")
     assert posterior.domain.model == DiskModel()
     assert np.isfinite(posterior.domain.coordinates.values(np.zeros(10))).all()
+
+
+def test_the_posterior_that_ships_is_right_about_cubes_it_has_never_seen():
+    path = find_checkpoint("disk_posterior")
+    assert path.stat().st_size < 8e6
+    posterior = load_posterior("disk_posterior")
+    simulator = Simulator(posterior.domain, 99)
+    items = [simulator.item("test", index) for index in range(48)]
+    cubes, conditions, truth = (
+        torch.from_numpy(np.stack([item[name] for item in items]))
+        for name in ("cube", "conditions", "coordinates")
+    )
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        u, _ = posterior.network.draw(cubes, conditions, 200, noise)
+    below = (u < truth[:, None]).double().mean(1)
+    # Ranks of 480 numbers, of which those of a cube aren't independent.
+    assert float(below.mean()) == pytest.approx(0.5, abs=0.06)
+    assert float(((below - 0.5).abs() < 0.34).double().mean()) == pytest.approx(0.68, abs=0.1)
+    # It has learnt more than the prior, which is 1, of everything that bright galaxies show.
+    bright = cubes.amax((1, 2, 3)) > 12
+    width = dict(
+        zip(posterior.domain.coordinates.names, u[bright].std(1).median(0).values, strict=True)
+    )
+    for name in ("flux", "offset_x", "systemic_velocity", "half_light_radius"):
+        assert width[name] < 0.4
+    for name in ("inclination", "maximum_velocity", "velocity_dispersion"):
+        assert width[name] < 0.8

@@ -80,6 +80,12 @@ class PosteriorNetwork(nn.Module):
         )  # fmt: skip
         found = quarter * math.ceil(height / 4) * math.ceil(width / 4)
         inputs = found + depth + _MOMENTS + conditions
+        # What is seen in channels and pixels means different things to different instruments:
+        # products with the conditions are within reach of one layer.
+        self.gains = nn.ModuleList(nn.Linear(conditions, size) for size in (_MAPS, inputs))
+        for gain in self.gains:
+            nn.init.zeros_(gain.weight)
+            nn.init.zeros_(gain.bias)
         self.context = nn.Sequential(
             nn.Linear(inputs, 2 * features), nn.SiLU(),
             nn.Linear(2 * features, features), nn.SiLU(),
@@ -122,9 +128,11 @@ class PosteriorNetwork(nn.Module):
         conditions (B, c).
         """  # noqa: D205
         maps, spectrum = _views(cube)
+        maps = maps * (1 + self.gains[0](conditions))[:, :, None, None]
         seen = torch.cat([torch.asinh(cube / _STRETCH), maps], dim=1)
         parts = [self.convolutions(seen), spectrum, _moments(cube), conditions]
-        context: Tensor = self.context(torch.cat(parts, dim=1))
+        everything = torch.cat(parts, dim=1)
+        context: Tensor = self.context(everything * (1 + self.gains[1](conditions)))
         return context
 
     def log_density(self, coordinates: Tensor, cube: Tensor, conditions: Tensor) -> Tensor:
