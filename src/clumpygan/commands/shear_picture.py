@@ -82,6 +82,9 @@ def _over(axis: Axes, table: Table, name: str, other: str, label: str) -> None:
     axis.set_title(f"rms of both components, inclination {tilt:g}", fontsize=9)
     if name == "signal_to_noise":
         axis.set_xscale("log")
+        values = np.unique(part[name])
+        axis.set_xticks(values, labels=[f"{value:g}" for value in values])
+        axis.minorticks_off()
     _scale(axis, label)
 
 

@@ -14,9 +14,13 @@ _stopped = False
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes of one thread each; if the block ends by an error or Ctrl-C, they end too."""
+    """Yield processes of one thread each; if the block ends by an error or Ctrl-C, they end too.
+
+    SIGTERM, too, is a `KeyboardInterrupt` within the block: without it they would be left behind.
+    """
     context = multiprocessing.get_context("spawn")  # a forked torch may hang on its threads
     pool = ProcessPoolExecutor(workers, context, _start)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield pool
     except BaseException:
@@ -25,6 +29,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             process.terminate()
         raise
     finally:
+        signal.signal(signal.SIGTERM, before)
         pool.shutdown()
 
 
@@ -49,6 +54,10 @@ def _start() -> None:
     threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _stop(*_: Any) -> None:
