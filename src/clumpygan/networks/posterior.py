@@ -82,10 +82,7 @@ class PosteriorNetwork(nn.Module):
         inputs = found + depth + _MOMENTS + conditions
         # What is seen in channels and pixels means different things to different instruments:
         # products with the conditions are within reach of one layer.
-        self.gains = nn.ModuleList(nn.Linear(conditions, size) for size in (_MAPS, inputs))
-        for gain in self.gains:
-            nn.init.zeros_(gain.weight)
-            nn.init.zeros_(gain.bias)
+        self.gains = nn.ModuleList(_gain(conditions, size) for size in (_MAPS, inputs))
         self.context = nn.Sequential(
             nn.Linear(inputs, 2 * features), nn.SiLU(),
             nn.Linear(2 * features, features), nn.SiLU(),
@@ -167,6 +164,14 @@ class PosteriorNetwork(nn.Module):
         coordinates, stretch = flow.transform.inv.call_and_ladj(standard)
         log_normal = -0.5 * (standard**2 + math.log(2 * math.pi)).sum(-1)
         return coordinates, log_normal - stretch
+
+
+def _gain(conditions: int, size: int) -> nn.Linear:
+    """Return a layer that is zero until it has been trained."""
+    layer = nn.Linear(conditions, size)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _views(cube: Tensor) -> tuple[Tensor, Tensor]:
