@@ -13,6 +13,7 @@ from clumpygan.fitting.simulations import Simulator
 from clumpygan.galaxies import DiskModel
 from clumpygan.gan.checkpoint import build_network, find_checkpoint, save_checkpoint
 from tests.commands.fit_cubes import FWHM, make_cube
+from tests.fitting.amortised_toys import SETTINGS
 
 NETWORK = {
     "name": "disk_posterior",
@@ -21,26 +22,9 @@ NETWORK = {
         "features": 8, "hidden": 8, "splines": 1, "bins": 4,
     },
 }  # fmt: skip
-DOMAIN = {
+DOMAIN = SETTINGS | {
     "shape": [12, 12, 12],
-    "pixel_scale": 0.25,
-    "model": {},
-    "priors": {
-        "flux": "log_uniform:100:9000",
-        "offset_x": "uniform:-0.5:0.5",
-        "offset_y": "uniform:-0.5:0.5",
-        "systemic_velocity": "uniform:-100:100",
-        "half_light_radius": "log_uniform:0.3:1.0",
-        "inclination": "isotropic:0:90",
-        "position_angle": "uniform:0:360",
-        "maximum_velocity": "uniform:50:300",
-        "turnover_radius": "log_uniform:0.05:0.5",
-        "velocity_dispersion": "uniform:20:100",
-    },
-    "channel_width": [50.0, 80.0],
-    "line_spread": [0.0, 60.0],
-    "psf_fwhm": [0.5, 0.9],
-    "moffat_beta": [2.5, 4.0],
+    "priors": SETTINGS["priors"] | {"flux": "log_uniform:100:9000"},
 }
 
 
