@@ -26,6 +26,10 @@ _AT_BOUND = 0.16
 """Share of the draws next to a bound, above which a parameter ran into it."""
 
 
+INFINITE_K = 1000.0
+"""Stands for an infinite Pareto k in files: neither FITS nor JSON knows infinity."""
+
+
 @dataclass(frozen=True, eq=False)
 class FitResult:
     """The result of a fit.
@@ -137,7 +141,7 @@ class FitResult:
             "reduced_chi_squared": self.reduced_chi_squared,
             "log_evidence": self.log_evidence,
             "signal_to_noise": self.signal_to_noise,
-            "pareto_k": self.pareto_k,
+            "pareto_k": None if self.pareto_k is None else min(self.pareto_k, INFINITE_K),
             "drawn_by": self.draws.method,
             "efficiency": self.draws.efficiency,
             "evaluations": self.evaluations,
