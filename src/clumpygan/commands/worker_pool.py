@@ -9,6 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+_PATIENCE = 20.0
+"""Seconds for a process to end as it was told to."""
+
 _stopped = False
 
 
@@ -25,8 +28,13 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        children = multiprocessing.active_children()
+        for process in children:
             process.terminate()
+        for process in children:
+            process.join(_PATIENCE)
+            # A request that comes while a process is starting can be lost in it.
+            process.kill()
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
