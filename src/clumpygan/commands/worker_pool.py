@@ -34,7 +34,8 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         for process in children:
             process.join(_PATIENCE)
             # A request that comes while a process is starting can be lost in it.
-            process.kill()
+            if process.is_alive():
+                process.kill()
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
