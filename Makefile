@@ -1,9 +1,11 @@
-# make recover: from nothing to boz.png. make test: the same, then the whole test suite.
+# make recover: from nothing to boz.png. make test: the same, then the whole test suite. make mutate:
+# whether the tests notice lines that are made wrong.
+# make fuzz: damaged files for every reader, a minute for each kind.
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: recover test
+.PHONY: recover test mutate fuzz
 
 recover: $(VENV)/installed
 	$(VENV)/bin/python recover.py --output boz.png
@@ -11,7 +13,13 @@ recover: $(VENV)/installed
 # In this order: the test tools bring the package along, so that it is installed only once.
 test: $(VENV)/installed-dev
 	$(MAKE) --no-print-directory recover
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+mutate: $(VENV)/installed-dev
+	$(VENV)/bin/python tests/mutations.py
+
+fuzz: $(VENV)/installed-dev
+	$(VENV)/bin/python tests/fuzz.py
 
 # The stamps make the second call quick; they age when the requirements change.
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python

@@ -17,9 +17,9 @@ from statistics import median
 
 import torch
 
-from clumpygan.data.cube_settings import CubeSettings
-from clumpygan.data.cube_store import prepare_cubes
-from clumpygan.data.cubes import CubeDataModule
+from clumpygan.data.cubes.datamodule import CubeDataModule
+from clumpygan.data.cubes.settings import CubeSettings
+from clumpygan.data.cubes.store import prepare_cubes
 
 SIZE, BATCH = 32, 32
 SETTINGS = {
@@ -59,7 +59,7 @@ def main() -> None:
         }
         streams = {}
         for name, chosen in sources.items():
-            data = CubeDataModule(1, **shared, **chosen)
+            data = CubeDataModule(seed=1, **shared, **chosen)
             data.setup()
             streams[name] = batches(data)
         rates: dict[str, list[float]] = {name: [] for name in streams}

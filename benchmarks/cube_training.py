@@ -59,7 +59,7 @@ def configuration(kind, size, batch_size, *more):
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from clumpygan.commands.train import main as _  # noqa: F401 - registers resolvers
+    import clumpygan.commands.training_job  # noqa: F401 - registers resolvers
     from clumpygan.resources import resource_folder
 
     with initialize_config_dir(str(resource_folder("configs")), version_base="1.3"):
@@ -70,8 +70,7 @@ def configuration(kind, size, batch_size, *more):
 
 def module_of(config):
     """Return the training module and its data."""
-    from clumpygan.commands.datasets import build_data
-    from clumpygan.commands.models import build_module
+    from clumpygan.training.build import build_data, build_module
 
     data = build_data(config["data"])
     return build_module(config["model"], data, 10**6, 0), data
@@ -81,7 +80,7 @@ def random_batch(module, data, count):
     """Return a batch of the right shape: galaxies of typical parameters, and noise."""
     import torch
 
-    from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS
+    from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 
     generator = torch.Generator().manual_seed(0)
     typical = {"linear": lambda c: c.centre, "logarithmic": lambda c: 10**c.centre}

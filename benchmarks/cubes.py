@@ -212,7 +212,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--peers", type=Path, help="folder with an environment for each code")
-    parser.add_argument("--peer-scripts", type=Path, default=HERE.parents[1] / "shared" / "peers")
+    parser.add_argument("--peer-scripts", type=Path, default=HERE / "peer_scripts",
+                        help="folder with the reference and what drives the packages")  # fmt: skip
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--rounds", type=int, default=7, help="turns of each code")
     parser.add_argument("--threads", type=int, default=2, help="of the batches")

@@ -35,8 +35,8 @@ ROUNDS = 5
 WHOLE_SET = """
 import json, resource, sys, time
 import clumpygan.instruments.correlation
-from clumpygan.data.cutout_extraction import prepare_cutouts
-from clumpygan.data.cutout_settings import CutoutSettings, FieldFiles
+from clumpygan.data.cutouts.extraction import prepare_cutouts
+from clumpygan.data.cutouts.settings import CutoutSettings, FieldFiles
 mosaic, weight, catalog, output, size = sys.argv[1:]
 weights = (weight,) if weight else ()
 settings = CutoutSettings(

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 from clumpygan.evaluation.calibration import coverage, histograms, ranks, uniformity
 from clumpygan.fitting import DiskFitter, SamplerSettings
-from clumpygan.fitting.choices import GALPAK_ASPECT
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeRenderer
+from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
 
 PRIORS = {
     "flux": "lognormal:1:0.5",

@@ -17,16 +17,17 @@ from cube_cases import (
     WIDTH_OF_SIGMA,
     transfer,
 )
+from peers.galpak import to_galpak
 
 from clumpygan.fitting import ObservedFrame
-from clumpygan.fitting.choices import GALPAK_ASPECT
-from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters, to_galpak
+from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
+from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
 
 SIZE = 30
 SIGNAL_TO_NOISE = (3.0, 8.0, 20.0)
 SEEING = WIDTH_OF_SIGMA * PSF_SIGMA
 MODEL = DiskModel(curve="tanh")
-KNOWN = {"thick_dispersion": HEIGHT_OF_SIGMA}
+KNOWN = {"thick_dispersion": HEIGHT_OF_SIGMA, "sersic_index": 1.0}
 """What GalPaK3D takes as given, and so do we; so is the thickness, by our default."""
 
 _ACCURACY = 1e-5

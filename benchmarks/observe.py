@@ -9,7 +9,6 @@ from collections.abc import Callable
 import galsim
 import torch
 
-from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 from clumpygan.instruments import (
     HSC_WIDE_I,
     HST_WFC3_F160W,
@@ -38,7 +37,7 @@ def main() -> None:
     transfer = matching_transfer(wide, narrow, operator.frequencies((COARSE, COARSE)))
     size = operator.fine_shape((COARSE, COARSE))[0]
     galaxy = galsim.Convolve(galsim.Exponential(half_light_radius=0.4, flux=1000), narrow)
-    stamp = galaxy.drawImage(nx=size, ny=size, scale=HST_PIXEL_SCALE, method="no_pixel")
+    stamp = galaxy.drawImage(nx=size, ny=size, scale=HST_WFC3_F160W.pixel_scale, method="no_pixel")
     batch = torch.from_numpy(stamp.array).expand(BATCH, 1, size, size).contiguous()
     differentiable = batch.clone().requires_grad_()
 
@@ -46,7 +45,7 @@ def main() -> None:
         # A new image each time: GalSim remembers the transform of an object it has seen.
         sky = galsim.InterpolatedImage(stamp, x_interpolant="quintic")
         seen = galsim.Convolve(sky, galsim.Deconvolve(narrow), wide)
-        return seen.drawImage(nx=COARSE, ny=COARSE, scale=HSC_PIXEL_SCALE, method="no_pixel")
+        return seen.drawImage(nx=COARSE, ny=COARSE, scale=HSC_WIDE_I.pixel_scale, method="no_pixel")
 
     def with_gradient() -> None:
         operator(differentiable, transfer).square().sum().backward()

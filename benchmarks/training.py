@@ -20,13 +20,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
-import clumpygan.commands.train  # noqa: F401 - registers the resolvers of the configuration
-from clumpygan.commands.datasets import build_data
-from clumpygan.commands.interruption import Interruption
-from clumpygan.commands.models import build_module
-from clumpygan.gan.progress import ProgressLine
+import clumpygan.commands.training_job  # noqa: F401 - registers the resolvers of the configuration
 from clumpygan.networks.blocks import stretch
 from clumpygan.resources import resource_folder
+from clumpygan.training.build import build_data, build_module
+from clumpygan.training.interruption import Interruption
+from clumpygan.training.loggers import ProgressLine
 
 CLOCK = time.process_time
 """CPU seconds of this process: what else runs on the machine doesn't count."""

@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing start processes of its own accord; tests that want some say how many."""
+    monkeypatch.setattr("clumpygan.engine.workplace.cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"

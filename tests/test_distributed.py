@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from clumpygan.commands.training import train
 from clumpygan.gan.checkpoint import load_checkpoint
+from clumpygan.training.run import train
 from tests.trainings import FAST, QUIET, SMALL_DCGAN, SMALL_NETWORK, composed
 
 TRAIN = Path(__file__).parents[1] / "train.py"

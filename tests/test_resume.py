@@ -1,6 +1,8 @@
 """A training that was stopped, in whatever way, ends with the weights of one that wasn't."""
 
+import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,9 +11,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from clumpygan.commands.training import train
 from clumpygan.errors import InputError
+from clumpygan.gan import DcganModule
 from clumpygan.gan.checkpoint import load_checkpoint, read_card
+from clumpygan.training.run import train
+from clumpygan.training.states import WholeFiles
 from tests.trainings import QUIET, SMALL_DCGAN, SMALL_NETWORK, composed
 
 pytestmark = QUIET
@@ -80,7 +84,8 @@ def assert_same(first, second):
         (signal.SIGINT, KeyboardInterrupt, 12, 0),
     ],
 )
-def test_a_signal_in_mid_epoch_saves_at_once(number, stop, images, workers, tiny, tmp_path, capsys):
+def test_a_signal_in_mid_epoch_saves_at_once(number, stop, images, workers, tiny, tmp_path, caplog):
+    caplog.set_level("INFO", "clumpygan")
     train(tiny(name="whole"))
     parts = tiny(f"data.num_workers={workers}", name="parts")
     before = signal.getsignal(number)
@@ -89,7 +94,7 @@ def test_a_signal_in_mid_epoch_saves_at_once(number, stop, images, workers, tiny
     assert signal.getsignal(number) == before
     # The step under way is completed.
     assert last_state(tmp_path / "parts")["images_seen"] == images + 4
-    assert f"saved at {images + 4} images: the same command goes on" in capsys.readouterr().out
+    assert f"saved at {images + 4} images: the same command goes on" in caplog.text
     if stop is SystemExit:
         assert stopped.value.code == 143
     train(parts)
@@ -111,7 +116,7 @@ def test_super_resolution_resumes_in_mid_epoch(cache, tmp_path):
 
 KILLED = """
 import sys
-from clumpygan.commands.training import train
+from clumpygan.training.run import train
 from tests.test_resume import SignalAt, composed, signal
 train(composed(*sys.argv[1:]), [SignalAt(24, signal.SIGKILL)])
 """
@@ -194,15 +199,16 @@ def test_the_best_state_is_kept_and_its_network_written(tiny, tmp_path):
         assert not torch.equal(value, last_state(tmp_path / "run")["state_dict"][f"average.{name}"])
 
 
-def test_early_stopping_counts_validations_and_stays_stopped(tiny, tmp_path, capsys):
+def test_early_stopping_counts_validations_and_stays_stopped(tiny, tmp_path, caplog):
+    caplog.set_level("INFO", "clumpygan")
     config = tiny("shorten_to=96", "callbacks.early_stopping.patience=2")
     train(config, [Failing(1.0, 2.0, 3.0)])
     assert last_state(tmp_path / "run")["images_seen"] == 48
     said = "stopped at 48 images: frechet has not improved in 2 validations"
-    assert said in capsys.readouterr().out
+    assert caplog.text.count(said) == 1
     train(config)
     assert last_state(tmp_path / "run")["images_seen"] == 48
-    assert said in capsys.readouterr().out
+    assert caplog.text.count(said) == 2
 
 
 def test_going_on_from_the_best_state_or_a_path_or_anew(tiny, tmp_path):
@@ -244,6 +250,53 @@ def test_bad_states_are_one_line(tiny, tmp_path):
         train(tiny(f"ckpt_path={alone}", name="other"))
 
 
+class Stranger:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = str(trace)
+
+    def __reduce__(self):
+        return os.mkdir, (self.trace,)
+
+
+def test_a_strangers_state_is_refused_and_runs_nothing(tiny, tmp_path):
+    train(tiny())
+    last = tmp_path / "run" / "last.ckpt"
+    state, trace = torch.load(last, weights_only=True), tmp_path / "trace"
+    torch.save(state | {"more": Stranger(trace)}, tmp_path / "stranger.ckpt")
+    with pytest.raises(InputError, match=r"stranger\.ckpt is refused: .* running code") as refused:
+        train(tiny(f"ckpt_path={tmp_path / 'stranger.ckpt'}", name="other"))
+    assert "\n" not in str(refused.value)
+    with pytest.raises(InputError, match=r"stranger\.ckpt is refused"):
+        DcganModule.load_from_checkpoint(tmp_path / "stranger.ckpt")
+    # And as the best one of a run, whose weights become the network.
+    (tmp_path / "stranger.ckpt").replace(tmp_path / "run" / "best.ckpt")
+    with pytest.raises(InputError, match=r"best\.ckpt is refused"):
+        train(tiny())
+    assert not trace.exists()
+
+
+def test_states_that_are_none_are_one_line(tiny, tmp_path):
+    train(tiny())
+    whole = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    data = bytearray((tmp_path / "run" / "last.ckpt").read_bytes())
+    lacking = [{key: one for key, one in whole.items() if key != name}
+               for name in ("state_dict", "loops", "curve", "images_seen", "optimizer_states",
+                            "pytorch-lightning_version")]  # fmt: skip
+    odd = tmp_path / "odd.ckpt"
+    for state in ([1], {"a": 1}, torch.zeros(3), whole | {"images_seen": math.nan}, *lacking):
+        torch.save(state, odd)
+        with pytest.raises(InputError, match=r"odd\.ckpt isn't the state of a training"):
+            train(tiny(f"ckpt_path={odd}", name="other"))
+    # In the numbers, which nothing but a checksum notices, and in the table of contents.
+    for place in (len(data) // 2, len(data) - 200):
+        odd.write_bytes(data[:place] + bytes([one ^ 255 for one in data[place : place + 100]])
+                        + data[place + 100 :])  # fmt: skip
+        with pytest.raises(InputError, match=r"odd\.ckpt is (damaged|refused|truncated)"):
+            train(tiny(f"ckpt_path={odd}", name="other"))
+
+
 def test_a_state_of_mid_epoch_needs_as_many_processes(tiny, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tiny(), [SignalAt(20, signal.SIGINT)])
@@ -265,11 +318,24 @@ def test_a_state_half_written_leaves_the_one_before(tiny, tmp_path, monkeypatch)
         file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("clumpygan.commands.training_states.torch.save", half)
+    monkeypatch.setattr("clumpygan.training.states.torch.save", half)
     with pytest.raises(OSError, match="no space"):
         train(tiny("ckpt_path=best"))
     assert (tmp_path / "run" / "last.ckpt").read_bytes() == before
     assert not list((tmp_path / "run").glob(".*ckpt"))
+
+
+@pytest.mark.parametrize("most", [1, 3000, 200_000])
+def test_a_limit_of_the_size_of_files_is_told_with_the_file(most, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    state = {"state_dict": {"weight": torch.zeros(100_000)}}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"large.*last\.ckpt"):
+            WholeFiles().save_checkpoint(state, tmp_path / "last.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_exploding_losses_leave_the_last_good_state(tiny, tmp_path, monkeypatch):

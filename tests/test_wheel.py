@@ -52,8 +52,9 @@ def test_it_holds_the_package_the_configurations_and_the_checkpoints(wheel: Path
     assert "clumpygan/configs/train.yaml" in expected
     assert "clumpygan/checkpoints/super_resolution.safetensors" in expected
     assert expected <= held
-    modules = (ROOT / "src").rglob("*.py")
-    assert {path.relative_to(ROOT / "src").as_posix() for path in modules} <= held
+    sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.yaml")]
+    assert len(sources) > 250
+    assert {path.relative_to(ROOT / "src").as_posix() for path in sources} <= held
     assert not {name for name in held if name.startswith("tests/")}
 
 

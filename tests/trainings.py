@@ -4,9 +4,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from clumpygan.commands.lengths import shortened
-from clumpygan.commands.train import main  # noqa: F401 - registers the resolvers of the configuration
+import clumpygan.commands.training_job  # noqa: F401 - registers the resolvers of the configuration
 from clumpygan.resources import resource_folder
+from clumpygan.training.settings import shortened
 
 CONFIGS = resource_folder("configs")
 
@@ -21,9 +21,9 @@ QUIET = [
 FAST = ["debug=fast", "threads=1", "callbacks.pictures=0"]
 
 SMALL_NETWORK = [
-    "model.network.arguments.channels=8",
-    "model.network.arguments.blocks=[1,1]",
-    "model.network.arguments.fine_channels=4",
+    "model.generator.channels=8",
+    "model.generator.blocks=[1,1]",
+    "model.generator.fine_channels=4",
     "model.discriminator.channels=4",
 ]
 

@@ -8,5 +8,9 @@ class InputError(ValueError):
     """Bad input: the message is one line that names the value, what was expected, what to do."""
 
 
+class PixelScaleError(InputError):
+    """An image has other pixels than those that are expected."""
+
+
 class InputWarning(UserWarning):
     """Input that was mended on the way in; the message says what was wrong and what was done."""

@@ -1,5 +1,5 @@
 """Fixtures of the programs' tests."""
 
-from tests.commands.recovering import save, without_network
+from tests.recovery.examples import save, without_network
 
 __all__ = ["save", "without_network"]

@@ -6,8 +6,8 @@ import numpy as np
 
 from clumpygan.galaxies import CubeGrid, DiskParameters, render_cube
 from clumpygan.instruments.spread import GaussianPSF
-from clumpygan.io.cube_writing import write_cube
-from clumpygan.io.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.writing import write_cube
 
 SHAPE, PIXEL, CHANNEL, FWHM = (12, 12, 12), 0.25, 70.0, 0.6
 

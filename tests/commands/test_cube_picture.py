@@ -9,10 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.special import ndtr
 
-from clumpygan.commands.cube_picture import Slit, cube_picture
-from clumpygan.commands.cube_view import CubeView, view_of
 from clumpygan.errors import InputError
-from clumpygan.galaxies.moments import moments
+from clumpygan.galaxies.measuring.moments import moments
+from clumpygan.plots.cube import Slit, cube_picture
+from clumpygan.plots.cube_view import CubeView, view_of
 
 VELOCITIES = np.linspace(-400.0, 400.0, 41) + 1000.0
 NOISE = 0.01

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clumpygan.commands.cube_view import Slit, major_axis
 from clumpygan.errors import InputWarning
-from clumpygan.galaxies.continuum import without_continuum
-from clumpygan.galaxies.moments import Moments, moments
-from clumpygan.galaxies.position_velocity import position_velocity
-from clumpygan.galaxies.signal_mask import noise_level
-from clumpygan.io.cubes import Cube, read_cube
+from clumpygan.galaxies.measuring.continuum import without_continuum
+from clumpygan.galaxies.measuring.moments import Moments, moments
+from clumpygan.galaxies.measuring.position_velocity import position_velocity
+from clumpygan.galaxies.measuring.signal_mask import noise_level
+from clumpygan.io.cubes.reading import Cube, read_cube
+from clumpygan.plots.cube_view import Slit, major_axis
 
 pytestmark = pytest.mark.real_data
 

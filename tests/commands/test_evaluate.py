@@ -3,7 +3,7 @@
 import functools
 import json
 import pickle
-from argparse import Namespace
+from contextlib import contextmanager
 
 import galsim
 import numpy as np
@@ -11,13 +11,14 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from clumpygan.commands import evaluation_run
 from clumpygan.commands.evaluate import main
-from clumpygan.commands.evaluation_options import DEFAULT_METHODS
-from clumpygan.commands.evaluation_picture import representative
-from clumpygan.evaluation import baselines
-from clumpygan.evaluation.report import MAGNITUDE_BINS
+from clumpygan.engine import Engine
+from clumpygan.engine.units import one_thread
+from clumpygan.evaluation.recovery import baselines
+from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.recovery import bench
+from clumpygan.recovery.bench_settings import DEFAULT_METHODS
 
 NETWORKS = {
     "super_resolution": {
@@ -111,42 +112,41 @@ def test_the_same_seed_gives_the_same_numbers(checkpoints, tmp_path):
     assert tables[0] == tables[1] != tables[2]
 
 
-class PoolInThisProcess:
-    """Sends everything through pickle, as a pool of processes does, and works here."""
-
-    def __init__(self, workers, context, initializer, arguments):
-        assert context.get_start_method() == "spawn"
-        self.workers = workers
-        initializer(*pickle.loads(pickle.dumps(arguments)))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
+class EngineInThisProcess:
+    """Sends everything through pickle, as other processes are given it, and works here."""
 
     def map(self, function, items):
-        send = pickle.loads(pickle.dumps(function))
-        return [pickle.loads(pickle.dumps(send(item))) for item in items]
+        for item in items:
+            send, sent = pickle.loads(pickle.dumps((function, item)))
+            with one_thread():  # as workers do
+                found = send(sent)
+            yield pickle.loads(pickle.dumps(found))
+
+
+@contextmanager
+def engine_in_this_process(units, workers, cluster):
+    yield EngineInThisProcess() if workers > 1 else Engine()
 
 
 def test_processes_change_nothing(monkeypatch):
-    monkeypatch.setattr(evaluation_run, "BATCH_SIZE", 1)
-    monkeypatch.setattr(evaluation_run, "ProcessPoolExecutor", PoolInThisProcess)
-    options = Namespace(
-        catalog=None, instrument="hsc_wide_i", seed=2, device="cpu", methods=("bicubic",)
-    )
+    monkeypatch.setattr(bench, "BATCH_SIZE", 1)
+    monkeypatch.setattr(bench, "open_engine", engine_in_this_process)
     one, two = (
-        evaluation_run.run(Namespace(**vars(options), workers=workers), 2) for workers in (1, 2)
+        bench.measure_methods(n=2, seed=2, methods=("bicubic",), workers=workers)
+        for workers in (1, 2)
     )
     np.testing.assert_array_equal(one.magnitude, two.magnitude)
-    np.testing.assert_array_equal(one.records["bicubic"]["dm"], two.records["bicubic"]["dm"])
-    assert one.records["bicubic"]["dm"][0] != one.records["bicubic"]["dm"][1]
+    np.testing.assert_array_equal(
+        one.records["bicubic"]["magnitude_error"], two.records["bicubic"]["magnitude_error"]
+    )
+    assert (
+        one.records["bicubic"]["magnitude_error"][0] != one.records["bicubic"]["magnitude_error"][1]
+    )
 
 
 def test_batches_of_the_network_have_noise_of_their_own(checkpoints):
-    from clumpygan.evaluation.observations import SyntheticGalaxies
-    from clumpygan.gan.recovery import SuperResolver
+    from clumpygan.evaluation.recovery.observations import SyntheticGalaxies
+    from clumpygan.recovery.resolver import SuperResolver
 
     resolver = SuperResolver.from_checkpoint(str(checkpoints / "super_resolution.safetensors"))
     seeds = []
@@ -154,7 +154,7 @@ def test_batches_of_the_network_have_noise_of_their_own(checkpoints):
     resolver.recover = lambda *args, **kwargs: (
         seeds.append(kwargs["seed"]) or original(*args, **kwargs)
     )
-    method = evaluation_run._network(resolver, 2, seed=1)
+    method = bench._network(resolver, 2, seed=1)
     galaxies = SyntheticGalaxies(seed=1)
     for index in (0, 1, 0):
         method(galaxies.batch([index]))
@@ -167,8 +167,9 @@ def test_a_catalogue_of_stamps(catalog, tmp_path):
     report = json.loads(metrics.read_text())
     assert list(report["methods"]) == ["bicubic", "wiener"]
     assert report["galaxies"] == {"all": 2, "20-22": 0, "22-24": 2, "24-25": 0, "25-26": 0}
-    # the noise of the stamp is part of that of HSC, not added to it
-    assert 2.28 <= report["settings"]["sigma_njy_per_hsc_pixel"] < 2.38
+    # the noise of the stamp is part of that of HSC, not added to it; where it is deeper at large
+    # scales, half as much again for an independent judge shows
+    assert 2.28 <= report["settings"]["sigma_njy_per_hsc_pixel"] < 2.45
     assert report["methods"]["wiener"]["chi2"]["all"] == pytest.approx(1.0, abs=0.2)
     assert report["methods"]["wiener"]["abs_dm"]["all"] < 0.1
 
@@ -192,12 +193,12 @@ def test_real_cosmos_galaxies(real_data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--n", "0"], "0 is below 1"),
-        (["--n", "many"], "isn't an integer"),
-        (["--seed", "-1"], "-1 is below 0"),
-        (["--samples", "3"], "3 is odd"),
-        (["--methods", "bicubic,magic"], "no method 'magic'"),
-        (["--methods", ","], "no method"),
+        (["--n", "0"], "'0' (expected an integer >= 1)"),
+        (["--n", "many"], "'many' (expected an integer >= 1)"),
+        (["--seed", "-1"], "'-1' (expected an integer from 0"),
+        (["--samples", "3"], "'3' (expected an even integer >= 2)"),
+        (["--methods", "bicubic,magic"], "expected one of bicubic, wiener, "),
+        (["--methods", ","], "expected one of bicubic, wiener, "),
         (["--instrument", "hst_wfc3_f160w"], "from the ground"),
         (["--instrument", "hsc_deep_u"], "no instrument 'hsc_deep_u'"),
         (["--data-root", "."], "--data-root goes with --catalog"),
@@ -249,9 +250,9 @@ def test_help_explains_every_flag(capsys):
 
 def test_pictured_galaxies_go_from_bright_to_faint():
     magnitude = np.array([25.0, 20.0, 24.0, 22.0, 23.0, 21.0, 25.5, 20.5])
-    picks = representative(magnitude)
+    picks = bench.representative(magnitude)
     assert len(set(picks)) == 6
     assert magnitude[picks[0]] == 20.0
     assert magnitude[picks[-1]] == 25.5
     assert (np.diff(magnitude[picks]) > 0).all()
-    assert representative(magnitude[:2]) == [1, 0]
+    assert bench.representative(magnitude[:2]) == [1, 0]

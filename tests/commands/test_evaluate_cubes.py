@@ -8,15 +8,16 @@ import pytest
 import torch
 from astropy.table import Table
 
-from clumpygan.commands import evaluate_cubes
-from clumpygan.commands.cube_fits import FitJob, fit, fit_all
+from clumpygan.assessment import CubeRealismSettings, cube_realism
+from clumpygan.assessment.cube_fits import FitJob, fit, fit_all
 from clumpygan.commands.evaluate import main
 from clumpygan.commands.generate import main as generate
-from clumpygan.data.cube_frame import FrameSettings, make_frame
-from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
+from clumpygan.data.cubes.frame import make_frame
+from clumpygan.data.cubes.frame_settings import FrameSettings
+from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.data.splits import split_of
 from clumpygan.galaxies import DiskParameters, render_cube
-from clumpygan.galaxies.cube_conditions import condition_rows
+from clumpygan.galaxies.disks.cube_conditions import condition_rows
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 
 SHAPE = [8, 24, 24]
@@ -78,7 +79,7 @@ def test_report_table_and_numbers(home, capsys):
     assert "wrote report/index.html, report/blind.png, numbers.json" in said
     found = json.loads((home / "numbers.json").read_text())
     names = ["held-out truth", "physical", "conv3d", "smooth disks"]
-    assert list(found["tests"]) == list(found["obedience"]) == names
+    assert list(found["tests"]) == list(found["conditional_fidelity"]) == names
     assert found["sizes"] == dict.fromkeys(("reference", *names), 20)
     assert found["settings"]["opponent"] == "conv3d"
     assert found["settings"]["fixed_in_fits"]
@@ -87,7 +88,7 @@ def test_report_table_and_numbers(home, capsys):
     assert found["tests"]["physical"]["ks clump_number"]["value"] == pytest.approx(
         found["tests"]["smooth disks"]["ks clump_number"]["value"]
     )
-    made, smooth = (found["obedience"][name]["inclination"] for name in names[1::2])
+    made, smooth = (found["conditional_fidelity"][name]["inclination"] for name in names[1::2])
     assert made["bias"]["value"] == pytest.approx(smooth["bias"]["value"], abs=1.0)
     page = (home / "report" / "index.html").read_text()
     assert page.count("data:image/png") == 6
@@ -96,9 +97,7 @@ def test_report_table_and_numbers(home, capsys):
     assert sum("physical" in line for line in key) == 8
 
 
-def test_real_cubes_are_compared_as_observed(home, monkeypatch, capsys):
-    shown = []
-    monkeypatch.setattr(evaluate_cubes, "_write_report", lambda *found: shown.append(found) or [])
+def test_real_cubes_are_compared_as_observed(home):
     root = home / "muse"
     root.mkdir()
     generate(["cubes", "--checkpoint", "physical", "--n", "41", "--seed", "8", "--snr", "20",
@@ -113,15 +112,15 @@ def test_real_cubes_are_compared_as_observed(home, monkeypatch, capsys):
     table["redshift"], table["status"] = frame.redshift, "good"
     table.rename_column("seeing", "psf_fwhm")
     table.write(root / "results.ecsv")
-    evaluate("--root", root)
-    (found,) = shown
-    compared, result = found[1], found[2]
+    quick = {"fits": 0, "groups": 0, "epochs": 0, "train_size": 0, "workers": 1}
+    found = cube_realism(checkpoint="physical", root=root, n=20, **quick)
+    compared, result = found.compared, found.result
     assert all(one.clean is None for one in (compared.reference, *compared.candidates))
     assert result.sizes["reference"] == 20
     # these "real" galaxies are smooth disks
     assert result.medians["reference"]["clump_number"]["value"] < 0.2
     assert result.numbers["physical"]["strongest"]["value"] < 0.85
-    assert "strongest" in capsys.readouterr().out
+    assert "strongest" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +146,16 @@ def test_generators_of_other_data_are_not_compared(home, refused):
     assert "was trained on other cubes" in refused("--opponent", "other")
 
 
+def test_small_runs_render_and_fit_what_they_use(home, capsys):
+    main(["cubes", "--checkpoint", "physical", "--n", "20", "--epochs", "0", "--groups", "0",
+          "--fits", "0", "--cache", "small", "--output", "small_report"])  # fmt: skip
+    samples = sorted(path.name.rsplit("-", 2)[0] for path in (home / "small").iterdir())
+    # of the four training galaxies all are searched for copies
+    assert samples == ["cubes-test-40", "cubes-train-4"]
+    assert CubeRealismSettings(n=40).fits == 40
+    assert CubeRealismSettings().fits == 100
+
+
 def test_fits_return_what_disks_were_made_of():
     settings = FrameSettings((16, 24, 24), instrument="muse_wfm", seeing=0.5)
     frame = make_frame(settings)
@@ -158,7 +167,7 @@ def test_fits_return_what_disks_were_made_of():
     cube = render_cube(DiskParameters(**truth), frame.grid, psf=frame.transfer)
     cube = cube / cube.max() * 25.0 + np.random.default_rng(0).normal(size=cube.shape)
     job = FitJob(settings, cube, {**truth, "seeing": 0.5})
-    fitted, doubtful = fit_all([job, job], 1, lambda done: None)
+    fitted, doubtful = fit_all([job, job], lambda done: None, workers=1)
     assert doubtful in (0, 2)
     assert fitted["inclination"] == pytest.approx(60.0, abs=3.0)
     assert fitted["position_angle"] == pytest.approx(250.0, abs=3.0)

@@ -10,18 +10,18 @@ import torch
 from astropy.io import fits
 from astropy.table import Table
 
-from clumpygan.commands import evaluate_realism, realism_synthetic
+from clumpygan.assessment import realism_report, synthetic_sets
+from clumpygan.assessment.real_sets import cutouts
+from clumpygan.assessment.stamp_sets import read_cube_of_stamps, with_noise
+from clumpygan.assessment.synthetic_sets import synthetic
 from clumpygan.commands.evaluate import main
-from clumpygan.commands.realism_real import cutouts
-from clumpygan.commands.realism_sets import read_cube_of_stamps
-from clumpygan.commands.realism_synthetic import synthetic, with_noise
-from clumpygan.data.set_folder import CARD
+from clumpygan.data.array_set import CARD
 from clumpygan.data.splits import split_of
-from clumpygan.evaluation.image_statistics import FEATURES
-from clumpygan.evaluation.morphology import Morphology
-from clumpygan.evaluation.realism import Realism
+from clumpygan.evaluation.realism.image_statistics import FEATURES
+from clumpygan.evaluation.realism.realism import Realism
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.instruments import HST_WFC3_F160W
+from clumpygan.plots import realism as draw
 
 SIDE, SCALE = 32, 0.06
 CONDITIONS = ["signal", "half_light_radius", "redshift"]
@@ -29,7 +29,7 @@ ARGUMENTS = {
     "size": SIDE, "conditions": CONDITIONS, "signal": [3.0, 0.6], "latent_dim": 4, "channels": 4,
     "largest": 4,
 }  # fmt: skip
-PICTURES = evaluate_realism._pictures
+PICTURES = draw.realism_pictures
 NOISE = {"sigma": 0.5, "pixel_scale": SCALE, "correlation": [[0, 0, 0], [0.3, 1, 0.3], [0, 0, 0]]}
 
 
@@ -37,19 +37,20 @@ NOISE = {"sigma": 0.5, "pixel_scale": SCALE, "correlation": [[0, 0, 0], [0.3, 1,
 def folder(tmp_path, monkeypatch):
     """An empty folder to work in, small synthetic stamps, no pictures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(realism_synthetic, "SIZE", SIDE)
-    monkeypatch.setattr(evaluate_realism, "_pictures", lambda compared, result: [])
+    monkeypatch.setattr(synthetic_sets, "SIZE", SIDE)
+    monkeypatch.setattr(realism_report, "SIZE", SIDE)
+    monkeypatch.setattr(draw, "realism_pictures", lambda report: [])
     return tmp_path
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """Pictures after all."""
-    monkeypatch.setattr(evaluate_realism, "_pictures", PICTURES)
+    monkeypatch.setattr(draw, "realism_pictures", PICTURES)
 
 
 def run(*words):
-    quick = ("--morphology", "0", "--pixel-epochs", "0", "--n", "24", "--train-size", "30")
+    quick = ("--pixel-epochs", "0", "--n", "24", "--train-size", "30")
     main(["realism", *quick, *map(str, words)])
 
 
@@ -108,7 +109,7 @@ def test_report_table_and_numbers(folder, drawn, generated, capsys):
     assert found["settings"]["training_images"] == 30
     assert found["settings"]["n"] == 24
     assert found["settings"]["generated"] == [str(generated)]
-    assert found["versions"]["statmorph"]
+    assert found["versions"]["scikit-learn"]
     page = (folder / "report" / "index.html").read_text()
     assert page.count("data:image/png") == 4
     pictures = {path.name for path in (folder / "report").glob("*.png")}
@@ -120,10 +121,10 @@ def test_distances_are_told_in_units_of_that_of_smooth_disks():
         name: {"frechet": {"value": value, "error": 0.1}}
         for name, value in [("floor", -0.1), ("made", 0.5), ("smooth disks", 2.0)]
     }
-    shares = evaluate_realism.shares_of_smooth(Realism(numbers=numbers))
+    shares = realism_report.shares_of_smooth(Realism(numbers=numbers))
     assert shares == {"floor": -0.05, "made": 0.25}
     del numbers["smooth disks"]
-    assert evaluate_realism.shares_of_smooth(Realism(numbers=numbers)) == {}
+    assert realism_report.shares_of_smooth(Realism(numbers=numbers)) == {}
 
 
 def test_the_same_seed_gives_the_same_numbers(folder, generated):
@@ -153,22 +154,10 @@ def test_without_generator_and_training_floor_and_disks_are_measured(folder):
     assert "novelty_ratio" not in found["tests"]["held-out real"]
 
 
-def test_statmorph_and_the_pixel_classifier_are_asked(folder, generated, monkeypatch):
-    asked = []
-
-    def measured(images, psf, *, workers):
-        asked.append((len(images), psf.shape, psf.sum() > 0.9, workers))
-        gini = np.random.default_rng(len(asked)).random(len(images))
-        return Morphology({"gini": gini}, np.zeros(len(images), int))
-
-    monkeypatch.setattr("clumpygan.evaluation.realism.measure_morphology", measured)
-    words = ("--morphology", "22", "--pixel-epochs", "1", "--workers", "3")
-    run("--generated", generated, *words, "--metrics", "numbers.json")
-    assert asked == [(22, (25, 25), True, 3)] * 5
+def test_the_pixel_classifier_is_asked(folder, generated):
+    run("--generated", generated, "--pixel-epochs", "1", "--metrics", "numbers.json")
     found = json.loads((folder / "numbers.json").read_text())
-    assert found["morphology"]["galaxies.fits"]["stamps"] == 22
     assert found["tests"]["galaxies.fits"]["pixel_classifier"]["error"] > 0
-    assert "statmorph gini" in found["ks"]["galaxies.fits"]
 
 
 def test_synthetic_galaxies_are_those_of_their_seed():
@@ -269,7 +258,7 @@ def survey(folder, monkeypatch):
             "redshift": np.ones(number),
         }),
     )  # fmt: skip
-    monkeypatch.setattr("clumpygan.data.cutout_store.open_cutouts", lambda path, band=None: found)
+    monkeypatch.setattr("clumpygan.data.cutouts.store.open_cutouts", lambda path, band=None: found)
     return found
 
 
@@ -356,7 +345,9 @@ def test_bad_flags_are_refused_in_one_line(refused, words, message):
 
 def test_a_file_in_place_of_the_folder_is_refused(folder, refused, generated):
     (folder / "report").touch()
-    assert "is a file; expected a folder" in refused("--generated", generated, "--output", "report")
+    assert "is a file; expected the name of a folder" in refused(
+        "--generated", generated, "--output", "report"
+    )
 
 
 def test_too_few_real_galaxies_are_refused(folder, refused, generated):
@@ -375,4 +366,4 @@ def test_a_generator_must_be_told_of_the_galaxies(folder, capsys):
     assert stopped.value.code == 2
     warning, error = capsys.readouterr().err.splitlines()
     assert "no smooth disks to compare with" in warning
-    assert "generate galaxies with generate.py galaxies" in error
+    assert "generate galaxies first and give them as --generated" in error

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from clumpygan.assessment.shear import bias_of
 from clumpygan.commands.evaluate import main
-from clumpygan.commands.shear_mocks import bias_of
 from clumpygan.fitting import DiskFitter, SamplerSettings
 
 SMALL = (
@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 def test_tables_and_picture(capsys, monkeypatch):
     """With the Laplace approximation in place of the sampler, which takes ten times as long."""
     laplace = partial(DiskFitter, sampler=SamplerSettings("laplace"))
-    monkeypatch.setattr("clumpygan.commands.shear_mocks.DiskFitter", laplace)
+    monkeypatch.setattr("clumpygan.assessment.shear.DiskFitter", laplace)
     main(["shear", *SMALL, "--n", "4", "--signal-to-noise", "30", "--output", "out",
           "--metrics", "all.json"])  # fmt: skip
     said = capsys.readouterr().out
@@ -85,8 +85,11 @@ def test_biases_are_found():
     ("words", "reason"),
     [
         (["--n", "2"], "--n 2: mocks come in pairs; expected an even number from 4 on, or 0"),
-        (["--sizes", "2,0"], "argument --sizes: invalid value: '0' (expected a number > 0)"),
-        (["--sizes", "2,2"], "'2,2' has a number twice"),
+        (
+            ["--sizes", "2,0"],
+            "argument --sizes: invalid value: '2,0' (expected values, each a number > 0)",
+        ),
+        (["--sizes", "2,2"], "--sizes has a number twice"),
         (["--inclinations", "95"], "inclination is 95 deg; expected a number from 0 to 90"),
         (["--output", "no/where"], "--output no/where: the folder no doesn't exist"),
         (["--shape", "0", "1", "1"], "invalid value: '0' (expected an integer from 1"),

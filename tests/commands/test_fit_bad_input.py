@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from clumpygan.commands.fit import main
-from clumpygan.galaxies.parameters import PARAMETERS
+from clumpygan.galaxies.disks.parameters import PARAMETERS
 from tests.commands.fit_cubes import QUICK, SHAPE, make_cube
 
 
@@ -90,7 +90,7 @@ def test_no_psf_at_all(refused):
 
 def test_an_unknown_parameter(refused):
     said = refused("cube.fits", *QUICK, "--fix", "inclinatoin=60")
-    assert "--fix inclinatoin: no such parameter; did you mean inclination" in said
+    assert "--fix: no parameter 'inclinatoin' (did you mean inclination?)" in said
     for row in PARAMETERS:
         assert row.name in said
     assert "raise --clumps" in refused("cube.fits", *QUICK, "--free", "clump_1_x")
@@ -156,7 +156,7 @@ def test_a_mask_of_everything(refused):
 
 
 def test_a_sampler_that_isnt_installed(refused, monkeypatch):
-    monkeypatch.setattr("clumpygan.fitting.nuts.find_spec", lambda name: None)
+    monkeypatch.setattr("clumpygan.fitting.sampling.nuts.find_spec", lambda name: None)
     said = refused("cube.fits", "--psf-fwhm", 0.6, "--method", "nuts")
     assert "method 'nuts' needs nutpie: install the extra" in said
 

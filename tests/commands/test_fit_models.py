@@ -34,7 +34,7 @@ def test_curves_are_compared(folder, capsys):
 
 
 def test_a_comparison_that_lacks_its_table_is_made_again(folder, capsys):
-    words = ["cube.fits", *map(str, QUICK), "--model", "freeman,arctan", "--output", "out"]
+    words = ["cube.fits", *map(str, QUICK), "--curve", "freeman,arctan", "--output", "out"]
     main(words)
     (folder / "out" / "cube_models.ecsv").unlink()
     main(words)
@@ -45,8 +45,11 @@ def test_a_comparison_that_lacks_its_table_is_made_again(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--model", "arctan,boz"], "invalid choice: 'boz' (choose from arctan, tanh"),
-        (["--model", "tanh,tanh"], "'tanh,tanh' names a curve twice"),
+        (
+            ["--model", "arctan,boz"],
+            "--model boz: there is no curve 'boz'; expected one of arctan, tanh",
+        ),
+        (["--model", "tanh,tanh"], "'tanh,tanh' names a model twice"),
         (["--model", "arctan,tanh", "--curve", "tanh"], "both name the curve; give one of them"),
         (["--model", "arctan,table"], "--curve table needs --rotation-table FILE"),
         (["--model", "arctan,tanh", "--method", "nuts"], "'nuts' gives no evidence to compare"),

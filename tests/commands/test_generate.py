@@ -14,10 +14,10 @@ from astropy.table import Table
 
 from clumpygan.commands.generate import main
 from clumpygan.galaxies import CubeGrid, DiskParameters, render_cube
-from clumpygan.galaxies.description import describe, galaxy_of
-from clumpygan.galaxies.parameters import PARAMETERS
+from clumpygan.galaxies.disks.description import describe, galaxy_of
+from clumpygan.galaxies.disks.parameters import PARAMETERS
 from clumpygan.instruments.spectrograph_presets import MUSE_WFM
-from clumpygan.io.cubes import read_cube
+from clumpygan.io.cubes.reading import read_cube
 
 GENERATE = Path(__file__).parents[2] / "generate.py"
 
@@ -259,22 +259,22 @@ def test_a_description_loses_nothing():
          "the line oii at redshift 5 is observed at 22365 Angstrom, outside the range of muse_wfm"),
         (["--instrument", "muze"], "no spectrograph 'muze', expected one of: muse_wfm"),
         (["--line", "oi"], "no line 'oi'; expected one of lya, oii"),
-        (["--line", ""], "no line ''"),
+        (["--line", ""], "expected a text"),
         (["--line", "oii", "--rest-wavelength", 5000], "give one of them"),
-        (["--rest-wavelength", "a"], "invalid number value: 'a'"),
+        (["--rest-wavelength", "a"], "invalid value: 'a' (expected values, each a number > 0)"),
         (["--shape", 8, 8, 8, "--size", 3], "--shape and --size both say how large"),
         (["--channels", 8, "--velocity-range", 900], "both say how many"),
         (["--shape", 8, 8, 0], "expected an integer from 1 to 10000"),
         (["--size", 9e4, "--pixel-scale", 0.1], "more than 268435456 voxels"),
         (["--velocity-range", 4e5, "--instrument", "muse_wfm"], "reach beyond the range of muse"),
-        (["--line-spread", 20, "--instrument", "muse_wfm"], "an instrument has its own"),
+        (["--line-spread", 20, "--instrument", "muse_wfm"], "muse_wfm has its own: leave"),
         (["--exposure-time", 100], "--exposure-time needs an instrument"),
         (["--exposure-time", 100, "--instrument", "kmos_h", "--line", "halpha"],
          "the noise of kmos_h isn't known; give --signal-to-noise or --noise"),
-        (["--noise", 1, "--noiseless"], "not allowed with argument"),
-        (["--signal-to-noise", 0], "expected a number > 0"),
+        (["--noise", 1, "--noiseless"], "--noise and --noiseless both say how noisy"),
+        (["--signal-to-noise", 0], "expected a number from 1e-06"),
         (["--noise", 1e-25, *TINY], "float32 can't hold its variance"),
-        (["--accuracy", 1], "accuracy is 1; expected 1e-7 to 0.03"),
+        (["--accuracy", 1], "invalid value: '1' (expected a number from 1e-07 to 0.03)"),
         (["--clumps", 17], "expected an integer from 0 to 16"),
         (["--flux", 0], "flux is 0 flux units: there is nothing to see"),
         (["--offset-x", 50, *TINY], "0.0% of the line's flux is inside the cube"),

@@ -10,13 +10,19 @@ import pytest
 import torch
 from astropy.io import fits
 from astropy.table import Table
+from safetensors.numpy import load_file, save_file
 
-from clumpygan.commands import generated_cubes
 from clumpygan.commands.generate import main
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
-from clumpygan.galaxies.description import galaxy_of
+from clumpygan.fitting.fitters import fitters_of
+from clumpygan.fitting.input_cubes import input_cube
+from clumpygan.fitting.settings import FitSettings
+from clumpygan.galaxies import render_cube
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.disks.description import galaxy_of
+from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.gan.cubes import CubeGenerator
+from clumpygan.generation import cube_maker as generated_cubes
 from clumpygan.io import read_cube
 
 SHAPE = [8, 16, 16]
@@ -190,7 +196,7 @@ def test_other_grids_and_no_noise(folder):
     [
         (("--inclination", "70:40"), r"'70:40' (expected LOW:HIGH, rising, from 0 to 90)"),
         (("--inclination", "5:60"), "physical was trained on inclination (10 to 85 deg)"),
-        (("--mass", "3"), "--mass 3; galaxies have --flux [flux units], --half-light-radius [ar"),
+        (("--mass", "3"), "; galaxies have --flux [flux units], --half-light-radius [ar"),
         (("--snr", "0"), "invalid value: '0'"),
         (("--snr", "8:-1"), "invalid value: '8:-1'"),
         (("--checkpoint", "nothing"), "no checkpoint nothing"),
@@ -216,6 +222,16 @@ def test_cubes_of_other_settings_are_kept(refused):
     assert "another seed (1, now 5)" in refused("--n", 2, "--seed", 5, "--output", "g.fits")
 
 
+def test_another_network_of_the_same_name_does_not_go_on(folder, refused):
+    generate("--n", 2, "--seed", 1, "--output", "g.fits")
+    made = read_cube(folder / "g/g_000000.fits").parameters["weights"]
+    assert made == Table.read("g.fits").meta["WEIGHTS"]
+    weights = load_file("physical.safetensors")
+    save_file({name: 1.01 * array for name, array in weights.items()}, "physical.safetensors")
+    said = refused("--n", 3, "--seed", 1, "--output", "g.fits")
+    assert f"g holds cubes of another weights ({made}" in said
+
+
 def test_foreign_folders_are_left_alone(refused, folder):
     (folder / "mine").mkdir()
     (folder / "mine/thesis.tex").write_text("x")
@@ -224,4 +240,36 @@ def test_foreign_folders_are_left_alone(refused, folder):
 
 def test_noise_beyond_that_of_the_training_is_said(capsys):
     generate("--n", 1, "--seed", 1, "--snr", 90, "--output", "loud.fits")
-    assert "warning: --snr 90:90: the network has seen 5:30" in capsys.readouterr().err
+    assert "warning: --signal-to-noise 90:90: the network has seen 5:30" in capsys.readouterr().err
+
+
+def test_what_nobody_asks_for_isnt_hidden_in_the_galaxies(folder):
+    generate("--n", 3, "--seed", 1, "--smooth", "--noiseless", "--output", "g.fits")
+    table = Table.read("g.fits")
+    assert not table["g1"].any()
+    assert not table["g2"].any()
+    ratio = HEIGHT_OF_RADIUS["gaussian"]
+    np.testing.assert_allclose(table["scale_height"], ratio * table["half_light_radius"], rtol=1e-6)
+    generate("--n", 3, "--seed", 1, "--smooth", "--noiseless", "--output", "h.fits",
+             "--g1", "0.04:0.06", "--scale-height", "0.2:0.25")  # fmt: skip
+    asked = Table.read("h.fits")
+    assert (asked["g1"] > 0.039).all()
+    assert (asked["scale_height"] > 0.199).all()
+
+
+def test_a_galaxy_is_seen_with_the_psf_of_the_instrument(folder):
+    """The file of a smooth disk is what the renderer of fits makes of its header."""
+    generate(
+        "--n", 1, "--seed", 2, "--smooth", "--noiseless", "--seeing", 0.79, "--output", "g.fits"
+    )
+    cube, said = input_cube("g.fits", FitSettings())
+    assert (said.instrument, said.psf_fwhm) == ("muse_wfm", 0.79)
+    fitter = fitters_of(said)["arctan"]
+    frame = fitter.observe(cube, 1.0).frame
+    galaxy = galaxy_of(cube.parameters)
+    expected = render_cube(galaxy, frame.grid, psf=frame.transfer, accuracy=1e-4)
+    made = cube.data * cube.axis.step
+    np.testing.assert_allclose(made, expected, atol=3e-3 * expected.max())
+    # Who says something else is believed.
+    _, other = input_cube("g.fits", FitSettings(instrument="none", psf_fwhm=0.5))
+    assert (other.instrument, other.psf_fwhm) == ("none", 0.5)

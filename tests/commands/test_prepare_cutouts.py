@@ -11,13 +11,13 @@ from astropy.io import fits
 from astropy.table import Table
 
 from clumpygan.commands.prepare import main
-from clumpygan.data.cutout_store import open_cutouts, open_first_band
+from clumpygan.data.cutouts.store import open_cutouts, open_first_band
 from tests.data.survey import make_survey
 
 SLOW = """
 import time, sys, signal
 from clumpygan.commands.prepare import main
-from clumpygan.data import cutout_extraction
+from clumpygan.data.cutouts import extraction as cutout_extraction
 cutout_extraction.CHUNK_STAMPS = (3, 3)
 original = cutout_extraction._cut
 def slowly(*arguments):
@@ -276,9 +276,12 @@ def test_mosaics_without_a_zero_point_stay_in_counts(survey, tmp_path, typed, ca
         (["--mosaic", "a", "--catalog", "a", "--size", "7"], "expected an integer from 8 to 4096"),
         (["--mosaic", "a", "--catalog", "a", "--edge", "cut"], "invalid choice: 'cut'"),
         (["--mosaic", "a", "--catalog", "a", "--column", "x=y"], "expected NAME=COLUMN, NAME one"),
-        (["--mosaic", "a", "--catalog", "a", "--max-masked", "2"], "expected a fraction, 0 to 1"),
+        (["--mosaic", "a", "--catalog", "a", "--max-masked", "2"], "expected a number from 0 to 1"),
         (["--mosaic", "a", "--catalog", "a", "--min-hmag", "2", "--max-hmag", "1"], "isn't below"),
-        (["--mosaic", "a", "--catalog", "a", "--where", "x", "a", "1"], "--where x: 'a' is no num"),
+        (
+            ["--mosaic", "a", "--catalog", "a", "--where", "x", "a", "1"],
+            "--where x: invalid value",
+        ),
         (["--mosaic", "a", "--catalog", "a", "--field", "a/b"], "name 'a/b': expected letters"),
         (["--mosaic", "a", "b", "--catalog", "a", "b"], "a: no such file"),
         (["--mosaic", "a", "b", "--catalog", "a", "a"], "two fields are called 'a'"),

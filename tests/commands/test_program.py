@@ -247,3 +247,35 @@ def test_hydra_hands_the_configuration_over(
     assert stop.value.code == 2
     assert "nope" in complaint(capsys)
     assert seen == [13]
+
+
+def test_work_goes_on_when_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    program = tmp_path / "boz.py"
+    program.write_text(
+        textwrap.dedent("""\
+            import sys, time
+            from pathlib import Path
+            from clumpygan.commands.program import Parser, run_program
+
+            def body(options):
+                print("first", flush=True)
+                time.sleep(0.5)
+                for line in range(3):
+                    print(line, flush=True)
+                Path("picture.png").write_text("whole")
+
+            run_program(body, Parser(prog="boz.py"))
+        """)
+    )
+    with subprocess.Popen(
+        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, cwd=tmp_path,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "first\n"
+        running.stdout.close()
+        said = running.stderr.read()
+    assert running.returncode == 141
+    assert said == ""
+    assert (tmp_path / "picture.png").read_text() == "whole"

@@ -29,20 +29,30 @@ def run(*words, cwd):
         ),
         ("model=dcgn", "model=dcgn: there is no such choice; did you mean model=dcgan?"),
         ("trainer=tpu", "tpu"),
-        ("total_images=many", "total_images=many"),
-        ("total_images=0", "total_images=0"),
+        ("total_images=many", "total_images is many"),
+        ("total_images=0", "total_images is 0"),
         ("data.target=hsc_wide_u", "hsc_wide_u"),
-        ("data=cubes", "model=super_resolution doesn't train on cubes: expected data of the kind"),
+        ("seed=abc", "seed is 'abc': expected an integer from 0"),
+        ("model.game.r1=null", "model.game.r1 is None: expected a number >= 0"),
+        ("name=../../x", "expected the name of a file"),
+        ("output=", "`output` is '': expected the name of a folder"),
+        ("model.generator._target_=nowhere.Net", "is it on PYTHONPATH?"),
+        (
+            "data=cubes",
+            "SuperResolutionModule doesn't train on a CubeDataModule, which has no pair",
+        ),
     ],
 )
 def test_bad_override_is_one_line_and_code_2(word, named, tmp_path):
-    done = run(word, "output=run", cwd=tmp_path)
+    done = run(*(() if word == "output=" else ("output=run",)), word, cwd=tmp_path)
     assert done.returncode == 2
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("train.py: error: ")
     assert named in lines[0]
     assert not list(tmp_path.rglob("*.ckpt"))
+    # Not here, but in the folder that was named, Hydra keeps what it was told.
+    assert {path.name for path in tmp_path.iterdir()} <= {"run"}
 
 
 @pytest.mark.parametrize("choice", ["trainer=gpu", "+trainer=gpu"])

@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS, Sip
 
-from clumpygan.data.cutout_settings import FieldFiles
+from clumpygan.data.cutouts.settings import FieldFiles
 
 SCALE, ZERO_POINT = 0.06, 25.946
 SHAPE = (240, 300)

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from clumpygan.data.cutout_extraction import prepare_cutouts
-from clumpygan.data.cutout_settings import CutoutSettings
-from clumpygan.data.cutouts import CandelsDataModule
+from clumpygan.data.cutouts.datamodule import CandelsDataModule
+from clumpygan.data.cutouts.extraction import prepare_cutouts
+from clumpygan.data.cutouts.settings import CutoutSettings
 from clumpygan.errors import InputError
-from clumpygan.galaxies.stamp_conditions import (
+from clumpygan.galaxies.images.stamp_conditions import (
     CONDITIONS,
     signal_of,
     standardised_conditions,
@@ -22,7 +22,7 @@ NAMES = ("signal", "half_light_radius", "redshift")
 def make(folder, **options):
     settings = {"size": 16, "train_size": 40, "val_size": 8, "batch_size": 8}
     settings |= {"images_per_epoch": 40, "conditions": NAMES}
-    data = CandelsDataModule(str(folder), seed=0, **(settings | options))
+    data = CandelsDataModule(cache=str(folder), seed=0, **(settings | options))
     data.prepare_data()
     data.setup()
     return data

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from clumpygan.constants import SPEED_OF_LIGHT
-from clumpygan.data.cube_frame import FrameSettings, make_frame
+from clumpygan.data.cubes.frame import make_frame
+from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.errors import InputError
 from clumpygan.galaxies.emission_lines import LINES, rest_wavelengths
 from clumpygan.instruments.spectrograph_presets import MUSE_WFM, SPECTROGRAPHS
-from clumpygan.io.spectral_axis import air_of
+from clumpygan.io.cubes.spectral_axis import air_of
 
 
 def frame(**settings):
@@ -92,21 +93,22 @@ def test_seeing_is_a_gaussian_without_an_instrument_and_its_own_kind_with_one():
         ({"instrument": "muse_wfm", "lines": ("oii",), "redshift": 5.0},
          "the line oii at redshift 5 is observed at 22365 Angstrom, outside the range of muse_wfm, "
          "4750 to 9350"),
+        ({"instrument": "muse_wfm", "lines": (2.1e9,)}, "at redshift -0.999 is observed at 2099"),
         ({"instrument": "muse_wfm", "lines": (5000.0,), "redshift": 0.94, "shape": (32, 8, 8)},
          None),
         ({"instrument": "muse_wfm", "lines": (5000.0,), "redshift": 0.868, "shape": (32, 8, 8)},
          "32 channels of 1.25 Angstrom around 9337.4 Angstrom reach beyond the range of muse_wfm"),
-        ({"shape": (0, 4, 4)}, r"shape is (0, 4, 4); expected (v, y, x)"),
-        ({"shape": (4, 4)}, "shape is (4, 4); expected"),
-        ({"shape": (4.0, 4, 4)}, "whole numbers"),
+        ({"shape": (0, 4, 4)}, "`shape` is (0, 4, 4): expected 3 values, each an integer >= 1"),
+        ({"shape": (4, 4)}, "`shape` is (4, 4): expected 3 values"),
+        ({"shape": (4.5, 4, 4)}, "each an integer"),
         ({"shape": (1000, 1000, 1000)}, "more than 268435456 voxels"),
-        ({"pixel_scale": 0.0}, "pixel_scale is 0 arcsec; expected a number above 0"),
-        ({"channel_width": -5.0}, "channel_width is -5 km/s"),
-        ({"channel_width": -5.0, "instrument": "muse_wfm"}, "channel_width is -5 Angstrom"),
-        ({"channel_width": float("nan")}, "channel_width is nan"),
-        ({"seeing": -1.0}, "seeing is -1 arcsec"),
-        ({"redshift": -1.0}, "redshift is -1; expected a number above -1"),
-        ({"line_spread": -1.0}, "line_spread is -1 km/s"),
+        ({"pixel_scale": 0.0}, "`pixel_scale` is 0: expected a number from 0.0001 to 100"),
+        ({"channel_width": -5.0}, "`channel_width` is -5: expected"),
+        ({"channel_width": -5.0, "instrument": "muse_wfm"}, "`channel_width` is -5: expected"),
+        ({"channel_width": float("nan")}, "`channel_width` is nan"),
+        ({"seeing": -1.0}, "`seeing` is -1: expected"),
+        ({"redshift": -1.0}, "`redshift` is -1: expected a number > -1"),
+        ({"line_spread": -1.0}, "`line_spread` is -1: expected a number from 0 to 100000"),
         ({"line_spread": 9.0, "instrument": "muse_wfm"}, "muse_wfm has its own"),
     ],
 )  # fmt: skip

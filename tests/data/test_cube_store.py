@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import yaml
 
-from clumpygan.data import cube_store
-from clumpygan.data.cube_check import check_cubes
-from clumpygan.data.cube_settings import CubeSettings
-from clumpygan.data.cube_store import open_cubes, prepare_cubes
+from clumpygan.data.cubes import store as cube_store
+from clumpygan.data.cubes.settings import CubeSettings
+from clumpygan.data.cubes.store import check_cubes, open_cubes, prepare_cubes
 from clumpygan.errors import InputError
-from clumpygan.io.lock import only_one
+from clumpygan.io.atomic import only_one
 
 SETTINGS = CubeSettings.from_dict(
-    {"frame": {"shape": [6, 8, 8], "seeing": 0.8}, "parameters": {"half_light_radius": [0.2, 0.4]}}
+    {
+        "frame": {"shape": [6, 8, 8], "seeing": 0.8, "instrument": None},
+        "parameters": {"half_light_radius": [0.2, 0.4]},
+    }
 )
 
 
@@ -80,8 +82,8 @@ def test_a_set_is_cubes_parameters_and_a_card(whole):
     check(whole)
 
 
-def test_threads_change_nothing(whole, tmp_path):
-    shared = prepare_cubes(tmp_path / "shared", SETTINGS, 10, 1, workers=3)
+def test_workers_change_nothing(whole, tmp_path):
+    shared = prepare_cubes(tmp_path / "shared", SETTINGS, 10, 1, workers=2)
     assert np.array_equal(shared.cubes, whole.cubes)
 
 
@@ -182,8 +184,10 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def test_settings_that_cannot_be_rendered_leave_no_folder(tmp_path):
-    wrong = CubeSettings.from_dict({"accuracy": 1.0})
-    with pytest.raises(InputError, match="accuracy is 1; expected"):
+    wrong = CubeSettings.from_dict(
+        {"frame": {"lines": ["oii"], "redshift": 9.0, "instrument": "muse_wfm"}}
+    )
+    with pytest.raises(InputError, match="the line"):
         prepare_cubes(tmp_path / "set", wrong, 10, 1)
     assert not (tmp_path / "set").exists()
 
@@ -220,7 +224,7 @@ def test_galaxies_may_all_be_the_same_if_asked_for(tmp_path):
 def test_files_that_do_not_fit_the_card(damaged, tmp_path):
     cubes = damaged("cubes.npy", 0, 1.0).folder / "cubes.npy"
     cubes.write_bytes(cubes.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"cubes\.npy can't be read .*: delete"):
+    with pytest.raises(InputError, match=r"cubes\.npy: can't be read .*: delete"):
         open_cubes(tmp_path / "set")
     np.save(cubes, np.zeros((2, 3), np.float32))
     with pytest.raises(InputError, match=r"holds \(2, 3\) float32, expected \(10, 6, 8, 8\)"):

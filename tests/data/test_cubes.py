@@ -10,14 +10,15 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from clumpygan.commands.datasets import build_data
-from clumpygan.data.cube_settings import CubeSettings, frame_for
-from clumpygan.data.cube_store import prepare_cubes
-from clumpygan.data.cube_views import CubeDataset
-from clumpygan.data.cubes import CubeDataModule
+from clumpygan.data.cubes.datamodule import CubeDataModule
+from clumpygan.data.cubes.dataset import CubeDataset
+from clumpygan.data.cubes.settings import CubeSettings, frame_for
+from clumpygan.data.cubes.store import prepare_cubes
 from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskParameters, render_cube
+from clumpygan.gan.cube_rendering import ConditionRenderer
 from clumpygan.resources import resource_folder
+from clumpygan.training.build import build_data
 
 SMALL = {
     "frame": {"shape": [8, 10, 12], "instrument": "muse_wfm"},
@@ -92,12 +93,21 @@ def test_a_warp_that_is_given_makes_the_model_warped():
             {"parameters": {"inclination": [60, 20]}},
             "inclination from 60 to 20: expected the lower",
         ),
-        ({"parameters": {"inclination": "steep"}}, "inclination is 'steep'; expected a number, or"),
+        (
+            {"parameters": {"inclination": "steep"}},
+            "`inclination` is 'steep': expected a number, or",
+        ),
         ({"parameters": {"inclination": [1, 2, 3]}}, "expected a number, or the two ends"),
-        ({"model": {"kurve": "nfw"}}, "unknown setting kurve"),
-        ({"model": {"curve": "nfv"}}, "curve is 'nfv'"),
-        ({"frame": {"shapes": 1}}, "unknown setting shapes"),
-        ({"acuracy": 1}, "unknown setting acuracy"),
+        (
+            {"model": {"kurve": "nfw"}},
+            "`model.kurve`: there is no such setting (did you mean curve?)",
+        ),
+        ({"model": {"curve": "nfv"}}, "curve` is 'nfv'"),
+        (
+            {"frame": {"shapes": 1}},
+            "`frame.shapes`: there is no such setting (did you mean shape?)",
+        ),
+        ({"acuracy": 1}, "`acuracy`: there is no such setting (did you mean accuracy?)"),
     ],
 )
 def test_bad_settings_are_named(settings, words):
@@ -268,16 +278,22 @@ def test_a_set_too_small_for_the_splits(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"source": "network"}, "source is 'network'; expected workers, device, prepared"),
-        ({"source": "prepared"}, "root is the folder of a prepared set"),
-        ({"root": "cubes"}, "root is the folder of a prepared set"),
-        ({"source": "prepared", "root": "cubes"}, "leave out the settings cubes"),
+        (
+            {"source": "network"},
+            "`data.source` is 'network': expected one of workers, device, prepared",
+        ),
+        ({"source": "prepared"}, "`data.root` is the folder of a prepared set"),
+        ({"source": "device", "root": "cubes"}, "`data.root` is the folder of a prepared set"),
+        ({"source": "prepared", "root": "cubes"}, "leave out the settings, data.cubes=null"),
         ({"source": "prepared", "root": "nowhere", "cubes": None}, "nowhere holds no set of cubes"),
-        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
-        ({"train_size": 1.5}, "train_size is 1.5"),
-        ({"batch_size": 9}, "batch_size 9 is larger than images_per_epoch 8"),
-        ({"signal_to_noise": (0, 3)}, "signal_to_noise is (0, 3); expected two rising numbers"),
-        ({"signal_to_noise": (5, 3)}, "expected two rising numbers above 0"),
+        ({"batch_size": 0}, "`data.batch_size` is 0: expected an integer >= 1"),
+        ({"train_size": 1.5}, "`data.train_size` is 1.5"),
+        ({"batch_size": 9}, "`data.batch_size` 9 is larger than `data.images_per_epoch` 8"),
+        (
+            {"signal_to_noise": (0, 3)},
+            "`data.signal_to_noise` is (0, 3): expected 2 values, each a number from 1e-06",
+        ),
+        ({"signal_to_noise": (5, 3)}, "expected two rising numbers"),
         ({"cubes": {"frame": {"instrument": "muze"}}}, "no spectrograph 'muze'"),
     ],
 )
@@ -287,13 +303,39 @@ def test_bad_choices_are_named(changes, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("source", ["workers", "prepared"])
+def test_galaxies_and_their_smooth_disks(prepared, source):
+    """As GalaxyCubeDataModule serves them, for the networks that train on those."""
+    own = {"root": prepared.folder, "cubes": None} if source == "prepared" else {}
+    data = module(batches="galaxies", augment=False, **own)
+    assert data.config.source == source
+    held_out = data.dataset("val")
+    item, again = held_out[0], held_out[0]
+    assert all(np.array_equal(item[name], again[name]) for name in item)
+    assert {one.shape for one in item.values()} == {(1, 8, 10, 12), (15,), ()}
+    assert item["cube"].max() == pytest.approx(float(item["signal_to_noise"]), rel=1e-5)
+    assert 3 <= item["signal_to_noise"] <= 30
+    assert item["cube"].sum() == pytest.approx(item["smooth"].sum(), rel=0.5)
+    assert np.abs(item["cube"] - item["smooth"]).max() > 0.02 * item["cube"].max()
+    # The smooth disk is that of the conditions, by the renderer of the networks.
+    smooth = ConditionRenderer(data.condition_names, data.frame, accuracy=1e-3)
+    expected = smooth(torch.from_numpy(item["parameters"])[None])[0].numpy()
+    assert np.abs(item["smooth"] - expected).max() < 2e-3 * expected.max()
+    with pytest.raises(InputError, match="turned: expected squares, or"):
+        module(batches="galaxies", **own)
+    card = data.describe()
+    assert card["condition_names"] == list(data.condition_names)
+    assert card["ranges"]["sersic_index"] == [1.0, 1.0]
+    assert card["frame"]["shape"] == [8, 10, 12] == list(data.shape)
+
+
 def test_the_shipped_configuration_serves_a_batch():
     with initialize_config_dir(str(resource_folder("configs")), version_base="1.3"):
         config = compose("train", ["data=cubes", "seed=5", "data.batch_size=2"])
-    data = build_data(OmegaConf.to_container(config, resolve=True)["data"])
+    data = build_data(OmegaConf.to_container(config.data, resolve=True))
     assert isinstance(data, CubeDataModule)
     data.setup()
     batch = data.observe(next(iter(data.train_dataloader())))
-    assert batch["cube"].shape == (2, 1, 32, 32, 32)
+    assert batch["cube"].shape == batch["smooth"].shape == (2, 1, 32, 32, 32)
     assert data.seed == 5
-    assert batch["parameters"].shape == (2, len(data.settings.model.names))
+    assert batch["parameters"].shape == (2, len(data.condition_names))

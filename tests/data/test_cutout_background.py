@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.data.cutout_background import grown, measure_sky
+from clumpygan.data.cutouts.background import grown, measure_sky
 from clumpygan.instruments import NoiseModel, drizzled_correlation, estimate_noise
 
 

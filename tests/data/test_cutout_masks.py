@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.data.cutout_masks import (
+from clumpygan.data.cutouts.masks import (
     NoiseFill,
     detected_neighbours,
     labelled_neighbours,

@@ -5,8 +5,8 @@ import pytest
 from astropy import units
 from astropy.table import MaskedColumn, QTable, Table
 
-from clumpygan.data.cutout_selection import identifiers, select_galaxies
-from clumpygan.data.cutout_settings import CutoutSettings, Cuts, FieldFiles
+from clumpygan.data.cutouts.selection import identifiers, select_galaxies
+from clumpygan.data.cutouts.settings import CutoutSettings, Cuts, FieldFiles
 from clumpygan.errors import InputError
 
 BASE = {"id": [1, 2, 3, 4], "ra": [10.0, 20.0, 30.0, 40.0], "dec": [0.0, 1.0, 2.0, 3.0]}

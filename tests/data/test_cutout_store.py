@@ -12,13 +12,12 @@ from astropy.nddata import Cutout2D
 from astropy.table import Table
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
-from clumpygan.data import cutout_extraction
-from clumpygan.data.cutout_check import check_cutouts
-from clumpygan.data.cutout_extraction import prepare_cutouts
-from clumpygan.data.cutout_settings import CutoutSettings, Cuts
-from clumpygan.data.cutout_store import open_cutouts
+from clumpygan.data.cutouts import extraction as cutout_extraction
+from clumpygan.data.cutouts.extraction import prepare_cutouts
+from clumpygan.data.cutouts.settings import CutoutSettings, Cuts
+from clumpygan.data.cutouts.store import check_cutouts, open_cutouts
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.io.lock import only_one
+from clumpygan.io.atomic import only_one
 from tests.data.survey import SHAPE, ZERO_POINT, make_survey
 
 SIZE = 20
@@ -341,7 +340,7 @@ def test_killed_while_it_completes(survey, whole, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr("clumpygan.data.cutout_completion._write_table", stop)
+        context.setattr("clumpygan.data.cutouts.completion._write_table", stop)
         with pytest.raises(KeyboardInterrupt):
             prepare_cutouts(tmp_path / "disturbed", wanted)
     resumed = prepare_cutouts(tmp_path / "disturbed", wanted)
@@ -373,7 +372,7 @@ def test_another_set_is_not_touched(whole, survey):
 
 def whole_files(whole):
     """The files of a set, not written again."""
-    from clumpygan.data.cutout_settings import FieldFiles
+    from clumpygan.data.cutouts.settings import FieldFiles
 
     (one,) = whole.card["settings"]["fields"]
     return FieldFiles(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()})
@@ -413,7 +412,7 @@ def test_files_that_do_not_fit_the_card(whole):
     images = whole.folder / "images.npy"
     good = images.read_bytes()
     images.write_bytes(good[:1000])
-    with pytest.raises(InputError, match=r"images\.npy can't be read .*: delete"):
+    with pytest.raises(InputError, match=r"images\.npy: can't be read .*: delete"):
         open_cutouts(whole.folder)
     np.save(images, np.zeros((2, 3), np.float32))
     with pytest.raises(InputError, match=r"holds \(2, 3\) float32, expected"):
@@ -423,8 +422,11 @@ def test_files_that_do_not_fit_the_card(whole):
     Table.read(table)[:3].write(table, overwrite=True)
     with pytest.raises(InputError, match=r"table\.fits has 3 rows, expected"):
         open_cutouts(whole.folder)
+    table.write_bytes(b"no table")
+    with pytest.raises(InputError, match=r"table\.fits: .*: delete .* and prepare it again"):
+        open_cutouts(whole.folder)
     table.unlink()
-    with pytest.raises(InputError, match=r"table\.fits can't be read"):
+    with pytest.raises(InputError, match=r"table\.fits: no such file.*: delete .* and prepare it"):
         open_cutouts(whole.folder)
 
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.data import galaxy_cube_sample
-from clumpygan.data.cube_symmetry import turned, turned_parameters
-from clumpygan.data.galaxy_cube_sample import (
+from clumpygan.data.augment import turned_cube, turned_parameters
+from clumpygan.data.cubes import galaxy_cube_sample
+from clumpygan.data.cubes.galaxy_cube_sample import (
     GalaxyCubeSettings,
     open_galaxy_cubes,
     render_galaxies,
     render_realisations,
 )
-from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
+from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeGrid
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.gan.cube_rendering import ConditionRenderer
 
 NAMES = list(CUBE_CONDITIONS)
@@ -107,7 +107,7 @@ def test_turned_cubes_are_those_of_turned_parameters(quarters, reverse):
     def render(vector):
         return renderer(torch.from_numpy(vector)[None])[0].numpy()
 
-    expected = turned(render(parameters), quarters, reverse)
+    expected = turned_cube(render(parameters), quarters, reverse)
     got = render(turned_parameters(parameters, quarters, reverse))
     assert np.abs(got - expected).max() < 0.01 * expected.max()
     if quarters or reverse:

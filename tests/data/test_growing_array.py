@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.data.growing_array import GrowingArray, read_rows
+from clumpygan.data.cutouts.growing_array import GrowingArray, read_rows
 
 
 def test_what_was_appended_is_a_numpy_file(tmp_path):

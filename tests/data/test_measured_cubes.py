@@ -6,10 +6,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from clumpygan.commands.generate import main as generate
-from clumpygan.data.galaxy_cubes import GalaxyCubeDataModule
+from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.data.splits import split_of
 from clumpygan.errors import InputError
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 
 NAMES = list(CUBE_CONDITIONS)
 PLACE = {name: place for place, name in enumerate(NAMES)}
@@ -162,7 +162,10 @@ def _all_bad(home):
         (_without_variance, "has no variance"),
         (_all_bad, "no row of a galaxy that was measured"),
         (lambda home: (home / "results.ecsv").unlink(), "no table of parameters"),
-        (lambda home: (home / "results.ecsv").write_text("%ECSV"), "isn't a table"),
+        (
+            lambda home: (home / "results.ecsv").write_text("%ECSV"),
+            "can't be read as a table of parameters",
+        ),
         (lambda home: (home / f"{names_of_splits()[0]}.fits").unlink(), "no cube of the row"),
     ],
 )
@@ -197,5 +200,5 @@ def test_too_few_held_out_cubes_are_refused(folder, tmp_path):
 
 
 def test_a_table_without_cubes_is_refused():
-    with pytest.raises(InputError, match="give root"):
+    with pytest.raises(InputError, match=r"give `data\.root`"):
         GalaxyCubeDataModule(seed=0, table="results.ecsv")

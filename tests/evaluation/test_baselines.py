@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.evaluation import baselines
-from clumpygan.evaluation.fidelity import magnitude_difference, nrmse
+from clumpygan.evaluation.recovery import baselines
+from clumpygan.evaluation.recovery.fidelity import magnitude_difference, nrmse
 from clumpygan.instruments import (
     ObservationOperator,
     galsim_transfer,

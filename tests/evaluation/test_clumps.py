@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from clumpygan.evaluation.clumps import (
+from clumpygan.evaluation.recovery.clumps import (
     POINT_SOURCE_SHARE,
     ClumpCount,
     clumps_of_stamps,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.cube_clumps import LEAST_SHARE, clumps_of_disks, difference_noise
+from clumpygan.evaluation.cubes.cube_clumps import LEAST_SHARE, clumps_of_disks, difference_noise
 
 SIDE, SCALE, SEEING = 32, 0.2, np.array([0.6])
 PSF = 0.6 / 2.3548 / SCALE

@@ -3,25 +3,30 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.cube_realism import CubeRealism, measure_cubes
-from clumpygan.evaluation.cube_realism_report import report_html
-from clumpygan.evaluation.cube_realism_table import TESTS, definitions, text_table
-from clumpygan.evaluation.cube_report_pictures import (
+from clumpygan.evaluation.cubes.conditional_fidelity import (
+    PARAMETERS,
+    conditional_fidelity,
+    departures,
+)
+from clumpygan.evaluation.cubes.cube_realism import CubeRealism, measure_cubes
+from clumpygan.evaluation.cubes.cube_realism_table import TESTS, definitions, text_table
+from clumpygan.evaluation.cubes.cube_sets import CubeSet, quantities
+from clumpygan.evaluation.cubes.line_maps import CubeAxes
+from clumpygan.plots.cube_realism import (
     blind_page,
+    conditional_fidelity_scatter,
     distributions,
     maps_side_by_side,
-    obedience_scatter,
     realisation_grid,
 )
-from clumpygan.evaluation.cube_sets import CubeSet, quantities
-from clumpygan.evaluation.line_maps import CubeAxes
-from clumpygan.evaluation.obedience import PARAMETERS, departures, obedience
+from clumpygan.plots.html import cube_realism_page
 
 COUNT, SIDE = 40, 24
 VELOCITIES = np.arange(-300.0, 301.0, 60.0)
@@ -77,9 +82,9 @@ def result(sets) -> CubeRealism:
     asked = {name: np.linspace(40.0, 80.0, 12) for name in PARAMETERS}
     back = departures(asked, {name: values + 1.0 for name, values in asked.items()})
     for name in found.numbers:
-        found.obedience[name] = {
+        found.conditional_fidelity[name] = {
             parameter: {key: number._asdict() for key, number in vars(one).items()}
-            for parameter, one in obedience(back, back, np.random.default_rng(0)).items()
+            for parameter, one in conditional_fidelity(back, back, np.random.default_rng(0)).items()
         }
     return found
 
@@ -118,7 +123,9 @@ def test_all_numbers_go_into_json_and_all_are_defined(result):
     assert set(told["tests"]["floor"]) | {"diversity_flux", "diversity_velocity"} == set(TESTS)
     known = set(explained["quantities"]) | set(explained["statistics"])
     assert {name.removeprefix("observed ") for name in told["ks"]["floor"]} == known
-    assert set(told["obedience"]["floor"]["inclination"]) <= set(explained["obedience"])
+    assert set(told["conditional_fidelity"]["floor"]["inclination"]) <= set(
+        explained["conditional_fidelity"]
+    )
 
 
 def test_cubes_known_with_noise_alone_are_compared_with_noise_alone(sets):
@@ -158,11 +165,12 @@ def test_the_table_and_the_page_tell_it_all(sets, result):
         realisation_grid({"truth": sets[1].clean[:8].reshape(2, 4, *sets[1].clean.shape[1:])}),
     ]
     asked = {name: np.arange(1.0, 6.0) for name in PARAMETERS}
-    pictures.append(obedience_scatter(asked, {"floor": asked, "made <&>": asked}))
+    pictures.append(conditional_fidelity_scatter(asked, {"floor": asked, "made <&>": asked}))
     for picture in pictures:
         (path,) = [picture.png]
         assert path.startswith(b"\x89PNG")
-    page = report_html(result, pictures, {"cubes": "a & b"})
+    report = SimpleNamespace(result=result, facts=lambda: {"cubes": "a & b"})
+    page = cube_realism_page(report, pictures)
 
     class Checker(HTMLParser):
         def __init__(self) -> None:
@@ -191,12 +199,18 @@ def test_the_table_and_the_page_tell_it_all(sets, result):
 
 
 def test_the_blind_page_has_both_sets_and_a_key(sets, result, tmp_path):
-    page, key = blind_page(sets[2], sets[1], result, np.random.default_rng(4))
+    def report(seed):
+        compared = SimpleNamespace(made=[sets[2]], floor=sets[1])
+        return SimpleNamespace(
+            compared=compared, result=result, settings=SimpleNamespace(seed=seed)
+        )
+
+    page, key = blind_page(report(4))
     lines = key.splitlines()
     assert [line.split()[0] for line in lines] == [str(i) for i in range(1, 17)]
     assert sum("floor" in line for line in lines) == 8
     path = tmp_path / "blind.png"
     path.write_bytes(page)
     assert matplotlib.image.imread(path).std() > 0.05
-    assert blind_page(sets[2], sets[1], result, np.random.default_rng(4))[1] == key
-    assert blind_page(sets[2], sets[1], result, np.random.default_rng(5))[1] != key
+    assert blind_page(report(4))[1] == key
+    assert blind_page(report(5))[1] != key

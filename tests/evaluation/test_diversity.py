@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.diversity import diversity, flux_differences, velocity_differences
+from clumpygan.evaluation.cubes.diversity import diversity, flux_differences, velocity_differences
 
 
 def test_light_that_is_elsewhere_differs_wholly_and_the_same_light_not_at_all():

@@ -4,7 +4,7 @@ import galsim
 import numpy as np
 import pytest
 
-from clumpygan.evaluation import fidelity
+from clumpygan.evaluation.recovery import fidelity
 
 CENTRE = (55.5, 55.5)
 
@@ -70,7 +70,7 @@ def test_half_light_radius_of_a_gaussian(radius):
 def test_half_light_radius_error():
     truth, wide = galaxy(half_light_radius=0.3), galaxy(half_light_radius=0.36)
     assert fidelity.half_light_radius_error(wide, truth, CENTRE) == pytest.approx(0.2, abs=0.01)
-    assert fidelity.half_light_radius_error(-truth, truth, CENTRE) == 1.0
+    assert fidelity.half_light_radius_error(-truth, truth, CENTRE) == -1.0
 
 
 def test_centroid_shift_of_a_moved_galaxy():
@@ -90,10 +90,26 @@ def test_chi_squared_of_noise_in_the_centre_only():
     clean = np.zeros((40, 40))
     seen = 2.0 * np.random.default_rng(3).standard_normal((40, 40))
     seen[:4] = 1e3
-    value = fidelity.reduced_chi_squared(clean, seen, sigma=2.0, size=24)
+    value = fidelity.chi_squared(fidelity.residual_of(clean, seen, sigma=2.0, size=24))
     assert value == pytest.approx(1.0, abs=0.15)
-    assert fidelity.reduced_chi_squared(clean, seen, sigma=1.0, size=24) == pytest.approx(4 * value)
+    twice = fidelity.residual_of(clean, seen, sigma=1.0, size=24)
+    assert fidelity.chi_squared(twice) == pytest.approx(4 * value)
 
 
 def test_central_keeps_an_axis_that_is_shorter():
     assert fidelity.central(np.zeros((112, 56)), 70).shape == (70, 56)
+
+
+def test_noise_of_the_truth_doesnt_count_as_an_error():
+    generator = np.random.default_rng(5)
+    axis = np.arange(100) - 49.5
+    truth = 10 * np.exp(-(axis[:, None] ** 2 + axis**2) / 200)
+    recovered = 1.2 * truth
+    valid = np.zeros(truth.shape, bool)
+    valid[20:80, 20:80] = True
+    noisy = [truth + generator.normal(0, 2.0, truth.shape) for _ in range(200)]
+    plain = np.median([fidelity.nrmse(recovered, image) for image in noisy])
+    mended = np.median([fidelity.nrmse(recovered, image, 2.0, valid) for image in noisy])
+    assert plain > 0.7
+    assert mended == pytest.approx(0.2, abs=0.02)
+    assert np.isnan(fidelity.nrmse(np.zeros((9, 9)), np.zeros((9, 9)), 1.0))

@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.image_statistics import (
+from clumpygan.evaluation.realism.image_statistics import (
     DEFINITIONS,
     FEATURES,
     SMALLEST_SIDE,

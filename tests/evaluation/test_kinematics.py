@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.kinematics import FEATURES, kinematic_features, velocity_residuals
-from clumpygan.evaluation.kinemetry import Ellipses
-from clumpygan.evaluation.line_maps import LineMaps
+from clumpygan.evaluation.cubes.kinematics import FEATURES, kinematic_features, velocity_residuals
+from clumpygan.evaluation.cubes.kinemetry import Ellipses
+from clumpygan.evaluation.cubes.line_maps import LineMaps
 
 PLACE = {name: i for i, name in enumerate(FEATURES)}
 SIDE = 24

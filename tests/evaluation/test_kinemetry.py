@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.kinemetry import THICKNESS, Ellipses, amplitudes, harmonics
+from clumpygan.evaluation.cubes.kinemetry import THICKNESS, Ellipses, amplitudes, harmonics
 from clumpygan.galaxies.geometry import apparent_axis_ratio
 
 SIDE = 33

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.line_maps import CubeAxes, line_maps
+from clumpygan.evaluation.cubes.line_maps import CubeAxes, line_maps
 
 VELOCITIES = np.arange(-400.0, 401.0, 25.0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.map_statistics import STATISTICS, map_statistics
+from clumpygan.evaluation.cubes.map_statistics import STATISTICS, map_statistics
 
 NAMES = list(STATISTICS)
 

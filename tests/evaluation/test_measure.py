@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.evaluation import fidelity, measure
-from clumpygan.evaluation.measure import Estimate
-from clumpygan.evaluation.observations import MoffatSeeing, Observations, SyntheticGalaxies
-from clumpygan.instruments import HST_WFC3_F160W, ObservationOperator, get_instrument
+from clumpygan.evaluation.recovery import fidelity, measure
+from clumpygan.evaluation.recovery.measure import Estimate
+from clumpygan.evaluation.recovery.observations import MoffatSeeing, Observations, SyntheticGalaxies
+from clumpygan.instruments import (
+    DEFAULT_GRID,
+    HST_WFC3_F160W,
+    ObservationOperator,
+    SurveyPair,
+    get_instrument,
+)
 
 SIGMA = 2.28
 
@@ -40,7 +46,7 @@ def batch(operator):
 def test_the_truth_is_perfect_but_for_the_noise_of_the_data(batch, operator):
     numbers = measure.measure_estimate(batch, Estimate(batch.truth), operator)
     assert np.isinf(numbers["psnr"]).all()
-    for name in ("nrmse", "dm", "half_light_radius_error", "centroid_shift"):
+    for name in ("nrmse", "magnitude_error", "half_light_radius_error", "centroid_shift"):
         np.testing.assert_allclose(numbers[name], 0, atol=1e-6, err_msg=name)
     np.testing.assert_allclose(numbers["ssim"], 1)
     np.testing.assert_allclose(numbers["chi2"], 1, atol=0.15)
@@ -56,13 +62,13 @@ def test_every_number_has_one_value_per_galaxy(batch, operator):
     assert set(records) == set(seconds) == {"half"}
     assert all(len(values) == 2 for values in records["half"].values())
     np.testing.assert_allclose(records["half"]["nrmse"], 0.5, rtol=1e-5)
-    np.testing.assert_allclose(records["half"]["dm"], 2.5 * np.log10(2), rtol=1e-5)
+    np.testing.assert_allclose(records["half"]["magnitude_error"], 2.5 * np.log10(2), rtol=1e-5)
 
 
 def test_numbers_are_those_of_the_functions(batch, operator):
     image = 0.9 * batch.truth
     numbers = measure.measure_estimate(batch, Estimate(image), operator)
-    sigma = fidelity.sigma_per_hst_pixel(SIGMA)
+    sigma = fidelity.sigma_per_target_pixel(SIGMA, DEFAULT_GRID)
     expected = fidelity.ssim_asinh(image[1, 0].numpy(), batch.truth[1, 0].numpy(), sigma)
     assert numbers["ssim"][1] == pytest.approx(expected)
     assert 0.5 < expected < 1
@@ -73,7 +79,7 @@ def test_coverage_of_gaussian_errors_is_that_of_a_gaussian():
     truth = np.full((200, 200), 10.0)
     error = rng.uniform(0.5, 2.0, truth.shape)
     image = truth + error * rng.standard_normal(truth.shape)
-    first, second = measure.coverage(image, truth, error, sigma=0.1)
+    first, second = fidelity.coverage(image, truth, error, sigma=0.1)
     assert first == pytest.approx(0.6827, abs=0.01)
     assert second == pytest.approx(0.95, abs=0.01)
 
@@ -83,9 +89,9 @@ def test_coverage_leaves_the_empty_sky_out():
     truth[:10] = 5.0
     image = truth.copy()
     image[:5] += 1.0
-    first, second = measure.coverage(image, truth, np.full((20, 20), 0.6), sigma=1.0)
+    first, second = fidelity.coverage(image, truth, np.full((20, 20), 0.6), sigma=1.0)
     assert (first, second) == (0.5, 1.0)
-    assert np.isnan(measure.coverage(0 * truth, 0 * truth, truth, sigma=1.0)).all()
+    assert np.isnan(fidelity.coverage(0 * truth, 0 * truth, truth, sigma=1.0)).all()
 
 
 def test_joined_records_keep_the_order():
@@ -100,7 +106,7 @@ def test_iterative_methods_give_one_estimate_per_snapshot(batch, operator, monke
         asked["start"] = start
         return {3: observed, 7: observed}
 
-    monkeypatch.setattr("clumpygan.evaluation.baselines.richardson_lucy", short)
+    monkeypatch.setattr("clumpygan.evaluation.recovery.baselines.richardson_lucy", short)
     methods = measure.baseline_methods(operator)
     assert list(methods["richardson_lucy"](batch)) == ["richardson_lucy@3", "richardson_lucy@7"]
     assert asked["start"] is None
@@ -134,8 +140,11 @@ def test_synthetic_galaxies_are_observed_as_stated():
     assert noise.std().item() == pytest.approx(HST_WFC3_F160W.sky_sigma, rel=0.01)
 
 
-def test_an_instrument_of_another_pixel_scale_is_refused():
-    from clumpygan.errors import InputError
-
-    with pytest.raises(InputError, match="hsc_wide"):
-        SyntheticGalaxies(seed=1, target=HST_WFC3_F160W)
+def test_galaxies_of_another_survey_have_its_pixels_and_its_depth():
+    galaxies = SyntheticGalaxies(seed=1, pair=SurveyPair.of("lsst_r"))
+    seen = galaxies.batch(range(2))
+    assert seen.truth.shape[-2:] == (120, 120)
+    assert seen.observed.shape[-2:] == (36, 36)
+    clean = galaxies.operator(seen.truth, seen.psf(galaxies.operator.frequencies((36, 36))))
+    depth = get_instrument("lsst_r").sky_sigma
+    assert (seen.observed - clean).std().item() == pytest.approx(depth, rel=0.05)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.neighbours import (
+from clumpygan.evaluation.realism.neighbours import (
     ORIENTATIONS,
     Neighbours,
     nearest_neighbours,
@@ -74,7 +74,7 @@ def test_copies_are_told_from_new_images(generator):
 def test_chunks_do_not_matter(generator, monkeypatch):
     images, training = galaxies(9, generator), galaxies(11, generator)
     whole = nearest_neighbours(images, training)
-    monkeypatch.setattr("clumpygan.evaluation.neighbours._ROWS", 4)
+    monkeypatch.setattr("clumpygan.evaluation.realism.neighbours._ROWS", 4)
     parts = nearest_neighbours(images, training)
     assert isinstance(whole, Neighbours)
     np.testing.assert_allclose(parts.distance, whole.distance, rtol=1e-4)

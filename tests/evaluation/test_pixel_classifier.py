@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.pixel_classifier import cube_classifier, pixel_classifier
+from clumpygan.evaluation.realism.pixel_classifier import cube_classifier, pixel_classifier
 
 
 @pytest.fixture

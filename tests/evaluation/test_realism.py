@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation import realism
-from clumpygan.evaluation.image_statistics import FEATURES
-from clumpygan.evaluation.morphology import QUANTITIES, Morphology
-from clumpygan.evaluation.realism import Effort, measure_realism
-from clumpygan.evaluation.realism_table import TESTS, cell, text_table
+from clumpygan.evaluation.realism.image_statistics import FEATURES
+from clumpygan.evaluation.realism.realism import measure_realism
+from clumpygan.evaluation.realism.table import TESTS, cell, text_table
 
 SIDE, NUMBER = 32, 40
-QUICK = Effort(morphology=0, pixel_epochs=0)
 
 
 def galaxies(number: int, seed: int, size: float = 2.0) -> np.ndarray:
@@ -27,28 +24,17 @@ def sets() -> dict[str, np.ndarray]:
     return {"floor": galaxies(NUMBER, 1), "large": galaxies(NUMBER, 2, 4.0)}
 
 
-def measured_by(images, psf=None, *, workers=1, **_):
-    """Stands in for statmorph: half-light radii and noise; every tenth galaxy fails."""
-    flags = np.where(np.arange(len(images)) % 10, 0, 4)
-    draws = np.random.default_rng(len(images)).normal(size=(len(QUANTITIES), len(images)))
-    draws[1] += 0.1 * images[:, 15, 20]
-    draws[:, flags > 0] = np.nan
-    return Morphology(dict(zip(QUANTITIES, draws, strict=True)), flags)
-
-
 @pytest.fixture(scope="module")
 def result(sets):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(realism, "measure_morphology", measured_by)
-        stages = []
-        found = measure_realism(
-            galaxies(NUMBER, 0),
-            sets,
-            generator=np.random.default_rng(5),
-            training=galaxies(60, 3),
-            effort=Effort(morphology=30, pixel_epochs=1),
-            report=stages.append,
-        )
+    stages = []
+    found = measure_realism(
+        galaxies(NUMBER, 0),
+        sets,
+        generator=np.random.default_rng(5),
+        training=galaxies(60, 3),
+        pixel_epochs=1,
+        report=stages.append,
+    )
     assert stages == list(found.seconds)
     return found
 
@@ -60,9 +46,7 @@ def test_every_test_is_made_for_every_candidate(result):
         assert all(np.isfinite(test["value"]) for test in tests.values())
     assert result.sizes == {"reference": NUMBER, "floor": NUMBER, "large": NUMBER}
     assert result.features["large"].shape == (NUMBER, len(FEATURES))
-    assert list(result.ks["floor"])[: len(FEATURES)] == list(FEATURES)
-    assert list(result.ks["floor"])[-1] == "statmorph sersic_index"
-    assert result.morphology["floor"].measured == 27
+    assert list(result.ks["floor"]) == list(FEATURES)
 
 
 def test_what_differs_is_seen_and_what_does_not_is_not(result):
@@ -77,14 +61,13 @@ def test_what_differs_is_seen_and_what_does_not_is_not(result):
 def test_the_result_is_json(result):
     found = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     assert found["tests"]["floor"]["recall"]["error"] > 0
-    assert found["morphology"]["large"] == {"stamps": 30, "measured": 27}
     assert set(found["medians"]["reference"]) == set(FEATURES)
 
 
 def test_the_same_seed_gives_the_same_numbers_whatever_else_is_measured(sets, result):
     backwards = dict(reversed(sets.items()))
     again = measure_realism(
-        galaxies(NUMBER, 0), backwards, generator=np.random.default_rng(5), effort=QUICK
+        galaxies(NUMBER, 0), backwards, generator=np.random.default_rng(5), pixel_epochs=0
     )
     for name, tests in again.numbers.items():
         assert "pixel_classifier" not in tests
@@ -101,28 +84,10 @@ def test_copies_are_seen(sets):
         {"copies": copies},
         generator=np.random.default_rng(5),
         training=training,
-        effort=QUICK,
+        pixel_epochs=0,
     )
     assert found.numbers["copies"]["novelty_ratio"]["value"] < 0.5
     assert found.numbers["copies"]["close_share"]["value"] > 0.9
-
-
-def test_morphology_of_nothing_is_nothing(sets, monkeypatch):
-    def nothing(images, psf=None, **_):
-        values = np.full((len(QUANTITIES), len(images)), np.nan)
-        return Morphology(dict(zip(QUANTITIES, values, strict=True)), np.full(len(images), 5))
-
-    monkeypatch.setattr(realism, "measure_morphology", nothing)
-    found = measure_realism(
-        galaxies(NUMBER, 0),
-        sets,
-        generator=np.random.default_rng(5),
-        effort=Effort(morphology=30, pixel_epochs=0),
-    )
-    assert found.numbers["floor"]["frechet_morphology"]["value"] is None
-    assert found.ks["floor"]["statmorph gini"]["value"] is None
-    json.dumps(found.as_dict(), allow_nan=False)
-    assert "measured by statmorph: reference 0 of 30" in text_table(found)
 
 
 def test_the_table_has_a_row_for_each_test_and_feature(result):
@@ -130,7 +95,6 @@ def test_the_table_has_a_row_for_each_test_and_feature(result):
     assert all(heading in text for heading, _ in TESTS.values())
     assert all(f"\n{name} " in text for name in FEATURES)
     assert "stamps: reference 40, floor 40, large 40" in text
-    assert "floor 27 of 30" in text
 
 
 @pytest.mark.parametrize(
@@ -166,5 +130,5 @@ def test_cells(number, text):
 def test_what_cannot_be_compared_is_refused(images, message):
     with pytest.raises(InputError, match=message):
         measure_realism(
-            galaxies(40, 0), {"made": images}, generator=np.random.default_rng(0), effort=QUICK
+            galaxies(40, 0), {"made": images}, generator=np.random.default_rng(0), pixel_epochs=0
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation import report
+from clumpygan.evaluation.recovery import report
 
 MAGNITUDE = np.array([20.0, 21.9, 22.0, 24.5, 25.5, 26.5])
 
@@ -15,12 +15,11 @@ def numbers(nrmse):
         "psnr": 10 * nrmse,
         "nrmse": nrmse,
         "ssim": zero,
-        "dm": -nrmse,
+        "magnitude_error": -nrmse,
         "half_light_radius_error": zero,
         "centroid_shift": zero,
-        "clumps_true": np.array([2, 2, 0, 0, 0, 0]),
-        "clumps_found": np.array([3, 1, 0, 1, 0, 0]),
-        "clumps_matched": np.array([2, 1, 0, 0, 0, 0]),
+        # true, found, matched
+        "clumps": np.array([[2, 3, 2], [2, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]]),
         "chi2": zero + 1,
         "log_power_ratio": np.outer(np.ones(len(nrmse)), [-0.4, 0.2]),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from clumpygan.evaluation.spectrum import FREQUENCY_EDGES, log_power_ratio, radial_power
+from clumpygan.evaluation.recovery.spectrum import FREQUENCY_EDGES, log_power_ratio, radial_power
 
 
 def noise(seed=0):

@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.two_sample import (
+from clumpygan.evaluation.realism.two_sample import (
     cross_validated,
     feature_classifier,
     ks_distances,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from clumpygan.fitting import ObservedFrame
-from clumpygan.fitting.choices import GALPAK_ASPECT
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, CubeRenderer, DiskModel, DiskParameters
+from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
 from clumpygan.instruments.spread import MoffatPSF
 
 MODEL = DiskModel()
@@ -25,6 +25,7 @@ TRUTH = {
     "offset_y": -0.05,
     "systemic_velocity": 12.0,
     "half_light_radius": 0.7,
+    "sersic_index": 1.0,
     "inclination": 55.0,
     "position_angle": 130.0,
     "maximum_velocity": 190.0,

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.fitting.choices import GALPAK_ASPECT, ParameterChoices, default_prior
 from clumpygan.fitting.coordinates import Coordinates
+from clumpygan.fitting.parameter_choices import ParameterChoices, default_prior
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, DiskModel, DiskParameters
+from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
 from tests.fitting.conftest import GRID, TRUTH
 
-GALPAKS = (
-    "flux", "offset_x", "offset_y", "systemic_velocity", "half_light_radius", "inclination",
-    "position_angle", "maximum_velocity", "turnover_radius", "velocity_dispersion",
+BY_DEFAULT = (
+    "flux", "offset_x", "offset_y", "systemic_velocity", "half_light_radius", "sersic_index",
+    "inclination", "position_angle", "maximum_velocity", "turnover_radius", "velocity_dispersion",
 )  # fmt: skip
 
 
@@ -19,8 +20,8 @@ def coordinates(model=None, **choices):
     return Coordinates.of(model or DiskModel(), ParameterChoices(**choices), GRID, 1.0)
 
 
-def test_the_parameters_of_galpak_are_free_by_default():
-    assert coordinates().names == GALPAKS
+def test_what_is_free_by_default():
+    assert coordinates().names == BY_DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_the_parameters_of_galpak_are_free_by_default():
     ],
 )
 def test_more_is_free_where_the_model_has_more(model, more):
-    assert set(coordinates(model).names) - set(GALPAKS) == more
+    assert set(coordinates(model).names) - set(BY_DEFAULT) == more
 
 
 def test_the_ratio_of_two_lines_is_free():
@@ -52,7 +53,7 @@ def test_choices_are_followed():
         tied={"turnover_radius": "0.3*half_light_radius", "offset_y": "offset_x"},
         priors={"maximum_velocity": "normal:200:30", "g2": "normal:0:0.1"},
     )
-    assert set(chosen.names) == (set(GALPAKS) | {"g1", "g2"}) - {
+    assert set(chosen.names) == (set(BY_DEFAULT) | {"g1", "g2"}) - {
         "inclination", "turnover_radius", "offset_y",
     }  # fmt: skip
     u = np.random.default_rng(1).standard_normal((5, chosen.count))
@@ -118,8 +119,9 @@ def test_bounds_are_noticed():
     assert not chosen.at_bounds(chosen.values(middle), wide).any()
     low, high = chosen.at_bounds(chosen.values(np.array([middle - 3, middle + 3])), wide)
     free_of_bounds = {"position_angle", "inclination", "maximum_velocity"}
-    for side in (low, high):
+    for side, sign in ((low, -1), (high, 1)):
         assert {n for n, at in zip(chosen.names, side, strict=True) if not at} == free_of_bounds
+        assert set(side[side != 0]) == {sign}
 
 
 def test_a_small_value_of_a_small_error_isnt_at_its_bound():
@@ -129,7 +131,7 @@ def test_a_small_value_of_a_small_error_isnt_at_its_bound():
     values = chosen.values(np.zeros(chosen.count))
     values[place] = 2.0
     errors = np.ones(chosen.count)
-    for error, at in ((0.2, False), (5.0, True)):
+    for error, at in ((0.2, 0), (5.0, -1)):
         errors[place] = error
         assert chosen.at_bounds(values, errors)[place] == at
 
@@ -167,7 +169,7 @@ def test_default_priors_are_as_wide_as_the_cube():
         ({"tied": {"g1": "2*mass"}}, "no parameter 'mass'"),
         ({"tied": {"g1": "g1"}}, "g1 is tied to itself"),
         ({"tied": {"g1": "g2", "g2": "offset_x"}}, "g1 is tied to g2, which is tied itself"),
-        ({"fixed": dict.fromkeys(GALPAKS, 1.0)}, "all parameters are fixed or tied"),
+        ({"fixed": dict.fromkeys(BY_DEFAULT, 1.0)}, "all parameters are fixed or tied"),
     ],
 )
 def test_contradictions_are_refused(choices, message):

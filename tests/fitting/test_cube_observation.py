@@ -8,12 +8,12 @@ from astropy import units
 
 from clumpygan.errors import InputError
 from clumpygan.fitting import observe_cube
-from clumpygan.galaxies.grid import velocity_of, wavelength_of
+from clumpygan.galaxies.rendering.grid import velocity_of, wavelength_of
 from clumpygan.instruments import MUSE_WFM
 from clumpygan.instruments.spread import GaussianPSF, MeasuredPSF
-from clumpygan.io.cube_units import Beam
-from clumpygan.io.cubes import Cube
-from clumpygan.io.spectral_axis import SpectralAxis, air_of, vacuum_of
+from clumpygan.io.cubes.reading import Cube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis, air_of, vacuum_of
+from clumpygan.io.cubes.units import Beam
 from tests.fitting.conftest import GRID
 
 
@@ -126,10 +126,11 @@ def test_two_lines_on_a_velocity_axis():
     np.testing.assert_allclose(edges[1], velocity_of(stretch, 3729.875 / 3727.092, 0.0))
 
 
-def test_a_measured_psf_has_no_fwhm():
+def test_the_fwhm_of_a_measured_psf_is_measured():
     image = np.exp(-0.5 * ((np.arange(21) - 10) ** 2)[:, None] - 0.5 * (np.arange(21) - 10) ** 2)
     instrument = replace(MUSE_WFM, psf=MeasuredPSF(image / image.sum(), 0.2))
-    assert observe_cube(muse_cube(), instrument, lines=["oii"]).frame.psf_fwhm is None
+    width = observe_cube(muse_cube(), instrument, lines=["oii"]).frame.psf_fwhm
+    assert width == pytest.approx(2.3548 * 0.2, rel=0.01)
     with pytest.raises(InputError, match="its seeing can't be changed"):
         observe_cube(muse_cube(), instrument, lines=["oii"], psf_fwhm=0.8)
 

@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto
 
-from clumpygan.fitting.draws import Draws, effective_number, kish, pareto_k, resample
+from clumpygan.fitting.sampling.draws import Draws, effective_number, kish, pareto_k, resample
 
 
 def test_resampling_follows_the_weights():
     weights = np.array([0.1, 0.0, 0.4, 0.5])
     places = resample(np.random.default_rng(1), weights, 1000)
     np.testing.assert_allclose(np.bincount(places, minlength=4) / 1000, weights, atol=0.001)
+
+
+def test_resampling_is_right_on_average_however_few_are_drawn():
+    weights = np.array([0.7, 0.3])
+    # Of one draw the offset alone decides: without it the first would always be taken.
+    first = [resample(np.random.default_rng(seed), weights, 1)[0] for seed in range(4000)]
+    assert np.mean(first) == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / 4000) ** 0.5)
 
 
 def test_effective_numbers_are_those_of_the_error_of_the_mean():

@@ -10,8 +10,8 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.fitting import DiskFitter, NoiseSettings, ObservedFrame, SamplerSettings
 from clumpygan.galaxies import Clump, CubeGrid, CubeRenderer, DiskModel, DiskParameters
 from clumpygan.instruments import MUSE_CORRELATION, MUSE_WFM
-from clumpygan.io.cubes import Cube
-from clumpygan.io.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.reading import Cube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
 from tests.fitting.conftest import FRAME, GRID, TRUTH, make_mock
 
 LAPLACE = SamplerSettings("laplace")
@@ -33,7 +33,7 @@ def test_injected_parameters_come_back(mock):
     assert result.problems == ()
     assert result.converged
     distances = away(result, mock.galaxy.to_dict())
-    assert len(distances) == 10
+    assert len(distances) == 11
     assert max(map(abs, distances.values())) < 3.5
     assert sum(d**2 for d in distances.values()) > 0.5
     assert result.table["effective"].min() >= 400
@@ -123,20 +123,28 @@ def test_a_clump_and_shear_are_free_components():
     assert max(map(abs, distances.values())) < 4.5
 
 
-def test_a_parameter_at_its_bound_is_a_problem(mock):
+def test_a_parameter_at_its_bound_is_a_limit(mock):
     result = DiskFitter(
         instrument=FRAME, priors={"maximum_velocity": "uniform:20:120"}, sampler=LAPLACE
     ).fit(mock.data, mock.sigma**2)
     assert "maximum_velocity" in result.table["name"][result.table["at_bound"]]
-    assert "maximum_velocity ran into its bound: uniform:20:120" in result.problems
-    assert not result.converged
+    (row,) = (row for row in result.table if row["name"] == "maximum_velocity")
+    assert row["limit"].startswith("> 1")
+    remark = f"maximum_velocity {row['limit']} km/s (95 %): at the end of its prior uniform:20:120"
+    assert remark in result.verdict.remarks
+    assert not any("maximum_velocity" in text for text in result.problems)
 
 
-def test_too_few_draws_are_a_problem(mock):
-    result = DiskFitter(instrument=FRAME, sampler=SamplerSettings(most=150)).fit(
-        mock.data, mock.sigma**2
-    )
-    assert any("fewer than 400" in problem for problem in result.problems)
+def test_too_few_draws_are_a_problem_and_a_few_less_are_said(mock):
+    def found(wanted):
+        sampler = SamplerSettings(wanted=wanted, most=150)
+        return DiskFitter(instrument=FRAME, sampler=sampler).fit(mock.data, mock.sigma**2)
+
+    far, near = found(4000), found(200)
+    assert any("fewer than 4000" in problem for problem in far.problems)
+    assert far.verdict.word == "doubtful"
+    assert any("fewer than 200" in text for text in near.verdict.remarks)
+    assert near.problems == ()
 
 
 def test_without_a_variance_it_is_estimated(mock):
@@ -197,7 +205,9 @@ def test_arrays_need_a_frame_and_cubes_none(mock):
 
 
 def test_noise_that_is_larger_than_the_variance_says(mock):
-    plain = DiskFitter(instrument=FRAME, sampler=LAPLACE).fit(mock.data, mock.sigma**2 / 4)
+    plain = DiskFitter(instrument=FRAME, sampler=LAPLACE, noise=NoiseSettings(scale=1.0)).fit(
+        mock.data, mock.sigma**2 / 4
+    )
     scaled = DiskFitter(instrument=FRAME, sampler=LAPLACE, noise=NoiseSettings(scale=2.0)).fit(
         mock.data, mock.sigma**2 / 4
     )
@@ -205,3 +215,6 @@ def test_noise_that_is_larger_than_the_variance_says(mock):
     assert scaled.reduced_chi_squared == pytest.approx(1.0, rel=0.06)
     ratio = np.sqrt(np.diag(scaled.optimum.covariance) / np.diag(plain.optimum.covariance))
     np.testing.assert_allclose(ratio, 2.0, rtol=0.05)
+    said = [one for one in plain.verdict.remarks if "noise_scale" in one]
+    assert len(said) == 1
+    assert "not corrected, as `noise_scale` is given" in said[0]

@@ -23,7 +23,8 @@ STEPS = {
 def test_the_covariance_is_the_inverse_of_the_fisher_matrix():
     """Of a disk whose speed is known, so that the priors don't matter."""
     wide = {"inclination": "uniform:5:90", "g1": "uniform:-0.7:0.7", "g2": "uniform:-0.7:0.7"}
-    fixed = {name: TRUTH[name] for name in ("scale_height", "maximum_velocity")}
+    given = ("scale_height", "maximum_velocity", "sersic_index")
+    fixed = {name: TRUTH[name] for name in given}
     fitter = DiskFitter(MODEL, FRAME, free=["g1", "g2"], fixed=fixed, priors=wide)
     names, covariance = expected_covariance(fitter, GALAXY, RATIO)
     assert set(names) == set(STEPS)

@@ -116,9 +116,9 @@ def test_the_shapes_of_robust_noise(mock):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scale": 0.0}, "scale of the noise is 0; expected a number above 0"),
-        ({"correlated": "maybe"}, "correlated is 'maybe'; expected one of scale, covariance"),
-        ({"robust": "yes"}, "robust is 'yes'; expected one of none, huber, student"),
+        ({"scale": 0.0}, "`scale` is 0: expected a number > 0"),
+        ({"correlated": "maybe"}, "`correlated` is 'maybe': expected one of scale, covariance"),
+        ({"robust": "yes"}, "`robust` is 'yes': expected one of none, huber, student"),
         ({"robust": "huber", "correlated": "covariance"}, "robust noise with a covariance"),
     ],
 )

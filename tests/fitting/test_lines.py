@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
+from clumpygan.errors import InputError
+from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings, observe_cube
+from clumpygan.fitting.initial_guess import guess_parameters
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
+from clumpygan.io import Cube, SpectralAxis
 from tests.fitting.conftest import FRAME, TRUTH
 
 EDGES = 55.0 * (np.arange(45) - 22)
@@ -43,7 +46,7 @@ def test_a_ratio_that_physics_fixes():
 
 @pytest.mark.parametrize(("lines", "low"), [(["oii"], 0.3), (["halpha", "nii"], 0.01)])
 def test_priors_of_doublets_and_of_other_pairs(lines, low):
-    from clumpygan.fitting.choices import default_prior
+    from clumpygan.fitting.parameter_choices import default_prior
     from clumpygan.galaxies.emission_lines import rest_wavelengths
 
     waves = np.array(rest_wavelengths(lines))
@@ -51,3 +54,39 @@ def test_priors_of_doublets_and_of_other_pairs(lines, low):
     pair = CubeGrid((44, 14, 14), 0.25, EDGES - shifts[:, None], (1.0,) * 2, (40.0,) * 2)
     row = DiskModel().table[DiskModel().index("doublet_ratio")]
     assert default_prior(row, pair, 1.0).minimum == low
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("sigmas", [20.0, 4.0])
+@pytest.mark.parametrize("systemic", [0.0, 250.0])
+def test_no_line_is_put_on_another_ones_place(order, sigmas, systemic):
+    """H alpha and [NII], in any order, bright or hardly seen, with a redshift that is off."""
+    fluxes = {0: 1.0, 1: 0.3, 2: 0.1}
+    grid = CubeGrid(
+        GRID.shape, 0.25, GRID.edges[list(order)], tuple(fluxes[k] for k in order), (40.0,) * 3
+    )
+    galaxy = DiskParameters.from_dict(
+        TRUTH
+        | {"systemic_velocity": systemic, "doublet_ratio": fluxes[order[0]] / fluxes[order[1]],
+           "line_3_ratio": fluxes[order[2]] / fluxes[order[1]]},
+        DiskModel(extra_lines=1),
+    )  # fmt: skip
+    clean = CubeRenderer(grid, galaxy.model, FRAME.transfer)(galaxy.to_vector()[None])[0]
+    noise = float(clean.max()) / sigmas * np.random.default_rng(5).standard_normal(clean.shape)
+    frame = ObservedFrame(grid, FRAME.transfer, FRAME.psf_fwhm)
+    observation = DiskFitter(DiskModel(), frame).observe(clean + noise, noise.std() ** 2)
+    guess = guess_parameters(observation)
+    assert guess.velocity == pytest.approx(systemic, abs=60.0)
+    values = guess.values()
+    assert values["doublet_ratio"] == pytest.approx(fluxes[order[0]] / fluxes[order[1]], rel=0.7)
+
+
+def test_lines_that_are_not_in_the_channels_are_refused():
+    axis = SpectralAxis("wavelength", 9830.0, 1.5, 24, redshift=0.5)
+    shape = (24, 9, 9)
+    cube = Cube(np.ones(shape, np.float32), np.zeros(shape, bool), axis, 0.2,
+                np.ones(shape, np.float32))  # fmt: skip
+    observe_cube(cube, lines=["halpha"], psf_fwhm=0.6)
+    with pytest.raises(InputError, match=r"line of 6585.27 Angstrom isn't in the channels") as told:
+        observe_cube(cube, lines=["halpha", "nii"], psf_fwhm=0.6)
+    assert "leave it out of `line`" in str(told.value)

@@ -70,3 +70,10 @@ def test_what_cannot_be_fitted_is_refused(cube, variance, options, message):
 def test_a_psf_wider_than_the_field_is_refused():
     with pytest.raises(InputError, match=r"the PSF is 5 arcsec wide, the field 3\.6 arcsec"):
         observe(data(), 1.0, ObservedFrame(GRID, None, 5.0))
+
+
+def test_data_and_variance_that_cannot_belong_together_are_refused():
+    data = np.random.default_rng(0).normal(size=GRID.shape)
+    data[2, 3, 4] = 4e37
+    with pytest.raises(InputError, match=r"a voxel is 4.0e\+37 times its noise"):
+        observe(data, 1.0, FRAME)

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
-from clumpygan.fitting.corner import draw_corner
-from clumpygan.fitting.picture import fit_figure, save_picture
-from clumpygan.fitting.views import views_of
+from clumpygan.fitting.goodness.verdict import Verdict
 from clumpygan.galaxies import CubeGrid
+from clumpygan.plots.corner import plot_corner
+from clumpygan.plots.fit import fit_figure, views_of
 from tests.fitting.conftest import FRAME, MODEL, TRUTH, make_mock
 
 LAPLACE = SamplerSettings("laplace")
@@ -30,16 +30,19 @@ def texts_of(figure):
 
 def test_maps_of_a_good_fit(result, mock):
     views = views_of(result)
-    assert views.galaxy.sum() > 30
+    assert views.data.galaxy.sum() > 30
     assert views.residual.std() == pytest.approx(1, abs=0.15)
-    assert abs(np.median((views.data.velocity - views.model.velocity)[views.galaxy])) < 10
+    assert (
+        abs(np.median((views.data.maps.velocity - views.model.maps.velocity)[views.data.galaxy]))
+        < 10
+    )
     # Velocities count from the systemic one.
-    assert abs(np.median(views.model.velocity[views.galaxy])) < 15
-    data, model, residual = views.diagrams
+    assert abs(np.median(views.model.maps.velocity[views.data.galaxy])) < 15
+    data, model, (residual, _) = views.data.diagram, views.model.diagram, views.left_over
     np.testing.assert_allclose(residual.diagram, data.diagram - model.diagram, atol=1e-12)
     mean = np.nansum(model.diagram * data.velocities[:, None], axis=0)
     assert (mean * data.offsets).sum() > 0  # the positive side of the slit recedes
-    spectrum, fitted = views.spectra
+    spectrum, fitted = views.data.spectrum, views.model.spectrum
     assert spectrum.flux.sum() == pytest.approx(fitted.flux.sum(), rel=0.1)
 
 
@@ -50,7 +53,7 @@ def test_a_galaxy_that_hardly_stands_out_has_a_picture(result):
     noise = result.model_cube + sigma * rng.standard_normal(observation.data.shape)
     faint = replace(observation, data=noise, variance=np.full(noise.shape, sigma**2))
     drawn = replace(result, observation=faint)
-    assert views_of(drawn).model.mask.any()
+    assert views_of(drawn).model.maps.mask.any()
     assert isinstance(drawn.plot(), Figure)
 
 
@@ -63,7 +66,7 @@ def test_unknown_voxels_are_left_out(result):
     masked = replace(observation, variance=variance, data=data)
     views = views_of(replace(result, observation=masked))
     assert np.isnan(views.residual[:4]).all()
-    assert np.isnan(views.spectra[0].flux[3])
+    assert np.isnan(views.data.spectrum.flux[3])
     assert isinstance(replace(result, observation=masked).plot(), Figure)
 
 
@@ -72,7 +75,7 @@ def test_the_figure_says_what_was_found(result):
     assert "A galaxy" in words
     for name in result.table["name"]:
         assert name in words
-    assert f"chi^2 {result.chi_squared:.1f} / {result.degrees_of_freedom}" in words
+    assert f"chi^2 {result.chi_squared:.1f} of {result.degrees_of_freedom} degrees" in words
     assert "true values" in words
     assert "true values" not in texts_of(fit_figure(result))
     for heading in ("Flux, data", "Velocity, model", "Dispersion, residual", "Spectrum"):
@@ -80,8 +83,12 @@ def test_the_figure_says_what_was_found(result):
 
 
 def test_problems_are_in_the_picture(result):
-    doubtful = replace(result, problems=("inclination ran into its bound",))
-    assert "! inclination ran into its bound" in texts_of(fit_figure(doubtful))
+    verdict = Verdict(
+        "doubtful", ("the line runs out of the channels at -300 km/s",), ("the noise is large",)
+    )
+    words = texts_of(fit_figure(replace(result, verdict=verdict)))
+    for text in ("  doubtful: ", "! the line runs out of the channels", "  the noise is large"):
+        assert text in words
 
 
 def test_two_lines(tmp_path):
@@ -91,10 +98,10 @@ def test_two_lines(tmp_path):
     mock = make_mock(1, 15.0, frame, doublet_ratio=0.7)
     found = DiskFitter(MODEL, frame, sampler=LAPLACE).fit(mock.data, mock.sigma**2)
     views = views_of(found)
-    speeds = views.data.velocity[views.galaxy]
+    speeds = views.data.maps.velocity[views.data.galaxy]
     assert speeds.min() > -300
     assert speeds.max() < 300
-    save_picture(found, tmp_path / "fit.pdf")
+    found.plot().savefig(tmp_path / "fit.pdf")
     assert (tmp_path / "fit.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -102,7 +109,7 @@ def test_a_corner_of_any_samples():
     rng = np.random.default_rng(0)
     samples = np.column_stack([rng.normal(size=400), np.full(400, 3.0), rng.exponential(size=400)])
     figure = Figure()
-    draw_corner(figure, (0.1, 0.1, 0.8, 0.8), samples, ["a", "b", "c"], {0: 0.5})
+    plot_corner(figure, (0.5, 0.5, 4.0), samples, ["a", "b", "c"], {0: 0.5})
     assert len(figure.axes) == 6
     for axis in figure.axes:
         low, high = axis.get_xlim()

@@ -10,12 +10,12 @@ import pytest
 
 from clumpygan.errors import InputError
 from clumpygan.fitting import SamplerSettings
-from clumpygan.fitting.draws import LARGEST_PARETO_K
-from clumpygan.fitting.emulator import Emulator, Whitening, evaluate, monomials
-from clumpygan.fitting.importance import draw_importance
-from clumpygan.fitting.nuts import WhitenedDensity
 from clumpygan.fitting.optimize import Optimum, find_optimum
-from clumpygan.fitting.posterior import draw_laplace, draw_posterior
+from clumpygan.fitting.sampling.draws import LARGEST_PARETO_K
+from clumpygan.fitting.sampling.emulator import Emulator, Whitening, evaluate, monomials
+from clumpygan.fitting.sampling.importance import draw_importance
+from clumpygan.fitting.sampling.nuts import WhitenedDensity
+from clumpygan.fitting.sampling.posterior import draw_laplace, draw_posterior
 from tests.fitting.test_target import make_target
 
 
@@ -52,8 +52,8 @@ class Curved:
 
 @pytest.fixture(scope="module")
 def fitted(mock):
-    """A target and its optimum."""
-    target = make_target(mock, 3e-3)
+    """A target of ten parameters, and its optimum."""
+    target = make_target(mock, 3e-3, fixed={"sersic_index": 1.0})
     return target, find_optimum(target, [target.coordinates.coordinates(mock.vector)])
 
 
@@ -134,7 +134,7 @@ def test_too_few_draws_are_a_problem():
 
 
 def test_weights_with_a_heavy_tail_are_a_problem(monkeypatch):
-    monkeypatch.setattr("clumpygan.fitting.mixture.pareto_k", lambda _: 0.9)
+    monkeypatch.setattr("clumpygan.fitting.sampling.mixture.pareto_k", lambda _: 0.9)
     target = Curved(3, 0.1)
     draws = draw_importance(target, target.optimum(), np.random.default_rng(6), most=600)
     assert draws.problems[0] == "Pareto k of the importance weights is 0.90, above 0.7"
@@ -172,10 +172,12 @@ def test_the_gradient_of_the_density_on_tensors(fitted):
 @pytest.mark.parametrize(("wanted", "problem"), [(400, None), (4000, "fewer than 4000")])
 def test_nuts_draws_are_those_of_the_density(monkeypatch, wanted, problem):
     monkeypatch.setattr(
-        "clumpygan.fitting.nuts.WhitenedDensity",
+        "clumpygan.fitting.sampling.nuts.WhitenedDensity",
         lambda *_: lambda x: (-0.5 * float(x @ x), -x),
     )
-    monkeypatch.setattr("clumpygan.fitting.nuts._EFFICIENCY", 0.4 if problem is None else 20.0)
+    monkeypatch.setattr(
+        "clumpygan.fitting.sampling.nuts._EFFICIENCY", 0.4 if problem is None else 20.0
+    )
     target = Curved(4, 0.0)
     draws = draw_posterior(
         target, target.optimum(), SamplerSettings("nuts", wanted), np.random.default_rng(10)
@@ -202,7 +204,7 @@ def test_chains_that_differ_are_a_problem(monkeypatch):
             middle = np.where(x[0] > 0, 30.0, -30.0) * (np.arange(len(x)) == 0)
             return -0.5 * float((x - middle) @ (x - middle)), middle - x
 
-    monkeypatch.setattr("clumpygan.fitting.nuts.WhitenedDensity", TwoPeaks)
+    monkeypatch.setattr("clumpygan.fitting.sampling.nuts.WhitenedDensity", TwoPeaks)
     target = Curved(2, 0.0)
     draws = draw_posterior(
         target, target.optimum(), SamplerSettings("nuts"), np.random.default_rng(11)
@@ -211,7 +213,7 @@ def test_chains_that_differ_are_a_problem(monkeypatch):
 
 
 def test_nuts_asks_for_its_extra(mock, monkeypatch):
-    monkeypatch.setattr("clumpygan.fitting.nuts.find_spec", lambda name: None)
+    monkeypatch.setattr("clumpygan.fitting.sampling.nuts.find_spec", lambda name: None)
     target = make_target(mock)
     optimum = Curved(10, 0.0).optimum()
     with pytest.raises(InputError, match=r"needs nutpie: install the extra, pip install"):
@@ -222,10 +224,10 @@ def test_nuts_asks_for_its_extra(mock, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "mcmc"}, "method is 'mcmc'; expected one of laplace, importance, nuts"),
-        ({"wanted": 0}, "wanted is 0; expected 1 or more"),
-        ({"most": 0}, "most is 0; expected 1 or more"),
-        ({"chains": 1}, "chains is 1; expected 2 or more"),
+        ({"method": "mcmc"}, "`method` is 'mcmc': expected one of importance, laplace, nuts"),
+        ({"wanted": 0}, "`wanted` is 0: expected an integer from 1 to"),
+        ({"most": 0}, "`most` is 0: expected an integer from 1 to"),
+        ({"chains": 1}, "`chains` is 1: expected an integer from 2 to"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

@@ -33,8 +33,8 @@ def test_the_jacobian_is_that_of_the_torch_renderer(mock, central, tolerance):
     u = target.coordinates.coordinates(mock.vector)
     z = target.residuals(u)
     rough = target.jacobian(u, z, None, central=False)
-    sharpness = np.sqrt((rough**2).sum(1))
-    jacobian = target.jacobian(u, z, sharpness, central=central)
+    inverse_widths = np.sqrt((rough**2).sum(1))
+    jacobian = target.jacobian(u, z, inverse_widths, central=central)
     exact = TorchCubeRenderer(GRID, MODEL, FRAME.transfer, 1e-4, like=mock.vector)
     generator = np.random.default_rng(8)
     # Where the model is: elsewhere there is nothing to compare.
@@ -54,14 +54,14 @@ def test_the_curvature_has_the_gradient_of_the_density(mock, robust):
     target = make_target(mock, 1e-4, robust)
     u = target.coordinates.coordinates(mock.vector)
     z = target.residuals(u)
-    sharpness = np.sqrt((target.jacobian(u, z, None, central=False) ** 2).sum(1))
-    jacobian = target.jacobian(u, z, sharpness, central=True)
+    inverse_widths = np.sqrt((target.jacobian(u, z, None, central=False) ** 2).sum(1))
+    jacobian = target.jacobian(u, z, inverse_widths, central=True)
     gradient, hessian = target.curvature(u, z, jacobian)
-    for k, step in enumerate(0.1 / sharpness):
+    for k, step in enumerate(0.1 / inverse_widths):
         away = step * np.eye(len(u))[k]
         ahead, behind = target.log_density(u + away), target.log_density(u - away)
         slope = -(ahead - behind) / (2 * step)
         bend = -(ahead + behind - 2 * target.log_density(u)) / step**2
-        assert gradient[k] == pytest.approx(slope, abs=0.03 * float(sharpness[k]))
+        assert gradient[k] == pytest.approx(slope, abs=0.03 * float(inverse_widths[k]))
         # Gauss-Newton leaves the curvature of the model out: it is right where residuals are noise.
         assert hessian[k, k] == pytest.approx(bend, rel=0.35)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from clumpygan.galaxies import Clump, CubeGrid, DiskParameters
-from clumpygan.galaxies.grid import wavelength_of
+from clumpygan.galaxies.disks.parameters import LightMap, Ring
+from clumpygan.galaxies.rendering.grid import wavelength_of
 from tests.galaxies.cube_reference import cube, ring_cube
 from tests.galaxies.reference_psfs import GaussianPsf, MoffatPsf
 
@@ -80,7 +81,14 @@ CLUMPS = (
 )
 CENTRAL_CLUMP = (Clump(fraction=0.3, x=0.1, y=-0.05, radius=0.15, dispersion=10.0),)
 TABLE = ((0.1, 60.0), (0.3, 150.0), (0.9, 120.0))
+RINGS = (
+    Ring(radius=0.15, velocity=120.0, dispersion=80.0),
+    Ring(radius=0.4, velocity=190.0, dispersion=45.0),
+    Ring(radius=0.9, velocity=140.0, dispersion=30.0),
+)
 RING: Any = {"light": "ring", "ring_width": 0.08}
+MAP = LightMap(((0.2, 1.5, 0.6, 0.9), (1.0, 0.1, 2.5, 1.0), (2.0, 0.3, 1.2, 0.4),
+                (1.0, 1.0, 0.5, 1.0)), 2.5)  # fmt: skip
 ARMS: Any = {"arms": 2, "arm_amplitude": 0.7, "arm_phase": 40.0}
 LOPSIDED: Any = {"lopsidedness": 0.6, "lopsidedness_phase": 110.0}
 WARP: Any = {
@@ -161,6 +169,11 @@ LIGHT: dict[str, Case] = {
         grid=velocities(50.0, line_spread=10.0), clumps=CENTRAL_CLUMP, turnover_radius=0.02,
         maximum_velocity=250.0,
     ),
+    "map": case(light="map", light_map=MAP, rings=True, options={"radii": 200, "azimuths": 240}),
+    "map, bulge, table, edge-on": case(
+        light="map", light_map=MAP, bulge_fraction=0.2, curve="table", rotation_table=TABLE,
+        inclination=85, rings=True, options={"radii": 200, "azimuths": 240},
+    ),
     "arms": case(**ARMS, options=DEEP),
     "arms, tightly wound": case(**ARMS, arm_pitch=6.0, rings=True, options={"radii": 300}),
     "arms, face-on, no PSF": case(None, **ARMS, arm_pitch=12.0, inclination=0, options=FINE),
@@ -181,10 +194,21 @@ LIGHT: dict[str, Case] = {
 KINEMATICS: dict[str, Case] = {
     **{
         f"{curve} curve": case(curve=curve)
-        for curve in ("tanh", "exponential", "freeman", "nfw", "isothermal")
+        for curve in ("tanh", "exponential", "freeman", "nfw", "isothermal", "burkert")
     },
     "Courteau curve": case(curve="courteau", curve_slope=0.1, curve_sharpness=1.7),
     "mass-following curve": case(curve="mass_following", sersic_index=1.4),
+    "rings curve": Case(galaxy(curve="rings", rings=RINGS), GRID, PSF),
+    "rings curve, thick": Case(
+        galaxy(
+            curve="rings", rings=RINGS, inclination=82, thick_dispersion=1.0, clumps=CLUMPS,
+            doublet_ratio=0.7,
+        ),
+        OII, PSF,
+    ),
+    "thick disk, bulge and halo": case(
+        curve="sersic_nfw", bulge_fraction=0.3, bulge_index=2.0, sersic_index=1.3
+    ),
     "table curve": case(curve="table", rotation_table=TABLE),
     "steep curve": case(turnover_radius=0.005),
     "steep curve, no PSF": case(None, turnover_radius=0.005, options=FINE),

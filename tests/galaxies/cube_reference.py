@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
+from scipy.interpolate import RegularGridInterpolator
 from scipy.special import gammaincinv, ndtr
 
 from clumpygan.galaxies import CubeGrid, DiskParameters
@@ -269,6 +270,15 @@ def cube(p: DiskParameters, grid: CubeGrid, psf=None, tolerance=1e-5, depth=29) 
     return _observe(nodes, p, grid, psf)
 
 
+def on_map(light_map, radius, phi):
+    """Return a map's factors by SciPy: bilinear, constant beyond the outermost centres."""
+    size, extent = len(light_map.rows), light_map.extent
+    centres = extent * ((2 * np.arange(size) + 1) / size - 1)
+    sky = np.stack([radius * np.sin(phi), radius * np.cos(phi)], 1)
+    inside = np.clip(sky, centres[0], centres[-1])
+    return RegularGridInterpolator((centres, centres), np.array(light_map.rows))(inside)
+
+
 def ring_cube(p: DiskParameters, grid: CubeGrid, psf, radii=100, azimuths=144, heights=28):
     """Return the cube (v, y, x) of a disk that may be warped: of rings, azimuths and heights."""
     galaxy = Galaxy(p, grid)
@@ -283,6 +293,9 @@ def ring_cube(p: DiskParameters, grid: CubeGrid, psf, radii=100, azimuths=144, h
     angle = np.radians(p.position_angle + p.warp_position_angle * turns)
     light, velocity, sigma = galaxy.in_plane(radius * np.cos(phi), radius * np.sin(phi))
     spectra = galaxy.spectrum(p.systemic_velocity + velocity * np.sin(tilt), sigma)
+    if p.light_map:
+        mapped = light * on_map(p.light_map, radius / p.half_light_radius, phi)
+        light = mapped * (light @ area) / (mapped @ area)
     spectra = np.concatenate([spectra, np.ones((len(phi), 1))], 1) * (light * area)[:, None]
     nodes, weights = leggauss(heights // 2)
     total = 0.0

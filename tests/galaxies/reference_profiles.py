@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
+from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 from scipy.special import gamma, gammainc, gammaincinv, i0e, i1e, k0e, k1e
+
+from clumpygan.galaxies.rendering.thick_sersic import squared_velocity
 
 
 def sersic(radius, n, half_light_radius):
@@ -29,8 +32,26 @@ def _peak(square, low, high):
     return -best.fun
 
 
+def through_rings(radius, p, name):
+    """Return SciPy's spline through rings and their mirror images, constant beyond the last."""
+    radii = np.array([ring.radius for ring in p.rings])
+    values = np.array([getattr(ring, name) for ring in p.rings])
+    rise = np.arctan if name == "velocity" else np.ones_like
+    values = values / rise(radii / p.turnover_radius)
+    spline = CubicSpline([*-radii[::-1], *radii], [*values[::-1], *values], bc_type="natural")
+    return spline(np.minimum(radius, radii[-1])) * rise(radius / p.turnover_radius)
+
+
+def spheroid(radius, n, axis_ratio):
+    """Return V^2 R_e / (G M), by the quadrature that `test_rotation` holds against SciPy's."""
+    nodes = np.geomspace(3e-3, 30.0, 400)
+    square = np.exp(np.interp(np.log(radius), np.log(nodes),
+                              np.log(squared_velocity(nodes, n, axis_ratio))))  # fmt: skip
+    return square * np.minimum(radius / nodes[0], 1) ** 2 / np.maximum(radius / nodes[-1], 1)
+
+
 def circular_velocity(radius, p):
-    """Return the curves of `clumpygan.galaxies.rotation` by their closed formulas."""
+    """Return the curves of `clumpygan.galaxies.rendering.rotation` by their closed formulas."""
     x, halo = radius / p.turnover_radius, radius / p.halo_radius
 
     def freeman(y):
@@ -45,6 +66,8 @@ def circular_velocity(radius, p):
 
     y = 0.5 * gammaincinv(2, 0.5) * radius / p.half_light_radius
     disk = p.maximum_velocity**2 * freeman(y) / _peak(freeman, 0.3, 4)
+    if p.curve == "rings":
+        return through_rings(radius, p, "velocity")
     if p.curve == "table":
         return np.interp(radius, *np.array([(0.0, 0.0), *p.rotation_table]).T)
     if p.curve == "mass_following":
@@ -53,10 +76,22 @@ def circular_velocity(radius, p):
     if p.curve == "courteau":
         bend = (1 + x**-p.curve_sharpness) ** (1 / p.curve_sharpness)
         return p.maximum_velocity * (1 + 1 / x) ** p.curve_slope / bend
-    if p.curve in ("freeman", "nfw", "isothermal"):
+
+    def burkert(r):
+        return (0.5 * np.log1p(r * r) + np.log1p(r) - np.arctan(r)) / r
+
+    if p.curve == "sersic_nfw":
+        share = p.bulge_fraction / (1 - p.bulge_fraction) * p.half_light_radius / p.bulge_radius
+        square = spheroid(radius / p.half_light_radius, p.sersic_index, 0.2)
+        square = square + share * spheroid(radius / p.bulge_radius, p.bulge_index, 1.0)
+        largest = spheroid(np.geomspace(0.3, 5.0, 4000), p.sersic_index, 0.2).max()
+        square = p.maximum_velocity**2 * square / largest
+        return np.sqrt(square + p.halo_velocity**2 * nfw(halo) / _peak(nfw, 0.1, 20))
+    if p.curve in ("freeman", "nfw", "isothermal", "burkert"):
         shape = {
             "freeman": 0.0,
             "nfw": nfw(halo) / _peak(nfw, 0.1, 20),
+            "burkert": burkert(halo) / _peak(burkert, 0.3, 30),
             "isothermal": 1 - np.arctan(halo) / halo,
         }[p.curve]
         return np.sqrt(disk + p.halo_velocity**2 * shape)
@@ -78,7 +113,9 @@ def rotation_velocity(radius, p):
 def dispersion(radius, velocity, p):
     thick = p.thick_dispersion * p.scale_height * velocity / radius
     central = p.central_dispersion * np.exp(-radius / p.dispersion_radius)
-    return np.sqrt(p.velocity_dispersion**2 + thick**2 + central**2)
+    rings = p.curve == "rings"
+    level = through_rings(radius, p, "dispersion") if rings else p.velocity_dispersion
+    return np.sqrt(level**2 + thick**2 + central**2)
 
 
 def vertical(z, p, height):

@@ -5,9 +5,13 @@ import pytest
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskModel
-from clumpygan.galaxies.clumpy_disks import DEPARTURES, ClumpyDisks, smooth_vectors
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, check_conditions, condition_rows
-from clumpygan.galaxies.turbulence import Turbulence
+from clumpygan.galaxies.disks.clumpy_disks import DEPARTURES, ClumpyDisks, smooth_vectors
+from clumpygan.galaxies.disks.cube_conditions import (
+    CUBE_CONDITIONS,
+    check_conditions,
+    condition_rows,
+)
+from clumpygan.galaxies.disks.turbulence import Turbulence
 
 
 def drawn(disks, count, **ranges):

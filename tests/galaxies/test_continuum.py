@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.continuum import without_continuum
+from clumpygan.galaxies.measuring.continuum import without_continuum
 
 VELOCITIES = np.linspace(-500.0, 500.0, 41)
 

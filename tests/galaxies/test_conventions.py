@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.peers.galpak import from_galpak, to_galpak
+from benchmarks.peers.kinms import from_kinms, to_kinms
 from clumpygan.errors import InputError
-from clumpygan.galaxies import Clump, CubeGrid, DiskParameters
-from clumpygan.galaxies.galpak import GALPAK_HEIGHT, from_galpak, to_galpak
-from clumpygan.galaxies.kinms import from_kinms, to_kinms
+from clumpygan.galaxies import GALPAK_HEIGHT, Clump, CubeGrid, DiskParameters
 
 GRID = CubeGrid.velocities((20, 31, 40), 0.2, 50.0, line_spread=45.0)
 GALAXY = DiskParameters(

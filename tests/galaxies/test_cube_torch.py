@@ -10,7 +10,7 @@ import torch
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeRenderer, DiskModel, TorchCubeRenderer, render_cube
-from clumpygan.galaxies.spreading_torch import _spread_portable, spread_points
+from clumpygan.galaxies.rendering.spreading_torch import _spread_portable, spread_points
 from tests.galaxies.cube_cases import CASES, GRID, PSF, Case, galaxy
 
 WITH_GRADIENTS = [
@@ -19,6 +19,7 @@ WITH_GRADIENTS = [
     "clumps",
     "warp, exponential",
     "table curve",
+    "rings curve, thick",
     "steep curve",
     "Courteau curve",
     "mass-following curve",
@@ -88,7 +89,8 @@ def test_every_parameter_has_a_gradient_somewhere() -> None:
             for row, slope in zip(case.parameters.model.table, slopes, strict=True)
             if slope
         }
-    assert set(DiskModel(clumps=2).names) <= felt
+    rings = [f"ring_{k}_{name}" for k in (1, 2, 3) for name in ("velocity", "dispersion")]
+    assert {*DiskModel(clumps=2).names, *rings} <= felt
 
 
 def test_gradients_are_those_of_exact_cubes() -> None:

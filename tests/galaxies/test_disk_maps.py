@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.disk_maps import DiskMaps
+from clumpygan.galaxies.disks.disk_maps import DiskMaps
 from clumpygan.instruments.spread import GaussianPSF, blur_beyond
 
 GRID = CubeGrid.velocities((12, 16, 16), 0.25, 60.0)

@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.geometry import apparent_axis_ratio, disk_to_sky, shear_matrix
+from clumpygan.galaxies.geometry import (
+    apparent_axis_ratio,
+    disk_to_sky,
+    inclination_of,
+    shear_matrix,
+)
 
 
 def test_position_angle_counts_from_north_towards_minus_x():
@@ -32,3 +37,9 @@ def test_impossible_shapes_are_named():
         disk_to_sky(0.0, 0.0)
     with pytest.raises(InputError, match=r"shear is \(0\.8, 0\.7\)"):
         shear_matrix(0.8, 0.7)
+
+
+@pytest.mark.parametrize("inclination", [0.0, 35.0, 80.0, 90.0])
+def test_inclination_of_an_apparent_axis_ratio(inclination):
+    ratio = apparent_axis_ratio(inclination, 0.2)
+    assert inclination_of(ratio, 0.2) == pytest.approx(inclination, abs=1e-5)

@@ -4,7 +4,7 @@ import pytest
 from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeGrid
-from clumpygan.galaxies.grid import velocity_of, wavelength_of
+from clumpygan.galaxies.rendering.grid import velocity_of, wavelength_of
 
 
 def test_velocities_and_wavelengths_are_each_others_inverse():

@@ -6,9 +6,9 @@ import torch
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
-from clumpygan.galaxies.cube_torch import TorchCubeRenderer
-from clumpygan.galaxies.description import describe, galaxy_of
-from clumpygan.galaxies.parameters import Clump
+from clumpygan.galaxies.disks.description import describe, galaxy_of
+from clumpygan.galaxies.disks.parameters import Clump
+from clumpygan.galaxies.rendering.cube_torch import TorchCubeRenderer
 
 OFFSETS = (0.0, 670.0, -940.0)
 GALAXY = DiskParameters(
@@ -70,5 +70,5 @@ def test_what_doesnt_fit_together():
         CubeRenderer(grid(0.0, 500.0), GALAXY.model)
     with pytest.raises(InputError, match="line_3_ratio is -1; expected a number from 0 to 100"):
         DiskParameters(line_ratios=(-1.0,))
-    with pytest.raises(InputError, match="extra_lines is 7; expected 0 to 6"):
+    with pytest.raises(InputError, match="`extra_lines` is 7: expected an integer from 0 to 6"):
         DiskModel(extra_lines=7)

@@ -7,9 +7,9 @@ import pytest
 from scipy.special import ndtr
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.measured_cube import MeasuredCube
-from clumpygan.galaxies.moments import moments
-from clumpygan.galaxies.signal_mask import signal_mask
+from clumpygan.galaxies.measuring.measured_cube import MeasuredCube
+from clumpygan.galaxies.measuring.moments import moments
+from clumpygan.galaxies.measuring.signal_mask import signal_mask
 
 VELOCITIES = np.linspace(-600.0, 600.0, 41)
 EVERYWHERE = np.ones((30, 30), dtype=bool)

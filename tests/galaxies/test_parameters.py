@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.parameter import Parameter, Prior, draw
-from clumpygan.galaxies.parameters import (
+from clumpygan.galaxies.disks.disk_table import Parameter, Prior, draw
+from clumpygan.galaxies.disks.parameters import (
     CLUMP_PARAMETERS,
     CURVES,
     PARAMETERS,
@@ -64,9 +64,9 @@ def test_what_is_left_out_has_its_default():
         ({"maximum_velocity": "fast"}, "maximum_velocity is 'fast'; expected a number"),
         ({"clumps": (Clump(), Clump(radius=9.0))}, "clump_2_radius is 9 arcsec; expected"),
         ({"clumps": (Clump(fraction=0.6),) * 2}, "the clumps share 1.2 of the light"),
-        ({"curve": "flat"}, "curve is 'flat'; expected one of arctan, tanh"),
-        ({"curve": "table"}, "rotation_table: expected at least 2 rows"),
-        ({"arms": 9}, "arms is 9"),
+        ({"curve": "flat"}, "`curve` is 'flat': expected one of arctan, tanh"),
+        ({"curve": "table"}, "`rotation_table`: expected at least 2 rows"),
+        ({"arms": 9}, "`arms` is 9"),
     ],
 )
 def test_bad_values_name_the_parameter_its_range_and_unit(values, message):
@@ -83,7 +83,7 @@ def test_bad_vectors_names_and_batches_are_named():
         stack([DiskParameters(), DiskParameters(curve="tanh")])
     with pytest.raises(InputError, match="no galaxies"):
         stack([])
-    with pytest.raises(InputError, match="clumps is 99"):
+    with pytest.raises(InputError, match="`clumps` is 99"):
         DiskModel(clumps=99)
 
 
@@ -117,4 +117,4 @@ def test_priors_have_their_distributions():
 
 def test_curves_are_numbered_in_the_order_that_kernels_know():
     assert CURVES.index("arctan") == 0
-    assert CURVES[-1] == "table"
+    assert CURVES[-2:] == ("table", "rings")

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtr
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.position_velocity import position_velocity
+from clumpygan.galaxies.measuring.position_velocity import position_velocity
 
 VELOCITIES = np.linspace(-300.0, 300.0, 31)
 

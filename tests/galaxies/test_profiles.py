@@ -4,7 +4,7 @@ import pytest
 from scipy.integrate import quad
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.profiles import (
+from clumpygan.galaxies.images.profiles import (
     sersic_b,
     sersic_enclosed,
     sersic_surface_brightness,

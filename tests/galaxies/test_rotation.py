@@ -1,21 +1,35 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
+from scipy.interpolate import CubicSpline
 from scipy.special import gammaincinv, i0e, i1e, k0e, k1e
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies import rotation, rotation_torch
-from clumpygan.galaxies.parameters import CURVES, DiskModel
-from clumpygan.galaxies.profiles import sersic_surface_brightness
+from clumpygan.galaxies.disks.disk_model import HALOS
+from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
+from clumpygan.galaxies.images.profiles import sersic_surface_brightness
+from clumpygan.galaxies.rendering import rotation
+from clumpygan.galaxies.rendering.compiled import njit
+from clumpygan.galaxies.rendering.curve_tables import ring_splines
+from clumpygan.galaxies.rendering.halos import halo_velocity
+from clumpygan.galaxies.rendering.thick_sersic import largest_square, squared_velocity
 
 MODEL = DiskModel()
 PLACES = {name: MODEL.index(name) for name in MODEL.names}
 TABLE = np.array([0.2, 0.5, 1.5]), np.array([90.0, 150.0, 130.0])
+TURNOVER = MODEL.defaults()[MODEL.index("turnover_radius")]
+RING_SIGMAS = np.array([70.0, 40.0, 30.0])
 RADII = np.geomspace(1e-3, 30.0, 60)
 
+SERSIC = (
+    "maximum_velocity",
+    "half_light_radius",
+    "sersic_index",
+    "bulge_fraction",
+    "bulge_radius",
+    "bulge_index",
+)
 USED = {
     "arctan": ("maximum_velocity", "turnover_radius"),
     "tanh": ("maximum_velocity", "turnover_radius"),
@@ -25,7 +39,12 @@ USED = {
     "mass_following": ("maximum_velocity", "half_light_radius", "sersic_index"),
     "nfw": ("maximum_velocity", "half_light_radius", "halo_velocity", "halo_radius"),
     "isothermal": ("maximum_velocity", "half_light_radius", "halo_velocity", "halo_radius"),
+    "sersic_disk": SERSIC,
+    "sersic_nfw": (*SERSIC, "halo_velocity", "halo_radius"),
+    "sersic_burkert": (*SERSIC, "halo_velocity", "halo_radius"),
+    "burkert": ("maximum_velocity", "half_light_radius", "halo_velocity", "halo_radius"),
     "table": (),
+    "rings": ("turnover_radius",),
 }
 DISPERSIONS = (
     "velocity_dispersion",
@@ -43,19 +62,49 @@ def vector(**values: float) -> np.ndarray:
     return p
 
 
+def table_of(curve: str):
+    if curve == "rings":
+        return ring_splines(tuple(TABLE[0])).table(np.stack([TABLE[1], RING_SIGMAS], 1), TURNOVER)
+    return *TABLE, np.empty(0), np.empty(0), np.empty(0)
+
+
+def tensor_table(curve: str, dtype=torch.float64, batch=1):
+    """Return the table for `batch` galaxies."""
+    radii, *rest = (torch.from_numpy(column).to(dtype) for column in table_of(curve))
+    return radii, *(rest if curve == "table" else (one.expand(batch, -1) for one in rest))
+
+
+TENSOR_TABLES = {curve: tensor_table(curve, batch=12) for curve in CURVES}
+
+
 def compiled(curve: str, radii, p=None, drift: bool = False) -> np.ndarray:
     p = MODEL.defaults() if p is None else p
-    number = CURVES.index(curve)
-    return np.array([rotation.rotation_velocity(number, r, p, *TABLE, drift) for r in radii])
+    number, table = CURVES.index(curve), table_of(curve)
+    return np.array([rotation.rotation_velocity(number, r, p, table, drift) for r in radii])
 
 
-def columns(vectors: torch.Tensor) -> Callable[[str], torch.Tensor]:
-    return lambda name: vectors[:, PLACES[name], None]
+class columns:  # noqa: N801
+    """Parameters as columns (B, 1)."""
+
+    def __init__(self, vectors: torch.Tensor) -> None:
+        self.vectors = vectors
+
+    def __getitem__(self, place: int) -> torch.Tensor:
+        return self.vectors[:, place, None]
+
+
+def at_places(names, given) -> dict[int, torch.Tensor]:
+    return {PLACES[name]: value for name, value in zip(names, given, strict=True)}
+
+
+@njit
+def compiled_sersic_b(index):
+    return rotation.sersic_b(index)
 
 
 def on_tensors(curve, radii, vectors, drift=False) -> torch.Tensor:
-    table = tuple(torch.from_numpy(column) for column in TABLE)
-    return rotation_torch.rotation_velocity(curve, radii, columns(vectors), table, drift)
+    table = tuple(one[: len(vectors)] if one.dim() > 1 else one for one in TENSOR_TABLES[curve])
+    return rotation.tensor_rotation_velocity(curve, radii, columns(vectors), table, drift)
 
 
 def random_vectors(count: int = 12) -> np.ndarray:
@@ -158,6 +207,80 @@ def test_isothermal_halo_is_added_in_quadrature():
     np.testing.assert_allclose(compiled("isothermal", RADII, p), expected, rtol=2e-8)
 
 
+def test_burkert_halo_is_added_in_quadrature():
+    p = vector(maximum_velocity=100, half_light_radius=0.6, halo_velocity=170, halo_radius=0.9)
+    # From the density 1 / [(1 + x) (1 + x^2)] itself.
+    masses = [quad(lambda x: x**2 / (1 + x) / (1 + x**2), 0, r / 0.9)[0] for r in RADII]
+    fine = np.linspace(2.0, 5.0, 4000)
+    square = np.array([quad(lambda x: x**2 / (1 + x) / (1 + x**2), 0, x)[0] / x for x in fine])
+    halo = 170 * np.sqrt(np.array(masses) / (RADII / 0.9) / square.max())
+    expected = np.hypot(halo, 100 * freeman(RADII, 0.6))
+    np.testing.assert_allclose(compiled("burkert", RADII, p), expected, rtol=3e-7)
+    assert fine[square.argmax()] == pytest.approx(3.245, abs=0.002)
+
+
+def by_quadrature(radius, index, axis_ratio):
+    """Return V^2 R_e / (G M) of a spheroid, by SciPy's quadrature of its double integral."""
+    b = gammaincinv(2 * index, 0.5)
+
+    def slope(r):
+        return -b / index * r ** (1 / index - 1) * sersic_surface_brightness(r, index)
+
+    def density(m):
+        last = np.log(2 * (80 / b) ** index / m)
+        return -quad(lambda t: slope(m * np.cosh(t)), 0, max(last, 1.0), epsrel=1e-7)[0] / np.pi
+
+    eccentric = 1 - axis_ratio**2
+    # In the cube root of the radius the centre is smooth.
+    integral = quad(
+        lambda w: 3 * w**8 * density(radius * w**3) / np.sqrt(1 - eccentric * w**6), 1e-3, 1,
+        epsrel=1e-6,
+    )[0]  # fmt: skip
+    return 4 * np.pi * radius**2 * integral
+
+
+@pytest.mark.parametrize("index", [0.5, 1.0, 4.0])
+def test_thick_disks_and_bulges_are_spheroids(index):
+    radii = np.array([0.1, 1.0, 4.0])
+    disk = vector(maximum_velocity=1.0, half_light_radius=1.0, sersic_index=index)
+    disk[MODEL.index("bulge_fraction")] = 0.0
+    square = compiled("sersic_disk", radii, disk) ** 2 * largest_square(index)
+    expected = [by_quadrature(r, index, 0.2) for r in radii]
+    np.testing.assert_allclose(square, expected, rtol=2e-4)
+    both = vector(
+        maximum_velocity=1.0, half_light_radius=1.0, sersic_index=1.0, bulge_fraction=0.4,
+        bulge_index=index, bulge_radius=0.5,
+    )  # fmt: skip
+    alone = vector(maximum_velocity=1.0, half_light_radius=1.0, sersic_index=1.0)
+    bulge = compiled("sersic_disk", radii, both) ** 2 - compiled("sersic_disk", radii, alone) ** 2
+    expected = [by_quadrature(r / 0.5, index, 1.0) * 0.4 / 0.6 / 0.5 for r in radii]
+    np.testing.assert_allclose(bulge * largest_square(1.0), expected, rtol=5e-4)
+
+
+def test_a_thin_exponential_disk_is_freeman_s_and_far_out_all_are_kepler_s():
+    radii = np.geomspace(0.05, 6.0, 30)
+    y = 0.5 * radii * gammaincinv(2, 0.5)
+    thin = squared_velocity(radii, 1.0, 0.004) / gammaincinv(2, 0.5)
+    np.testing.assert_allclose(thin, 2 * y**2 * (i0e(y) * k0e(y) - i1e(y) * k1e(y)), rtol=0.01)
+    for axis_ratio in (0.2, 1.0):
+        far = np.array([20.0, 25.0])
+        np.testing.assert_allclose(squared_velocity(far, 1.0, axis_ratio) * far, 1.0, rtol=0.01)
+    p = vector(maximum_velocity=200, half_light_radius=1.0, sersic_index=1.0)
+    speeds = compiled("sersic_disk", [30.0, 120.0, 480.0], p)
+    np.testing.assert_allclose(speeds[1:] / speeds[:-1], 0.5, rtol=1e-9)
+
+
+@pytest.mark.parametrize("curve", HALOS)
+def test_the_halo_is_what_the_disk_lacks(curve):
+    p = vector(maximum_velocity=130, half_light_radius=0.6, halo_velocity=170, halo_radius=0.9)
+    both, number = compiled(curve, RADII, p), CURVES.index(curve)
+    halo = np.array([halo_velocity(number, r, p) for r in RADII])
+    disk = "sersic_disk" if curve.startswith("sersic") else "freeman"
+    np.testing.assert_allclose(np.hypot(halo, compiled(disk, RADII, p)), both, rtol=1e-10)
+    assert halo.max() > 100
+    assert halo_velocity(CURVES.index("arctan"), 1.0, p) == 0.0
+
+
 def test_table_is_interpolated_from_the_origin():
     radii = np.array([1e-6, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 40.0])
     expected = np.interp(radii, [0.0, *TABLE[0]], [0.0, *TABLE[1]])
@@ -169,15 +292,39 @@ def test_a_table_may_start_at_radius_0_and_jump():
     at = np.array([1e-6, 0.5, 0.999999, 1.0, 1.5, 2.0, 3.0])
     expected = [50.00001, 55.0, 59.99999, 90.0, 85.0, 80.0, 80.0]
     number, p = CURVES.index("table"), MODEL.defaults()
-    ours = [rotation.rotation_velocity(number, r, p, radii, velocities, False) for r in at]
+    none = np.empty(0)
+    table = (radii, velocities, none, none, none)
+    ours = [rotation.rotation_velocity(number, r, p, table, False) for r in at]
     np.testing.assert_allclose(ours, expected, atol=1e-8)
-    tensors = rotation_torch.rotation_velocity(
+    tensors = rotation.tensor_rotation_velocity(
         "table",
         torch.from_numpy(at)[None],
         columns(torch.from_numpy(p)[None]),
         (torch.from_numpy(radii), torch.from_numpy(velocities)),
     )
     np.testing.assert_allclose(tensors[0].numpy(), expected, atol=1e-8)
+
+
+def test_rings_are_joined_by_splines():
+    velocities, sigmas = TABLE[1], RING_SIGMAS
+    radii = np.array([1e-9, 0.05, 0.2, 0.33, 0.5, 0.9, 1.5, 4.0])
+    # SciPy's, through the rings and their mirror images; constant beyond the last.
+    ratio, even = (
+        CubicSpline([*-TABLE[0][::-1], *TABLE[0]], [*values[::-1], *values], bc_type="natural")
+        for values in (velocities / np.arctan(TABLE[0] / TURNOVER), sigmas)
+    )
+    inside = np.minimum(radii, 1.5)
+    expected = ratio(inside) * np.arctan(radii / TURNOVER)
+    np.testing.assert_allclose(compiled("rings", radii), expected, rtol=1e-9)
+    ours = [
+        rotation.dispersion(
+            CURVES.index("rings"), r, 0.0, vector(velocity_dispersion=500.0), table_of("rings")
+        )
+        for r in radii
+    ]
+    np.testing.assert_allclose(ours, even(inside), rtol=1e-9)
+    np.testing.assert_allclose(compiled("rings", TABLE[0]), velocities, rtol=1e-12)
+    assert ours[4] == pytest.approx(sigmas[1])
 
 
 # --- limits ---------------------------------------------------------------------------------------
@@ -199,7 +346,9 @@ def test_limits_at_the_centre_and_far_out(curve, drift):
     assert np.isfinite(velocities).all()
     assert velocities[0] == pytest.approx(0.0, abs=1e-6)
     assert 0.0 <= velocities[1] < 1.0
-    far = {"nfw": 0.0, "isothermal": 120.0, "freeman": 0.0, "mass_following": 0.0, "table": 130.0}
+    far = {"nfw": 0.0, "burkert": 0.0, "sersic_disk": 0.0, "sersic_nfw": 0.0}
+    far |= {"sersic_burkert": 0.0, "isothermal": 120.0, "freeman": 0.0, "mass_following": 0.0}
+    far |= {"table": 130.0, "rings": 130.0 * 0.5 * np.pi / np.arctan(1.5 / TURNOVER)}
     expected = 0.0 if drift else far.get(curve, 200.0)
     assert velocities[3] == pytest.approx(expected, abs=0.05)
 
@@ -216,7 +365,7 @@ def test_series_join_where_they_end(index):
     p = vector(half_light_radius=1.0, sersic_index=index, halo_radius=1.0, maximum_velocity=1.0)
     reach = 2 * index + 5 * np.sqrt(2 * index) + 12
     joints = {
-        "mass_following": (reach / rotation.sersic_b(index)) ** index,
+        "mass_following": (reach / compiled_sersic_b(index)) ** index,
         "freeman": 4 / 1.6783469900166605,
         "nfw": 1.0,
         "isothermal": 1.0,
@@ -261,8 +410,9 @@ def test_dispersions_add_in_quadrature():
     )
     thick, central = 1.2 * 0.1 * 150 / 0.5, 80 * np.exp(-0.5 / 0.4)
     expected = np.sqrt(30**2 + thick**2 + central**2)
-    assert rotation.dispersion(0.5, 150.0, p) == pytest.approx(expected)
-    assert np.isfinite(rotation.dispersion(0.0, 0.0, p))
+    table = table_of("arctan")
+    assert rotation.dispersion(0, 0.5, 150.0, p, table) == pytest.approx(expected)
+    assert np.isfinite(rotation.dispersion(0, 0.0, 0.0, p, table))
 
 
 # --- compiled and tensors -------------------------------------------------------------------------
@@ -276,7 +426,10 @@ def test_tensors_agree_with_the_compiled_functions(curve, drift):
     expected = np.array([compiled(curve, radii, p, drift) for p in vectors])
     sigmas = np.array(
         [
-            [rotation.dispersion(r, v, p) for r, v in zip(radii, row, strict=True)]
+            [
+                rotation.dispersion(CURVES.index(curve), r, v, p, table_of(curve))
+                for r, v in zip(radii, row, strict=True)
+            ]
             for row, p in zip(expected, vectors, strict=True)
         ]
     )
@@ -284,7 +437,8 @@ def test_tensors_agree_with_the_compiled_functions(curve, drift):
         tensors = torch.from_numpy(vectors).to(dtype)
         radius = torch.from_numpy(radii).to(dtype).expand(len(vectors), -1)
         velocity = on_tensors(curve, radius, tensors, drift)
-        sigma = rotation_torch.dispersion(radius, velocity, columns(tensors))
+        table = tensor_table(curve, dtype, len(vectors))
+        sigma = rotation.tensor_dispersion(curve, radius, velocity, columns(tensors), table)
         assert velocity.dtype == sigma.dtype == dtype
         # where drift nearly stops the rotation, rounding errors of V_c^2 are what is left
         largest = compiled(curve, radii, vectors[0]).max()
@@ -305,6 +459,9 @@ def gradient_inputs(curve, drift):
         "sersic_index": 1.7,
         "curve_slope": -0.2,
         "curve_sharpness": 1.8,
+        "bulge_fraction": 0.3,
+        "bulge_radius": 0.25,
+        "bulge_index": 2.2,
         "halo_velocity": 1.3,
         "halo_radius": 0.9,
         "velocity_dispersion": 0.1,
@@ -319,15 +476,15 @@ def gradient_inputs(curve, drift):
 def test_gradients_by_finite_differences(curve, drift):
     names, given = gradient_inputs(curve, drift)
     radius = torch.tensor([[0.05, 0.4, 1.1, 6.0]], dtype=torch.float64, requires_grad=True)
-    radii = torch.from_numpy(TABLE[0]).requires_grad_()
-    velocities = torch.from_numpy(TABLE[1] / 100).requires_grad_()
+    table = [column / 100 if k else column for k, column in enumerate(tensor_table(curve))]
+    table = [column.requires_grad_() for column in table]
 
-    def velocity(radius, radii, velocities, *given):
-        p = dict(zip(names, given, strict=True)).__getitem__
-        return rotation_torch.rotation_velocity(curve, radius, p, (radii, velocities), drift)
+    def velocity(radius, *inputs):
+        p = at_places(names, inputs[len(table) :])
+        return rotation.tensor_rotation_velocity(curve, radius, p, inputs[: len(table)], drift)
 
     forward = curve == "mass_following"  # slow to import
-    inputs = (radius, radii, velocities, *given)
+    inputs = (radius, *table, *given)
     assert velocity(*inputs).min() > 0
     assert torch.autograd.gradcheck(velocity, inputs, eps=1e-6, atol=1e-7, check_forward_ad=forward)
 
@@ -341,8 +498,8 @@ def test_gradients_of_the_dispersion_by_finite_differences():
     velocity = torch.tensor([[0.5, 1.5], [1.0, 1.4]], dtype=torch.float64, requires_grad=True)
 
     def sigma(radius, velocity, *given):
-        p = dict(zip(DISPERSIONS, given, strict=True)).__getitem__
-        return rotation_torch.dispersion(radius, velocity, p)
+        p = at_places(DISPERSIONS, given)
+        return rotation.tensor_dispersion("arctan", radius, velocity, p)
 
     assert torch.autograd.gradcheck(sigma, (radius, velocity, *values), atol=1e-7)
 
@@ -352,8 +509,8 @@ def test_second_derivatives_exist():
     radius = torch.tensor([[0.2, 1.3, 8.0]], dtype=torch.float64)
 
     def velocity(*given):
-        p = dict(zip(names, given, strict=True)).__getitem__
-        return rotation_torch.rotation_velocity("mass_following", radius, p, None, True)
+        p = at_places(names, given)
+        return rotation.tensor_rotation_velocity("mass_following", radius, p, None, True)
 
     assert torch.autograd.gradgradcheck(velocity, given, atol=1e-6)
 
@@ -370,7 +527,8 @@ def test_gradients_are_finite_where_everything_vanishes(curve, dtype):
     total = torch.zeros((), dtype=dtype)
     for drift in (False, True):
         velocity = on_tensors(curve, radius, tensors, drift)
-        sigma = rotation_torch.dispersion(radius, velocity, columns(tensors))
+        table = tensor_table(curve, dtype, 3)
+        sigma = rotation.tensor_dispersion(curve, radius, velocity, columns(tensors), table)
         assert torch.isfinite(velocity).all()
         total = total + velocity.sum() + sigma.sum()
     gradients = torch.autograd.grad(total, (tensors, radius))
@@ -383,9 +541,9 @@ def test_nothing_is_bound_to_a_device(curve):
         torch.ones(2, len(MODEL.names), device="meta"),
         torch.ones(2, 5, device="meta"),
     )
-    table = torch.ones(3, device="meta"), torch.ones(3, device="meta")
-    velocity = rotation_torch.rotation_velocity(curve, radius, columns(vectors), table, True)
-    sigma = rotation_torch.dispersion(radius, velocity, columns(vectors))
+    table = tuple(one.to("meta") for one in tensor_table(curve, batch=2))
+    velocity = rotation.tensor_rotation_velocity(curve, radius, columns(vectors), table, True)
+    sigma = rotation.tensor_dispersion(curve, radius, velocity, columns(vectors), table)
     assert velocity.device.type == sigma.device.type == "meta"
     assert velocity.shape == sigma.shape == (2, 5)
 
@@ -394,7 +552,7 @@ def test_curves_are_one_graph():
     torch._dynamo.reset()
     vectors = torch.from_numpy(random_vectors())
     radius = torch.from_numpy(RADII).expand(len(vectors), -1)
-    for curve in ("mass_following", "nfw", "table"):
+    for curve in ("mass_following", "nfw", "table", "rings"):
         compiled_curve = torch.compile(on_tensors, backend="eager", fullgraph=True)
         torch.testing.assert_close(
             compiled_curve(curve, radius, vectors, True), on_tensors(curve, radius, vectors, True)
@@ -407,11 +565,11 @@ def test_curves_are_one_graph():
 def test_sersic_b_halves_the_light():
     indices = np.linspace(0.3, 6.2, 301)
     expected = gammaincinv(2 * indices, 0.5)
-    compiled_b = [rotation.sersic_b(index) for index in indices]
+    compiled_b = [compiled_sersic_b(index) for index in indices]
     np.testing.assert_allclose(compiled_b, expected, rtol=1e-9)
-    tensors = rotation_torch.sersic_b(torch.from_numpy(indices))
+    tensors = rotation.sersic_b(torch.from_numpy(indices))
     np.testing.assert_allclose(tensors.numpy(), expected, rtol=1e-9)
-    single = rotation_torch.sersic_b(torch.from_numpy(indices).float())
+    single = rotation.sersic_b(torch.from_numpy(indices).float())
     np.testing.assert_allclose(single.numpy(), expected, rtol=1e-6)
 
 
@@ -421,13 +579,14 @@ def test_sersic_b_halves_the_light():
 def test_an_unknown_curve_is_named():
     radius = torch.ones(1, 1)
     with pytest.raises(InputError, match=r"curve is 'atan'; expected one of arctan, tanh"):
-        rotation_torch.rotation_velocity("atan", radius, columns(torch.ones(1, 36)))
-    assert np.isnan(rotation.rotation_velocity(99, 1.0, MODEL.defaults(), *TABLE, False))
+        rotation.tensor_rotation_velocity("atan", radius, columns(torch.ones(1, 36)))
+    assert np.isnan(rotation.rotation_velocity(99, 1.0, MODEL.defaults(), table_of("table"), False))
 
 
-def test_a_missing_table_is_named():
-    with pytest.raises(InputError, match="'table' has no table"):
-        rotation_torch.rotation_velocity("table", torch.ones(1, 1), columns(torch.ones(1, 36)))
+@pytest.mark.parametrize("curve", ["table", "rings"])
+def test_a_missing_table_is_named(curve):
+    with pytest.raises(InputError, match=f"'{curve}' has no table"):
+        rotation.tensor_rotation_velocity(curve, torch.ones(1, 1), columns(torch.ones(1, 36)))
 
 
 @pytest.mark.parametrize("curve", CURVES)

@@ -2,14 +2,20 @@ import galsim
 import numpy as np
 import pytest
 
-from clumpygan.galaxies import COLUMNS, StampRenderer, draw_population, smooth_disks
+from clumpygan.galaxies import (
+    COLUMNS,
+    StampRenderer,
+    draw_population,
+    smooth_disks,
+    without_neighbours,
+)
 
 SIDE, SCALE = 64, 0.06
 
 
 @pytest.fixture(scope="module")
 def table():
-    return draw_population(12, seed=4, split="test", max_magnitude=24.0)
+    return draw_population(40, seed=4, split="test", max_magnitude=24.0)
 
 
 def test_disks_keep_what_isnt_structure(table):
@@ -17,17 +23,17 @@ def test_disks_keep_what_isnt_structure(table):
     disks = smooth_disks(table)
     assert disks.colnames == list(COLUMNS)
     kept = ("flux", "half_light_radius", "inclination", "position_angle", "g1", "offset_x")
-    for name in (*kept, "companion_flux"):
+    for name in (*kept, "companion_flux", "neighbour_flux"):
         assert (disks[name] == table[name]).all()
-    for name in ("clump_count", "arm_fraction", "bulge_fraction"):
+    structure = ("bulge_fraction", "bar_fraction", "arm_fraction", "tail_fraction")
+    for name in (*structure, "clump_count", "turbulence", "lopsidedness", "dust_depth"):
         assert not disks[name].any()
         assert table[name].any()
     assert all((before[name] == table[name]).all() for name in COLUMNS)
 
 
 def test_a_disk_is_galsims_exponential(table):
-    disk = smooth_disks(table)[0]
-    disk["companion_flux"] = 0.0
+    disk = without_neighbours(smooth_disks(table))[0]
     psf = galsim.Gaussian(fwhm=0.19)
     stamp = StampRenderer(SIDE, SCALE, psf=psf).render(disk)
     cosine = np.cos(np.radians(disk["inclination"]))
@@ -52,3 +58,12 @@ def test_structure_is_gone(table):
     lumpy, smooth = renderer.render(clumpy), renderer.render(disk)
     assert np.abs(lumpy - smooth).sum() > 0.1 * smooth.sum()
     assert lumpy.sum() == pytest.approx(smooth.sum(), rel=0.1)
+
+
+def test_galaxies_alone_keep_themselves(table):
+    lonely = without_neighbours(table)
+    assert table["neighbour_count"].sum() > 40
+    for name in ("companion_flux", "neighbour_count", "neighbour_flux"):
+        assert not lonely[name].any()
+    around = ("companion_flux", "neighbour_count", "neighbour_flux")
+    assert all((lonely[name] == table[name]).all() for name in COLUMNS if name not in around)

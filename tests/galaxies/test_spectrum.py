@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.spectrum import circular_aperture, spectrum
+from clumpygan.galaxies.measuring.spectrum import circular_aperture, spectrum
 
 VELOCITIES = np.arange(5.0)
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.galaxies.spreading import (
+from clumpygan.galaxies.rendering.spreading import (
     WIDTHS,
     kernel_polynomials,
     kernel_transform,
     kernel_width,
     spread,
 )
-from clumpygan.galaxies.spreading_torch import _spread_portable, spread_points
+from clumpygan.galaxies.rendering.spreading_torch import _spread_portable, spread_points
 
 
 def direct_transform(places, fluxes, size):

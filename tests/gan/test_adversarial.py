@@ -7,7 +7,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from clumpygan.errors import InputError
-from clumpygan.gan.adversarial import AdversarialModule, Game, Schedule, frozen
+from clumpygan.gan.adversarial import AdversarialModule, frozen
+from clumpygan.gan.gan_settings import AdversarialSettings, Schedule
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -48,16 +49,15 @@ class Toy(AdversarialModule):
         return {"nothing": 0 * samples[0].sum()}
 
 
-def toy(batch_size=16, images=4096, mean=2.0, **game):
+def toy(batch_size=16, images=4096, mean=2.0, total_images=None, **game):
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(1, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1))
     module = Toy(
         Shift(),
         critic,
-        network={},
-        total_images=images,
+        total_images=total_images or images,
         seed=0,
-        game=Game(**({"r1": 0.1, "r2": 0.1} | game)),
+        game=AdversarialSettings(**({"r1": 0.1, "r2": 0.1} | game)),
         schedule=Schedule(peak=8e-2, final=1e-3, discriminator=3e-2, warm_up=0),
         ema_half_life=500,
     )
@@ -126,7 +126,7 @@ def test_a_rare_penalty_weighs_as_much_as_a_frequent_one():
 
 
 def test_the_discriminator_waits_for_its_start():
-    module, loader = toy(images=64, start=1000)
+    module, loader = toy(images=64, start=1000, total_images=2000)
     before = [p.clone() for p in module.discriminator.parameters()]
     fit(module, loader)
     assert not module.playing
@@ -180,6 +180,18 @@ def test_the_average_does_not_depend_on_the_batch_size():
         averages.append(module.average.shift.item())
     assert averages[0] == pytest.approx(averages[1], abs=1e-6)
     assert averages[0] == pytest.approx(1 - 0.5 ** (64 / 500), abs=1e-6)
+
+
+def test_the_half_life_of_the_average_grows_with_the_training():
+    for images in (100, 1000, 10**6):
+        module, _ = toy()
+        module.images_seen += images
+        with torch.no_grad():
+            module.generator.shift.fill_(1.0)
+        module._update_average(16)
+        # A tenth of the images so far, and no more than the 500 of the settings.
+        expected = 1 - 0.5 ** (16 / min(0.1 * images, 500))
+        assert module.average.shift.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_average_follows_buffers_too():

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from clumpygan.galaxies import CubeGrid
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
-from clumpygan.gan.adversarial import Game, Schedule
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.gan.checkpoint import build_network, load_checkpoint, save_checkpoint
-from clumpygan.gan.cube import CubeGanModule, CubeWeights
+from clumpygan.gan.cube import CubeGanModule
 from clumpygan.gan.cube_rendering import ConditionRenderer
+from clumpygan.gan.gan_settings import AdversarialSettings, CubeWeights, Schedule
 from clumpygan.networks.cube_discriminator import CubeDiscriminator
 
 NAMES = list(CUBE_CONDITIONS)
@@ -58,10 +58,9 @@ def module(kind="physical", energy=0.0, **game):
         weights=CubeWeights(energy),
         pixel_scale=0.3,
         validation_samples=8,
-        network=NETWORKS[kind],
         total_images=100,
         seed=0,
-        game=Game(**game),
+        game=AdversarialSettings(**game),
         schedule=Schedule(),
     )
 
@@ -118,7 +117,7 @@ def test_two_samples_for_the_energy_score_are_independent(batch):
 
 
 def test_a_late_discriminator_needs_another_loss():
-    with pytest.raises(ValueError, match=r"game\.start: .*weights\.energy"):
+    with pytest.raises(ValueError, match=r"game\.start` is 10: .*weights\.energy"):
         module(start=10)
     module("conv3d", energy=1.0, start=10)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from clumpygan.data.cube_frame import FrameSettings, make_frame
+from clumpygan.data.cubes.frame import make_frame
+from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.errors import InputError
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.gan import cubes as module
 from clumpygan.gan.checkpoint import build_network
 from clumpygan.gan.cubes import CubeGenerator

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from clumpygan.errors import InputError
-from clumpygan.gan.adversarial import Game, Schedule
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.galaxies import GalaxyGenerator
+from clumpygan.gan.gan_settings import AdversarialSettings, Schedule
 from clumpygan.networks.blocks import stretch
 from clumpygan.networks.dcgan import build_discriminator
 
@@ -40,10 +40,9 @@ def module(**game):
         build_network(NETWORK["name"], NETWORK["arguments"]),
         build_discriminator(16, CONDITIONS, channels=4, largest=8),
         validation_samples=8,
-        network=NETWORK,
         total_images=100,
         seed=0,
-        game=Game(**game),
+        game=AdversarialSettings(**game),
         schedule=Schedule(),
     )
 
@@ -90,7 +89,7 @@ def test_processes_share_what_one_would_draw(batch, monkeypatch):
 
 
 def test_a_late_discriminator_makes_no_sense():
-    with pytest.raises(ValueError, match=r"game\.start: .* expected 0"):
+    with pytest.raises(ValueError, match=r"game\.start` is 10: .* expected 0"):
         module(start=10)
 
 

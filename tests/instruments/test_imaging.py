@@ -14,6 +14,7 @@ from clumpygan.instruments import (
     fwhm_of,
     get_instrument,
 )
+from clumpygan.instruments.presets import QUANTITIES
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
@@ -24,8 +25,9 @@ def test_every_preset_has_a_psf_of_its_width_a_noise_and_a_source(name: str) -> 
     assert psf.flux == pytest.approx(1)
     assert fwhm_of(psf) == pytest.approx(preset.psf_fwhm, rel=2e-3)
     assert preset.psf_fwhm_range[0] <= preset.psf_fwhm <= preset.psf_fwhm_range[1]
-    assert 0.3 < preset.noise().sigma < 12
+    assert 0.3 < preset.noise().sigma < 120
     assert " et al. " in preset.source
+    assert set(dict(preset.sources)) == set(QUANTITIES)
 
 
 def test_units() -> None:
@@ -40,7 +42,9 @@ def test_psf_of_a_given_seeing_and_exponent() -> None:
 
 
 def test_what_no_psf_can_be_is_refused() -> None:
-    with pytest.raises(InputError, match="no instrument 'jwst', expected one of: hst_wfc3_f160w"):
+    with pytest.raises(
+        InputError, match=r"no instrument 'jwst'.*, expected one of: hst_wfc3_f160w"
+    ):
         get_instrument("jwst")
     with pytest.raises(InputError, match=r"PSF FWHM of hsc_wide_i is -1.0, expected arcsec > 0"):
         HSC_WIDE_I.psf(-1)
@@ -51,7 +55,7 @@ def test_what_no_psf_can_be_is_refused() -> None:
     with pytest.raises(InputError, match=r'FWHM of 0\.1" is below .* 1536\.9 nm, 0\.161"'):
         HST_WFC3_F160W.psf(0.1)
     unknown = replace(HST_WFC3_F160W, detector_pixel_scale=None)
-    with pytest.raises(InputError, match="neither a Moffat range nor a wavelength"):
+    with pytest.raises(InputError, match="neither a Moffat range nor a wavelength, mirror"):
         unknown.psf()
     with pytest.raises(InputError, match="is drizzled: give its detector_pixel_scale"):
         unknown.noise()

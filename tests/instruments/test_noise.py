@@ -8,9 +8,9 @@ import pytest
 import torch
 from astropy.io import fits
 
-from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE, PIXEL_AREA_RATIO
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
+    DEFAULT_GRID,
     HSC_WIDE_I,
     HST_ACS_F814W_30MAS,
     HST_WFC3_F160W,
@@ -58,13 +58,13 @@ def test_sigma_from_depth() -> None:
 def test_effective_depth_inverts_sky_sigma_and_sees_correlation() -> None:
     frequencies = ObservationOperator(5).frequencies((40, 40))
     white = NoiseModel(SIGMA, 0.168).power(frequencies)
-    assert effective_depth(white) == pytest.approx(26.2, abs=1e-3)
+    assert effective_depth(white, 0.168) == pytest.approx(26.2, abs=1e-3)
     correlated = NoiseModel(SIGMA, 0.168, drizzled_correlation(0.168, 0.336)).power(frequencies)
     noise = draw_noise(correlated, (3000, 40, 40), seeded(1))
     scatter = float(aperture_sums(noise, 1.0, 0.168).std())
     drawn_depth = 31.4 - 2.5 * np.log10(5 * scatter)
-    assert effective_depth(correlated) < 25.6
-    assert effective_depth(correlated) == pytest.approx(drawn_depth, abs=0.05)
+    assert effective_depth(correlated, 0.168) < 25.6
+    assert effective_depth(correlated, 0.168) == pytest.approx(drawn_depth, abs=0.05)
 
 
 @pytest.mark.parametrize("correlation", [np.ones((1, 1)), DRIZZLED])
@@ -89,9 +89,11 @@ def test_each_image_of_a_batch_has_its_own_power() -> None:
 
 def test_carried_power_is_that_of_noise_sent_through_the_operator(transfer: torch.Tensor) -> None:
     operator = ObservationOperator(5)
-    model = NoiseModel(0.8, HST_PIXEL_SCALE, DRIZZLED)
+    model = NoiseModel(0.8, 0.06, DRIZZLED)
     seen = operator(model.draw((600, 1, 112, 112), seeded(5)), transfer)[..., 8:-8, 8:-8]
-    carried = carried_noise_power(model.power(operator.frequencies((40, 40))), transfer)
+    carried = carried_noise_power(
+        model.power(operator.frequencies((40, 40))), transfer, DEFAULT_GRID.area_ratio
+    )
     drawn = draw_noise(carried, (600, 1, 40, 40), seeded(6))
     assert float(seen.std()) == pytest.approx(float(drawn.std()), rel=0.03)
     for radius in (0.5, 1.0):
@@ -111,14 +113,14 @@ def test_candels_wide_noise_is_weak_per_pixel_and_strong_in_apertures(
         (NoiseModel(HST_WFC3_F160W.sky_sigma, 0.06), 0.361, 1.63),
         (HST_WFC3_F160W.noise(), 0.387, 1.76),
     ):
-        carried = carried_noise_power(model.power(frequencies), transfer)
+        carried = carried_noise_power(model.power(frequencies), transfer, DEFAULT_GRID.area_ratio)
         noise = draw_noise(carried, (400, 40, 40), seeded(7))
         assert float(noise.std()) / SIGMA == pytest.approx(per_pixel, abs=0.02)
-        loss = 26.2 - effective_depth(carried)
+        loss = 26.2 - effective_depth(carried, 0.168)
         assert 10 ** (0.4 * loss) == pytest.approx(in_aperture, abs=0.05)
         total = carried + missing_noise_power(wanted, carried)
         assert bool((total >= wanted * 0.9999).all())
-        assert effective_depth(carried) > effective_depth(total) > 25.4
+        assert effective_depth(carried, 0.168) > effective_depth(total, 0.168) > 25.4
 
 
 def test_missing_noise_fills_up_and_never_subtracts() -> None:
@@ -129,22 +131,22 @@ def test_missing_noise_fills_up_and_never_subtracts() -> None:
 def test_galsims_bookkeeping_is_off_by_the_square_of_the_area_ratio() -> None:
     """Drawing an image at 0.168" instead of 0.06": GalSim's variance is 61.5 times too small."""
     rng = galsim.BaseDeviate(3)
-    image = galsim.ImageD(280, 280, scale=HST_PIXEL_SCALE)
-    noise = galsim.UncorrelatedNoise(1.0, rng=rng, scale=HST_PIXEL_SCALE)
+    image = galsim.ImageD(280, 280, scale=0.06)
+    noise = galsim.UncorrelatedNoise(1.0, rng=rng, scale=0.06)
     image.addNoise(noise)
     sky = galsim.InterpolatedImage(image, x_interpolant="quintic")
     sky.noise = noise
     seen = galsim.Convolve(sky, galsim.Gaussian(fwhm=0.6))
-    drawn = seen.drawImage(nx=60, ny=60, scale=HSC_PIXEL_SCALE, method="no_pixel").array
-    model = NoiseModel(1.0, HST_PIXEL_SCALE)
+    drawn = seen.drawImage(nx=60, ny=60, scale=0.168, method="no_pixel").array
+    model = NoiseModel(1.0, 0.06)
     frequencies = ObservationOperator(0).frequencies((100, 100))
     ky, kx = frequencies
     blur = torch.exp(-(np.pi**2) * 0.6**2 / (4 * np.log(2)) * (ky**2 + kx**2))
-    power = carried_noise_power(model.power(frequencies), blur)
+    power = carried_noise_power(model.power(frequencies), blur, DEFAULT_GRID.area_ratio)
     ours = draw_noise(power, (40, 100, 100), seeded(8)).var()
     assert float(ours) == pytest.approx(float(drawn.var()), rel=0.15)
     theirs = seen.noise.getVariance()
-    assert float(ours) / theirs == pytest.approx(PIXEL_AREA_RATIO**2, rel=0.1)
+    assert float(ours) / theirs == pytest.approx(DEFAULT_GRID.area_ratio**2, rel=0.1)
 
 
 def test_noise_at_depth_has_that_depth() -> None:
@@ -152,9 +154,9 @@ def test_noise_at_depth_has_that_depth() -> None:
     assert model.sigma < sky_sigma(27.45, 0.17, 0.06) < model.white_sigma
     sums = aperture_sums(model.draw((4000, 17, 17), seeded(9)), 0.5, 0.06)
     frequencies = torch.fft.fftfreq(60, 0.06)[:, None], torch.fft.rfftfreq(60, 0.06)[None]
-    depth = effective_depth(model.power(frequencies), 0.5, 0.06)
+    depth = effective_depth(model.power(frequencies), 0.06, 0.5)
     assert 31.4 - 2.5 * np.log10(5 * float(sums.std())) == pytest.approx(depth, abs=0.05)
-    assert effective_depth(model.power(frequencies), 0.17, 0.06) == pytest.approx(27.45, abs=0.05)
+    assert effective_depth(model.power(frequencies), 0.06, 0.17) == pytest.approx(27.45, abs=0.05)
 
 
 def test_presets_have_the_noise_of_their_depth() -> None:

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
     HSC_WIDE_I,
@@ -50,15 +49,15 @@ def draw(thing: galsim.GSObject, shape: tuple[int, int], scale: float) -> NDArra
 def galsim_route(
     stamp: NDArray[np.float64], narrow: galsim.GSObject, wide: galsim.GSObject
 ) -> NDArray[np.float64]:
-    image = galsim.Image(stamp, scale=HST_PIXEL_SCALE)
+    image = galsim.Image(stamp, scale=0.06)
     sky = galsim.InterpolatedImage(image, x_interpolant="quintic")
     seen = galsim.Convolve(sky, galsim.Deconvolve(narrow), wide)
-    return draw(seen, (stamp.shape[0] * 5 // 14, stamp.shape[1] * 5 // 14), HSC_PIXEL_SCALE)
+    return draw(seen, (stamp.shape[0] * 5 // 14, stamp.shape[1] * 5 // 14), 0.168)
 
 
 def centroid(image: NDArray[np.float64]) -> NDArray[np.float64]:
     y, x = (np.indices(image.shape).T - (np.array(image.shape) - 1) / 2).T
-    return np.array([(y * image).sum(), (x * image).sum()]) / image.sum() * HSC_PIXEL_SCALE
+    return np.array([(y * image).sum(), (x * image).sum()]) / image.sum() * 0.168
 
 
 def random_transfer(operator: ObservationOperator, shape: tuple[int, int], batch: int) -> Tensor:
@@ -88,7 +87,7 @@ def test_equals_galsims_route(
     seeing: tuple[float, float],
 ) -> None:
     narrow, wide = sharp_psf(), wide_psf(*seeing)
-    stamp = draw(galsim.Convolve(clumpy_galaxy(magnitude, shift), narrow), shape, HST_PIXEL_SCALE)
+    stamp = draw(galsim.Convolve(clumpy_galaxy(magnitude, shift), narrow), shape, 0.06)
     reference = galsim_route(stamp, narrow, wide)
     operator = ObservationOperator()
     frequencies = operator.frequencies(operator.coarse_shape(shape))
@@ -102,13 +101,13 @@ def test_equals_galsims_route(
 
 def test_equals_the_galaxy_seen_through_the_wide_psf() -> None:
     galaxy, wide = clumpy_galaxy(21.0, (0.0, 0.0)), wide_psf(0.6, 3.5)
-    stamp = draw(galsim.Convolve(galaxy, sharp_psf()), (112, 112), HST_PIXEL_SCALE)
-    truth = draw(galsim.Convolve(galaxy, wide), (40, 40), HSC_PIXEL_SCALE)
+    stamp = draw(galsim.Convolve(galaxy, sharp_psf()), (112, 112), 0.06)
+    truth = draw(galsim.Convolve(galaxy, wide), (40, 40), 0.168)
     operator = ObservationOperator()
     transfer = matching_transfer(wide, sharp_psf(), operator.frequencies((40, 40)))
     observed = operator(torch.from_numpy(stamp)[None, None], transfer)[0, 0].numpy()
     assert (observed - truth).std() < 0.02 * SIGMA
-    aperture = np.hypot(*(np.indices(truth.shape) - 19.5)) * HSC_PIXEL_SCALE < 1.5
+    aperture = np.hypot(*(np.indices(truth.shape) - 19.5)) * 0.168 < 1.5
     assert observed[aperture].sum() == pytest.approx(truth[aperture].sum(), rel=1e-3)
     np.testing.assert_allclose(centroid(observed), centroid(truth), atol=0.01)
 
@@ -179,7 +178,7 @@ def test_flux_and_centre_are_kept_on_the_whole_padded_grid() -> None:
 def test_wiener_inverts_on_images_that_hsc_can_resolve() -> None:
     operator, frequencies = ObservationOperator(), ObservationOperator().frequencies((40, 40))
     blob = galsim.Gaussian(sigma=0.35, flux=100.0).shear(g1=0.2, g2=0.1).shift(0.1, -0.05)
-    image = torch.from_numpy(draw(blob, (112, 112), HST_PIXEL_SCALE))[None, None]
+    image = torch.from_numpy(draw(blob, (112, 112), 0.06))[None, None]
     transfer = moffat_transfer(torch.tensor([0.6]), torch.tensor([3.5]), frequencies).double()
     observed = operator(image, transfer)
     for noise in (torch.tensor([1e-9]), torch.full((1, *transfer.shape[1:]), 1e-9)):
@@ -208,9 +207,9 @@ def test_dtypes_follow_the_image_and_agree() -> None:
 def test_sizes_that_do_not_fit_are_refused() -> None:
     operator = ObservationOperator(5)
     transfer = random_transfer(operator, (20, 20), 1)
-    with pytest.raises(ValueError, match=r"57 HST pixels .* multiple of 14"):
+    with pytest.raises(ValueError, match=r"57 target pixels .* multiple of 14"):
         operator(torch.zeros(1, 1, 57, 56), transfer)
-    with pytest.raises(ValueError, match=r"21 HSC pixels .* multiple of 5"):
+    with pytest.raises(ValueError, match=r"21 observed pixels .* multiple of 5"):
         operator.fine_shape((20, 21))
     with pytest.raises(ValueError, match=r"transfer has shape \(1, 30, 16\), expected \(B, 35, 16"):
         operator(torch.zeros(1, 1, 70, 56), transfer)
@@ -221,14 +220,29 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
 def test_a_target_sharper_than_the_source_is_refused() -> None:
     frequencies = ObservationOperator().frequencies((40, 40))
     narrow, wide = HST_WFC3_F160W.psf(), HSC_WIDE_I.psf()
-    with pytest.raises(InputError, match=r'HSC PSF \(FWHM 0\.185"\) .* HST PSF \(FWHM 0\.600"\)'):
+    with pytest.raises(
+        InputError, match=r'observed image \(FWHM 0\.185"\) .* target \(FWHM 0\.600"\)'
+    ):
         matching_transfer(narrow, wide, frequencies)
     sharp, blurred = (galsim_transfer(psf, frequencies) for psf in (narrow, wide))
     batch = torch.stack([blurred, sharp])
     with pytest.raises(InputError, match=r"FWHM 0\.2.* sharper than .*FWHM 0\.7"):
-        transfer_ratio(batch, blurred)
+        transfer_ratio(batch, blurred, frequencies)
     assert transfer_ratio(batch, blurred, check=False).shape == batch.shape
     torch.testing.assert_close(transfer_ratio(blurred, sharp) * sharp, blurred)
+
+
+def test_the_ratio_of_lopsided_psfs_turns_one_into_the_other() -> None:
+    operator = ObservationOperator()
+    ky, kx = operator.frequencies((40, 40))
+    # A companion of a third of the light beside the core, and not in the middle: the transfer
+    # function has a phase, which must be taken out, not doubled.
+    lopsided = 0.75 + 0.25 * torch.exp(-2j * math.pi * (0.09 * kx - 0.05 * ky))
+    sharp = galsim_transfer(sharp_psf(), (ky, kx)) * lopsided
+    wide = galsim_transfer(HSC_WIDE_I.psf(), (ky, kx)) * torch.exp(-2j * math.pi * 0.1 * kx)
+    assert float(sharp.angle().abs().max()) > 0.3
+    ratio = transfer_ratio(wide, sharp)
+    torch.testing.assert_close(ratio * sharp, wide)
 
 
 def test_the_ratio_stays_finite_where_the_source_vanishes() -> None:
@@ -237,7 +251,6 @@ def test_the_ratio_stays_finite_where_the_source_vanishes() -> None:
 
 
 def test_equivalent_fwhm_of_a_gaussian_is_its_own() -> None:
-    transfer = galsim_transfer(
-        galsim.Gaussian(fwhm=0.7), ObservationOperator().frequencies((40, 55))
-    )
-    assert equivalent_fwhm(transfer) == pytest.approx(0.7, rel=0.02)
+    frequencies = ObservationOperator().frequencies((40, 55))
+    transfer = galsim_transfer(galsim.Gaussian(fwhm=0.7), frequencies)
+    assert equivalent_fwhm(transfer, frequencies) == pytest.approx(0.7, rel=0.02)

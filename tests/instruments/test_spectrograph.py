@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
+from clumpygan.instruments.line_spread import GaussianLSF, MeasuredLSF
 from clumpygan.instruments.spectrograph_presets import MUSE_WFM, SPECTROGRAPHS, get_spectrograph
 from clumpygan.instruments.spread import (
-    GaussianLSF,
     GaussianPSF,
-    MeasuredLSF,
     MeasuredPSF,
     MoffatPSF,
 )

@@ -6,9 +6,9 @@ from astropy import units
 
 from clumpygan.errors import InputError
 from clumpygan.io.brightness import in_unit
-from clumpygan.io.cube_units import Beam, parse_unit
-from clumpygan.io.cubes import Cube
-from clumpygan.io.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.reading import Cube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.units import Beam, parse_unit
 
 CO = 1.15271202e11  # Hz
 

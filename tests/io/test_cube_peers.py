@@ -12,10 +12,10 @@ import pytest
 from astropy import units
 
 from clumpygan.io.brightness import in_unit
-from clumpygan.io.cube_units import Beam
-from clumpygan.io.cube_writing import write_cube
-from clumpygan.io.cubes import read_cube
-from clumpygan.io.spectral_axis import SpectralAxis, rest_wavelength_of
+from clumpygan.io.cubes.reading import read_cube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis, rest_wavelength_of
+from clumpygan.io.cubes.units import Beam
+from clumpygan.io.cubes.writing import write_cube
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what others warn of is theirs
 
@@ -120,7 +120,7 @@ def test_we_open_a_cube_of_mpdaf(muse: Path, tmp_path: Path, quiet: None) -> Non
 
 
 def test_mpdaf_cuts_the_same_part(muse: Path, quiet: None) -> None:
-    from clumpygan.io.cubes import subcube
+    from clumpygan.io.cubes.reading import subcube
     from clumpygan.io.region import Region
 
     theirs = (

@@ -10,11 +10,11 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.io.cube_units import Beam
-from clumpygan.io.cube_writing import write_cube
-from clumpygan.io.cubes import Cube, read_cube
+from clumpygan.io.cubes.reading import Cube, read_cube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.units import Beam
+from clumpygan.io.cubes.writing import write_cube
 from clumpygan.io.region import Region
-from clumpygan.io.spectral_axis import SpectralAxis
 from clumpygan.io.wcs import mirrored, north_angle
 
 Write = Callable[..., Path]

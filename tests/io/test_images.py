@@ -3,11 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units
 from astropy.io import fits
+from astropy.nddata import CCDData, InverseVariance, UnknownUncertainty
 from astropy.wcs import WCS
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import read_image, read_psf, write_image
+from clumpygan.io.fits import read_plane, variance_of
 
 Write = Callable[..., Path]
 NANOJANSKY_AT_25_946 = 10 ** (0.4 * (31.4 - 25.946))
@@ -264,3 +267,53 @@ def test_a_psf_with_nan(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_psf(tmp_path / "psf.fits", 0.06)
     one_line(error, "psf.fits", "NaN")
+
+
+def test_images_in_memory_are_read_as_files_are(write: Write, counts: np.ndarray) -> None:
+    expected = read_image(write())
+    how = {"pixel_scale": 0.06, "zero_point": 25.946}
+    for source in (counts, counts.astype(">f4"), CCDData(counts, unit="adu")):
+        image = read_image(source, **how)
+        np.testing.assert_allclose(image.data, expected.data, rtol=1e-6)
+        assert image.wcs is None
+    for source in (counts * units.uJy, CCDData(counts, unit="uJy")):
+        np.testing.assert_allclose(read_image(source, pixel_scale=0.06).data, counts * 1000, 1e-6)
+    image = CCDData(counts, unit="adu", wcs=expected.wcs, meta={"ABMAGZP": 25.946, "odd": [1]})
+    found = read_image(image)
+    assert found.pixel_scale == pytest.approx(0.06)
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-6)
+
+
+def test_masks_say_where_there_is_no_observation(counts: np.ndarray) -> None:
+    bad = counts > np.median(counts)
+    filled = np.where(bad, 1e9, counts)
+    how = {"pixel_scale": 0.06, "unit": "nJy"}
+    for image in (
+        read_image(filled, mask=bad, **how),
+        read_image(filled, weight=~bad, **how),
+        read_image(np.ma.MaskedArray(filled, bad), **how),
+        read_image(CCDData(filled, unit="nJy", mask=bad), pixel_scale=0.06),
+    ):
+        np.testing.assert_array_equal(image.mask, bad)
+        assert image.data.max() < 1e8
+
+
+def test_what_is_no_image_in_memory_is_refused(counts: np.ndarray) -> None:
+    with pytest.raises(InputError, match="the array has no WCS: give `pixel_scale`"):
+        read_image(counts)
+    with pytest.raises(InputError, match="`image` is list: expected a FITS file, an array"):
+        read_plane([["a"]], name="`image`")
+    with pytest.raises(InputError, match="`image` is NoneType"):
+        read_plane(None, name="`image`")
+    with pytest.raises(InputError, match=r"the PSF: the image is 1-D \(3\)"):
+        read_psf(np.ones(3))
+
+
+def test_a_ccddata_knows_its_variance(counts: np.ndarray) -> None:
+    weight = InverseVariance(np.full(counts.shape, 4.0), unit=1 / units.nJy**2)
+    variance = variance_of(CCDData(counts, unit="uJy", uncertainty=weight))
+    assert variance is not None
+    assert variance == pytest.approx(0.25e-6)
+    unknown = UnknownUncertainty(np.ones(counts.shape))
+    assert variance_of(CCDData(counts, unit="uJy", uncertainty=unknown)) is None
+    assert variance_of(counts) is None

@@ -69,6 +69,9 @@ def test_other_headers_count_only_if_they_agree() -> None:
 
 def test_the_filter_is_the_wheel_that_is_not_clear() -> None:
     assert filter_of(Header({"FILTER1": "CLEAR1L", "FILTER2": "F435W"})) == "F435W"
+    wfpc2 = {"FILTER1": 28, "FILTER2": 0, "FILTNAM1": "F606W", "FILTNAM2": ""}
+    assert filter_of(Header(wfpc2)) == "F606W"
+    assert filter_of(Header({"FILTER1": 28, "FILTER2": 0})) == ""
     assert filter_of(Header({"FILTER": " F160W "})) == "F160W"
     assert filter_of(Header()) == ""
 

@@ -9,9 +9,9 @@ from astropy.coordinates import SkyCoord
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io.brightness import in_unit
-from clumpygan.io.cube_units import Beam
-from clumpygan.io.cube_writing import write_cube
-from clumpygan.io.cubes import read_cube, subcube
+from clumpygan.io.cubes.reading import read_cube, subcube
+from clumpygan.io.cubes.units import Beam
+from clumpygan.io.cubes.writing import write_cube
 from clumpygan.io.region import Region
 from clumpygan.io.wcs import north_angle
 

@@ -8,10 +8,10 @@ import pytest
 from astropy.io import fits
 
 from clumpygan.errors import InputError
-from clumpygan.io.cube_writing import write_cube
-from clumpygan.io.cubes import Cube, read_cube, subcube
+from clumpygan.io.cubes.reading import Cube, read_cube, subcube
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.writing import write_cube
 from clumpygan.io.region import Region
-from clumpygan.io.spectral_axis import SpectralAxis
 
 SHAPE = (40, 21, 31)
 AXIS = SpectralAxis("wavelength", 7090.0, 1.25, 40, medium="air")

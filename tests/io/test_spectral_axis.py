@@ -9,14 +9,14 @@ from astropy.wcs import WCS
 
 from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.galaxies.grid import velocity_of
-from clumpygan.io.spectral_axis import (
+from clumpygan.galaxies.rendering.grid import velocity_of
+from clumpygan.io.cubes.spectral_axis import (
     SpectralAxis,
     air_of,
     rest_wavelength_of,
     vacuum_of,
 )
-from clumpygan.io.spectral_header import axis_cards, read_axis
+from clumpygan.io.cubes.spectral_header import axis_cards, read_axis
 
 HI = 1420405751.77  # Hz
 CONVENTIONS = {
@@ -253,10 +253,14 @@ def test_spellings_of_units(unit: str) -> None:
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
-        ({"CTYPE3": "WAVE-LOG", "CUNIT3": "Angstrom"}, "isn't linear"),
+        ({"CTYPE3": "FREQ-LOG", "CUNIT3": "Hz"}, "isn't linear"),
+        ({"CTYPE3": "WAVE-LOG", "CUNIT3": "Angstrom", "CDELT3": 1e10}, "a logarithmic axis from"),
         ({"CTYPE3": "AWAV-TAB", "CUNIT3": "Angstrom"}, "isn't linear"),
         ({"CTYPE3": "WAVE-F2W", "CUNIT3": "Angstrom"}, "isn't linear"),
-        ({"CTYPE3": "LINEAR", "CUNIT3": "Angstrom", "DC-FLAG": 1}, "isn't linear"),
+        (
+            {"CTYPE3": "LINEAR", "CUNIT3": "Angstrom", "DC-FLAG": 1},
+            "expected log10 of a wavelength",
+        ),
         ({"CTYPE3": "AWAV"}, "no CUNIT3"),
         ({}, "no CUNIT3"),
         ({"CTYPE3": "FREQ", "CUNIT3": "m/s"}, "expected a unit of frequency"),
@@ -279,6 +283,40 @@ def test_bad_headers(cards: dict[str, object], message: str) -> None:
         read_axis(header, 3, 10, "cube.fits")
     assert str(error.value).startswith("cube.fits: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("step", [0.8, -0.8])
+def test_logarithmic_axes(step: float) -> None:
+    manga = spectral_header(
+        CTYPE3="WAVE-LOG", CUNIT3="Angstrom", CRVAL3=3621.6, CD3_3=step, CRPIX3=5.0
+    )
+    axis, reverse = read_axis(manga, 3, 100, "cube")
+    assert reverse == (step < 0)
+    pixels = np.arange(1, 101) - 5.0
+    # Equation 5 of Greisen et al. 2006, and what wcslib makes of the same cards.
+    expected = 3621.6 * np.exp(pixels * step / 3621.6)
+    np.testing.assert_allclose(axis.values, np.sort(expected), rtol=1e-13)
+    wcs = WCS(naxis=1)
+    wcs.wcs.ctype, wcs.wcs.cunit, wcs.wcs.crpix = ["WAVE-LOG"], ["Angstrom"], [5.0]
+    wcs.wcs.crval, wcs.wcs.cdelt = [3621.6], [step]
+    theirs = wcs.wcs_pix2world(np.arange(100.0), 0)[0] * 1e10
+    np.testing.assert_allclose(axis.values, np.sort(theirs), rtol=1e-9)
+    # Channels are equally wide in velocity, parts are the same channels, and what is written too.
+    widths = np.diff(axis.velocity_edges(3700.0, 0.0))
+    np.testing.assert_allclose(widths, widths[0], rtol=2e-3)
+    np.testing.assert_allclose(axis.widths, axis.values * abs(step) / 3621.6, rtol=1e-6)
+    np.testing.assert_allclose(axis.sliced(7, 20).values, axis.values[7:20], rtol=1e-13)
+    again, _ = read_axis(axis_cards(axis.sliced(7, 20)), 3, 13, "cube")
+    np.testing.assert_allclose(again.values, axis.values[7:20], rtol=1e-13)
+
+
+def test_logarithms_to_base_ten() -> None:
+    """As IRAF and the SDSS write them."""
+    cards = {"CTYPE3": "LINEAR", "CUNIT3": "Angstrom", "DC-FLAG": 1, "CRVAL3": 3.8, "CDELT3": 1e-4}
+    with pytest.warns(InputWarning, match="air is assumed"):
+        axis, _ = read_axis(spectral_header(**cards), 3, 20, "cube")
+    pixel = spectral_header(**cards).get("CRPIX3", 0.0)
+    np.testing.assert_allclose(axis.values, 10 ** (3.8 + 1e-4 * (np.arange(1, 21) - pixel)))
 
 
 def test_what_is_assumed_is_said() -> None:

@@ -5,7 +5,7 @@ import pytest
 from astropy.io.fits import Header
 from astropy.wcs import WCS, Sip
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import mirrored, north_angle, pixel_scale_of, rescaled_wcs
 from clumpygan.io.wcs import read_wcs
 
@@ -104,3 +104,38 @@ def test_distortions_that_do_apply_are_read(hst_wcs: WCS) -> None:
     np.testing.assert_allclose(
         wcs.all_pix2world(300.0, 40.0, 0), hst_wcs.all_pix2world(300.0, 40.0, 0), rtol=1e-13
     )
+
+
+def test_cd_and_pc_at_once_are_one_wcs(hst_wcs: WCS) -> None:
+    # What header.update(cutout.wcs.to_header()) leaves.
+    plain = with_cd(hst_wcs, 37.0)
+    header = Header()
+    for i in (1, 2):
+        for j in (1, 2):
+            header[f"CD{i}_{j}"] = plain.wcs.cd[i - 1, j - 1]
+    header.update(plain.to_header())
+    assert "CD1_1" in header
+    assert "PC1_1" in header
+    both = read_wcs(header)
+    assert both is not None
+    for wcs in (both, rescaled_wcs(both, 14 / 5)):
+        assert pixel_scale_of(wcs) == pytest.approx(0.06 if wcs is both else 0.168)
+    expected = rescaled_wcs(plain, 14 / 5).pixel_to_world(7, 3)
+    assert rescaled_wcs(both, 14 / 5).pixel_to_world(7, 3).separation(expected).arcsec < 1e-6
+
+
+def test_a_pc_matrix_without_its_off_diagonals(hst_wcs: WCS) -> None:
+    header = hst_wcs.to_header()
+    header["CDELT1"], header["CDELT2"] = 0.02 / 3600, 0.02 / 3600
+    header["PC1_1"], header["PC2_2"] = -0.645, 0.645
+    with pytest.warns(InputWarning, match="rotation by 50 degrees.*orientation isn't known"):
+        wcs = read_wcs(header)
+    assert wcs is not None
+    assert header["PC1_1"] == -0.645  # the file's header stays as it is
+    assert pixel_scale_of(wcs) == pytest.approx(0.02)
+    assert mirrored(wcs) == mirrored(hst_wcs)
+    # A matrix with its off-diagonals, or one that only mirrors, is left as it is.
+    header["PC1_2"], header["PC2_1"] = 0.764, 0.764
+    whole = read_wcs(header)
+    assert whole is not None
+    assert pixel_scale_of(whole) == pytest.approx(0.02, rel=1e-3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.instruments.spread import GaussianPSF
 from clumpygan.networks.blocks_3d import convolution_3d
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator

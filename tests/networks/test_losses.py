@@ -7,6 +7,7 @@ from torch import nn
 from clumpygan.networks.losses import (
     ADVERSARIAL_LOSSES,
     adversarial_loss,
+    aperture_sums,
     energy_score,
     misfit_excess,
     relative_error,
@@ -72,6 +73,24 @@ def test_energy_score_is_least_for_the_true_spread():
 def test_energy_score_of_one_sample_is_the_absolute_error():
     sample, truth = torch.full((2, 1, 3, 3), 2.0), torch.zeros(2, 1, 3, 3)
     assert torch.equal(energy_score((sample, sample), truth), torch.full((2,), 2.0))
+
+
+def test_energy_score_doesnt_depend_on_the_number_of_samples():
+    generator = torch.Generator().manual_seed(6)
+    truth = torch.randn(64, 1, 50, 50, generator=generator)
+    draws = [torch.randn(64, 1, 50, 50, generator=generator) for _ in range(5)]
+    scores = [float(energy_score(draws[:count], truth).mean()) for count in (2, 3, 5)]
+    assert scores == pytest.approx(3 * [1 / math.sqrt(math.pi)], rel=0.01)
+
+
+def test_sums_in_apertures_are_areas_and_follow_their_centres():
+    radii = (2.0, 5.5, 8.0)
+    areas = aperture_sums(torch.ones(1, 1, 41, 41), torch.tensor([[20, 20]]), radii)
+    assert areas[0].tolist() == pytest.approx([math.pi * radius**2 for radius in radii], rel=0.05)
+    images = torch.zeros(2, 1, 20, 30)
+    images[0, 0, 5, 7] = images[1, 0, 12, 25] = 3.0
+    sums = aperture_sums(images, torch.tensor([[5, 7], [5, 7]]), (1.0, 4.0))
+    assert sums.tolist() == [[3.0, 3.0], [0.0, 0.0]]
 
 
 def test_relative_error_ignores_the_spread_of_the_samples():

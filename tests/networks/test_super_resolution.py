@@ -1,12 +1,11 @@
 import pytest
 import torch
 
-from clumpygan.constants import PIXEL_AREA_RATIO
 from clumpygan.instruments import ObservationOperator, moffat_transfer
 from clumpygan.networks.ancestor import AncestorGenerator
 from clumpygan.networks.blocks import ConditionalResidualBlock, stretch, unstretch
 from clumpygan.networks.discriminator import SuperResolutionDiscriminator
-from clumpygan.networks.super_resolution import Crop, SuperResolutionGenerator
+from clumpygan.networks.super_resolution import Crop, SampleNoise, SuperResolutionGenerator
 
 
 def gaussians(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:
@@ -68,7 +67,9 @@ def test_samples_differ_by_their_noise_alone_once_the_noise_has_weight(scene):
     noises = [
         network.draw_noise(4, (40, 40), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
     ]
-    plain = network(observed, sigma, transfer, (None, noises[0]))
+    # Without weight for its random input a sample still follows a draw of the data's own.
+    silent = SampleNoise(noises[0].coarse, noises[0].fine, torch.zeros_like(noises[0].data))
+    plain = network(observed, sigma, transfer, (None, silent))
     assert torch.equal(plain[0], plain[1])
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
@@ -77,10 +78,42 @@ def test_samples_differ_by_their_noise_alone_once_the_noise_has_weight(scene):
     assert (first - other).abs().max() > 1e-3
 
 
+def test_gradients_are_finite_where_the_data_arent_trusted(scene):
+    """The regularisation of high frequencies overflows in float32 from a slope of 5 on."""
+    operator, _, observed, sigma, transfer = scene
+    network = small(operator)
+    with torch.no_grad():
+        network.trust.bias.copy_(torch.tensor([2.0, 8.0]))
+    network(observed, sigma, transfer)[0].square().sum().backward()
+    gradients = [one.grad for one in network.parameters() if one.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert network.trust.bias.grad.abs().max() > 0
+
+
 def test_antithetic_noise_is_its_own_opposite(scene):
     noise = small(scene[0]).draw_noise(2, (20, 20), torch.Generator().manual_seed(0))
     assert torch.equal(noise.opposite().opposite().coarse, noise.coarse)
     assert torch.equal(noise.opposite().fine, -noise.fine)
+
+
+def test_fluxes_of_samples_scatter_as_those_of_their_data(scene):
+    """An aperture that holds the galaxy and much sky can't be known better than its noise."""
+    operator, _, observed, sigma, transfer = scene
+    network = small(operator).requires_grad_(False)
+    # As a trained network does, it trusts the data where the atmosphere lets them through.
+    network.trust.bias.copy_(torch.tensor([-6.0, -20.0]))
+    drawn = torch.Generator().manual_seed(3)
+    noises = tuple(network.draw_noise(len(observed), (40, 40), drawn) for _ in range(64))
+    samples = torch.stack(network(observed, sigma, transfer, noises))
+    # Without a sharp rim, at which the noise of small scales would count.
+    axis = torch.arange(112) - 55.5
+    weights = torch.exp(-(axis[:, None].square() + axis.square()) / (2 * 14.0**2))
+    fluxes = (weights * samples).sum((-2, -1))
+    expected = sigma * (weights.square().sum() / operator.grid.area_ratio).sqrt()
+    assert torch.allclose(fluxes.std(0).squeeze(), expected, rtol=0.25)
+    # What is added is opposite in antithetic pairs: their mean is that without it.
+    pair = network(observed, sigma, transfer, (noises[0], noises[0].opposite(), None))
+    assert torch.allclose((pair[0] + pair[1]) / 2, pair[2], atol=1e-2)
 
 
 def test_everything_scales_with_the_noise_unit(scene):
@@ -203,4 +236,4 @@ def test_ancestor_keeps_the_flux_of_what_it_saw(scene):
     # The fitted scale leaves no part of the residual along the model.
     assert abs(float(((observed - again) * again).sum())) < 1e-3 * float((again**2).sum())
     (crop,) = network(observed, sigma, transfer, (None,), Crop(2, 2, 4, 4))
-    assert crop.shape[-1] * PIXEL_AREA_RATIO**0.5 == pytest.approx(2.8 * 56)
+    assert crop.shape[-1] * 2.8 == pytest.approx(2.8 * 56)

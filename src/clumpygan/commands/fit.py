@@ -1,35 +1,49 @@
 """Measure disks: from cubes to parameters with error bars: `fit.py`."""
 
-from __future__ import annotations
-
 import json
+import shlex
 import sys
 import time
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING
 
-from clumpygan import __version__
-from clumpygan.commands.fit_flags import (
-    add_fit_flags,
-    add_galaxy_flags,
-    add_input_flags,
-    add_observation_flags,
+from clumpygan.commands.flags import add_config, add_settings, settings_from
+from clumpygan.commands.program import BAD_INPUT, INTERRUPTED, Parser, run_program, with_flags
+from clumpygan.errors import InputError
+from clumpygan.fitting.file_settings import FileSettings, LineSettings
+from clumpygan.fitting.settings import (
+    BatchSettings,
+    FitSettings,
+    MethodSettings,
+    ModelSettings,
+    ParameterSettings,
 )
-from clumpygan.commands.program import BAD_INPUT, INTERRUPTED, Parser, run_program
+from clumpygan.galaxies.disks.disk_table import PARAMETERS
+from clumpygan.settings import check, default_of, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from clumpygan.fitting.batch.outcome import Outcome
+    from clumpygan.fitting.batch.run import FitBatch
+    from clumpygan.fitting.batch.sources import CubeSource
 
-    from clumpygan.commands.fit_batch import Outcome
+CRASH = 1
 
-NOT_GOOD = 1
+_GROUPS: tuple[tuple[str, type], ...] = (
+    ("what comes out", BatchSettings),
+    ("the line and the instrument", LineSettings),
+    ("the part of the files that is used", FileSettings),
+    ("the model", ModelSettings),
+    ("the parameters", ParameterSettings),
+    ("the fit", MethodSettings),
+)
+"""Headings of --help, and the settings below them."""
 
-_NOT_OF_THE_FIT = {
-    "cubes", "catalog", "set", "n", "output", "picture", "model_cubes", "metrics", "overwrite",
-    "workers",
-}  # fmt: skip
-"""Flags that a result doesn't depend on."""
+_WIDTH = 98
+"""Columns of what --help says of the parameters."""
 
 DESCRIPTION = """\
 Fit thick, rotating disks to velocity cubes, with error bars.
@@ -42,24 +56,77 @@ a picture. results.ecsv sums up all cubes. Continuum has to be subtracted, befor
 EPILOG = """\
 examples:
   %(prog)s cube.fits --line Ha --redshift 0.36 --psf-fwhm 0.7 --output result/
-  %(prog)s cubes/*.fits --model arctan --free g1,g2 --method nuts --workers 2 --output results/
+  %(prog)s cubes/*.fits --curve arctan --free g1,g2 --method nuts --workers 2 --output results/
   %(prog)s cube.fits --fix inclination=60 --prior maximum_velocity=normal:200:30
-  %(prog)s cube.fits --model arctan,tanh,courteau --output which_curve/
+  %(prog)s cube.fits --curve arctan,tanh,courteau --output which_curve/
   %(prog)s --set cubes/ --n 100 --signal-to-noise 20 --workers 2 --output mocks/
 
-The exit code is 0 if all results are to be relied on, 1 if a fit didn't converge or ran into a
-bound, 2 if only the input of some was bad, 130 after Ctrl-C, which leaves what is done: the same
-command goes on from there."""
+Every result has a verdict, with reasons and what to try: good; doubtful; no detection, where noise
+alone would let a model gain as much; failed, where there is no result. A parameter at the end of
+its prior is given as a limit, which spoils nothing. A variance that line-free voxels show to be
+wrong is corrected, unless --noise-scale is given.
+
+The exit code is 0 if every cube has a result, whatever its verdict, which is in the tables and the
+JSON; 2 if the input of some was bad; 1 after a mistake of ours; 130 after Ctrl-C, which leaves what
+is done: the same command goes on from there."""
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """Which cubes are fitted, and where all results go as JSON."""
+
+    cubes: tuple[Path, ...] = setting(
+        (), "FITS files", "CUBE", positional=True, heading="the cubes"
+    )
+    set: Path | None = setting(
+        None,
+        "fit cubes that prepare.py cubes has made, with noise added",
+        "FOLDER",
+        heading="the cubes",
+    )
+    n: int | None = setting(
+        None,
+        "of the set, the first N cubes",
+        "N",
+        least=1,
+        most=10**9,
+        default_words="all",
+        heading="the cubes",
+    )
+    signal_to_noise: float = setting(
+        10.0,
+        "of the brightest voxel of each cube of the set",
+        "RATIO",
+        above=0,
+        heading="the cubes",
+    )
+    metrics: Path | None = setting(
+        None,
+        "all results as JSON too",
+        "FILE",
+        default_words="not written",
+        heading="what comes out",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if (self.set is None) == (not self.cubes):
+            raise InputError(
+                "expected cubes, or `set` FOLDER with those of prepare.py cubes: one of them"
+            )
+        for name in ("n", "signal_to_noise"):
+            if self.set is None and getattr(self, name) != default_of(InputSettings, name):
+                raise InputError(f"`{name}` goes with `set` FOLDER; leave it out")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program: exit code 0, 1 for a doubtful fit, 2 for bad input, in one line."""
+    """Run the program: exit code 0 for results, 1 for a crash, 2 for bad input, in one line."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = _parser()
-    run_program(lambda options: _run(options, parser, given), parser, given)
+    run_program(lambda options: _run(options, given, parser.flags()), parser, given)
 
 
-def _parser() -> ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="fit.py",
         description=DESCRIPTION,
@@ -67,65 +134,114 @@ def _parser() -> ArgumentParser:
         usage="%(prog)s (CUBE [CUBE ...] | --set FOLDER) [--output FOLDER] [flags]",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add_input_flags(parser)
-    add_observation_flags(parser)
-    add_galaxy_flags(parser)
-    add_fit_flags(parser)
+    add_settings(parser, InputSettings)
+    for heading, kind in _GROUPS:
+        add_settings(parser, kind, heading=heading)
+    add_config(parser)
+    names = ", ".join(f"{row.name} [{row.unit}]" if row.unit else row.name for row in PARAMETERS)
+    for group in parser._action_groups:
+        if group.title == "the parameters":
+            group.description = fill(
+                "Free by default: flux, centre, systemic velocity, half-light radius, Sersic "
+                "index, inclination, position angle, dispersion, and what the curve, a ring, arms, "
+                "clumps, a warp or more lines need; the scale height follows the half-light "
+                f"radius; all others have their defaults. Parameters: {names}; "
+                "clump_1_fraction, clump_1_x, clump_1_y, "
+                "clump_1_radius, clump_1_dispersion, clump_2_...; of more than two lines "
+                "line_3_ratio, ...: the flux over that of the second line.",
+                _WIDTH,
+            )
     return parser
 
 
-def _run(options: Namespace, parser: ArgumentParser, arguments: Sequence[str]) -> None:
+def _run(options: Namespace, arguments: Sequence[str], flags: Mapping[str, str]) -> None:
     begin = time.perf_counter()
+    given = settings_from(InputSettings, options)
+    settings, batch = settings_from(FitSettings, options), settings_from(BatchSettings, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
-    from clumpygan.commands.fit_batch import fit_all, split_done
-    from clumpygan.commands.fit_choices import fitters_of
-    from clumpygan.commands.fit_sources import sources_of
-    from clumpygan.commands.fit_summary import command_line, report_of, write_summary
     from clumpygan.commands.output_files import check_outputs
-    from clumpygan.commands.provenance import commit
-    from clumpygan.io import atomic_path
+    from clumpygan.fitting.batch.run import FitBatch
+    from clumpygan.fitting.batch.summary import report_of
+    from clumpygan.io.atomic import atomic_path
+    from clumpygan.training.provenance import commit
 
-    check_outputs([("--metrics", options.metrics, ())])
-    if options.set is None:
-        fitters_of(options)
-    sources = sources_of(options)
-    choices = _choices(options, parser)
-    made = _make_folder(options.output)
-    outcomes, missing = split_done(options, sources, choices)
-    if outcomes:
-        print(f"{len(outcomes)} of {len(sources)} are done already", flush=True)
-    origin = {
-        "clumpygan": __version__,
-        "commit": commit(),
-        "command": command_line(arguments),
-        "choices": choices,
-    }
+    check_outputs([("--metrics", given.metrics, ())])
+    command = shlex.join(["fit.py", *arguments])
+    fits = FitBatch(
+        _sources(given, settings, batch.catalog),
+        settings,
+        batch,
+        {"commit": commit(), "command": command},
+    )
+    if fits.outcomes:
+        print(f"{len(fits.outcomes)} of {fits.total} are done already", flush=True)
     interrupted = False
     try:
-        fit_all(options, missing, origin, outcomes)
+        _fit_all(fits)
     except KeyboardInterrupt:
         interrupted = True
-    if len(sources) > 1 or any(outcome.table is not None for outcome in outcomes):
-        write_summary(options.output, outcomes, origin["command"])
-    elif made and not any(options.output.iterdir()):
-        options.output.rmdir()
     seconds = round(time.perf_counter() - begin, 1)
-    if options.metrics is not None:
-        report = report_of(outcomes, command=origin["command"], seconds=seconds)
-        with atomic_path(options.metrics) as path:
+    if given.metrics is not None:
+        report = report_of(fits.outcomes, command=command, seconds=seconds)
+        with atomic_path(given.metrics) as path:
             path.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     if interrupted:
-        rest = len(sources) - len(outcomes)
-        print(f"fit.py: interrupted: {rest} of {len(sources)} are left; the same command goes on "
+        rest = fits.total - len(fits.outcomes)
+        print(f"fit.py: interrupted: {rest} of {fits.total} are left; the same command goes on "
               "from here", file=sys.stderr)  # fmt: skip
         sys.exit(INTERRUPTED)
-    _tell(options, outcomes, seconds)
+    _tell(batch.output, fits.outcomes, seconds, flags)
 
 
-def _tell(options: Namespace, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _sources(
+    given: InputSettings, settings: FitSettings, catalog: Path | None
+) -> "Sequence[CubeSource]":
+    """Return what is to be fitted, once the settings are known to go together."""
+    if given.set is not None:
+        from clumpygan.commands.fit_sets import cubes_of_set
+
+        if catalog is not None:
+            raise InputError("`catalog` is about files; a set knows it itself: leave it out")
+        return cubes_of_set(given.set, given.n, given.signal_to_noise, settings)
+    from clumpygan.fitting.batch.sources import cube_files
+    from clumpygan.fitting.fitters import fitters_of
+
+    fitters_of(settings)
+    return cube_files(given.cubes, settings, catalog)
+
+
+def _fit_all(fits: "FitBatch") -> None:
+    """Fit what is missing, with a bar of progress, and a line for each of several cubes.
+
+    Of a single cube it is said where its fit is.
+    """
+    from tqdm import tqdm
+
+    from clumpygan.commands.fit_progress import shown_progress
+    from clumpygan.fitting.sampling.progress import LOGGER
+
+    count = len(fits.missing)
+    hidden = count == 1 or not sys.stderr.isatty()
+    with tqdm(total=count, unit="cube", desc="fitting", disable=hidden) as bar:
+        numbers = iter(range(1, count + 1))
+
+        def tell(outcome: "Outcome") -> None:
+            bar.update()
+            if count > 1:
+                bar.write(f"{next(numbers)}/{count} {outcome}", file=sys.stdout)
+                sys.stdout.flush()
+
+        with shown_progress(LOGGER, wanted=count == 1):
+            fits.run(tell)
+
+
+def _tell(
+    folder: Path, outcomes: "Sequence[Outcome]", seconds: float, flags: Mapping[str, str]
+) -> None:
     """Print what came out, and exit with a code that says it too."""
-    from clumpygan.commands.fit_batch import CRASHED, DOUBTFUL, FAILED
-    from clumpygan.commands.fit_summary import SUMMARY, closing_words, text_of
+    from clumpygan.fitting.batch.outcome import CRASHED
+    from clumpygan.fitting.batch.summary import SUMMARY, closing_words, text_of
+    from clumpygan.fitting.goodness.verdict import FAILED
 
     statuses = {outcome.status for outcome in outcomes}
     for outcome in outcomes:
@@ -134,45 +250,18 @@ def _tell(options: Namespace, outcomes: Sequence[Outcome], seconds: float) -> No
     if len(outcomes) == 1:
         (only,) = outcomes
         if only.table is None:
-            print(f"fit.py: error: {only.messages[0]}", file=sys.stderr)
+            print(f"fit.py: error: {with_flags(only.messages[0], flags)}", file=sys.stderr)
         else:
-            print(f"{only.name}:\n{text_of(only.table)}")
+            print(f"{only.name}:\n{with_flags(text_of(only.table), flags)}")
             for text in only.messages:
-                print(f"fit.py: not to be relied on: {text}", file=sys.stderr)
+                print(f"fit.py: {only.status}: {with_flags(text, flags)}", file=sys.stderr)
             if only.seconds:
-                print(f"wrote {options.output / only.name}_* in {seconds} s")
+                print(f"wrote {folder / only.name}_* in {seconds} s")
     else:
-        words = closing_words(outcomes)
-        print(f"{options.output / SUMMARY}: {words.splitlines()[0]} ({seconds} s)")
+        words = with_flags(closing_words(outcomes), flags)
+        print(f"{folder / SUMMARY}: {words.splitlines()[0]} ({seconds} s)")
         print("\n".join(words.splitlines()[1:]), end="\n" * ("\n" in words), file=sys.stderr)
-    if statuses & {DOUBTFUL, CRASHED}:
-        sys.exit(NOT_GOOD)
+    if CRASHED in statuses:
+        sys.exit(CRASH)
     if FAILED in statuses:
         sys.exit(BAD_INPUT)
-
-
-def _choices(options: Namespace, parser: ArgumentParser) -> dict[str, Any]:
-    """Return the flags that results depend on, where they aren't the default."""
-    return {
-        name: _plain(value)
-        for name, value in sorted(vars(options).items())
-        if name not in _NOT_OF_THE_FIT and value != parser.get_default(name)
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def _make_folder(folder: Path) -> bool:
-    """Make a folder unless it is there; return whether it wasn't."""
-    from clumpygan.commands.output_files import check_folder
-
-    check_folder("--output", folder)
-    missing = not folder.exists()
-    folder.mkdir(exist_ok=True)
-    return missing

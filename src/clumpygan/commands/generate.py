@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-import secrets
+import json
 import time
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from clumpygan.commands.cube_flags import (
-    add_frame_flags,
     add_model_flags,
     add_parameter_flags,
-    frame_settings,
-    model_of,
+    model_from,
+    parameters_from,
 )
-from clumpygan.commands.flag_types import LARGEST_SEED, integer, number
-from clumpygan.commands.generate_cubes import add_cubes
-from clumpygan.commands.generate_galaxies import add_galaxies
-from clumpygan.commands.mock_cube import TYPICAL_FLUX, TYPICAL_SIGNAL_TO_NOISE
-from clumpygan.commands.program import Parser, run_program
+from clumpygan.commands.flags import add_config, add_settings, flag_of, given_in, settings_from
+from clumpygan.commands.generate_patch import add_patch
+from clumpygan.commands.output_files import PICTURE_SUFFIXES
+from clumpygan.commands.program import Parser, check_device, run_program
+from clumpygan.data.cubes.frame_settings import FieldSettings
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.disk_table import PARAMETERS
+from clumpygan.generation.settings import (
+    TYPICAL_FLUX,
+    CubesSettings,
+    GalaxiesSettings,
+    MockSettings,
+)
+from clumpygan.settings import span_reader
 
-PICTURE_SUFFIXES, CUBE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg"), (".fits", ".fits.gz")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-DESCRIPTION = f"""\
+DESCRIPTION = "Generate mock observations of galaxies whose every parameter is known."
+
+CUBE = f"""\
 Generate the velocity cube of a thick, rotating, clumpy disk, and observe it.
 
 The FITS file holds DATA, with noise also STAT (the variance), their world coordinates, and all
@@ -32,12 +46,47 @@ parameters and the seed as HIERARCH CLUMPYGAN cards. Without an instrument, data
 voxel. With one, fluxes are in 1e-20 erg s-1 cm-2, data in 1e-20 erg s-1 cm-2 Angstrom-1, and a
 galaxy without --flux has {TYPICAL_FLUX:g} times the flux of the parameter's default or prior."""
 
-EPILOG = """\
+CUBE_EXAMPLES = """\
 examples:
   %(prog)s --inclination 60 --position-angle 130 --maximum-velocity 200 --clumps 6 \\
       --instrument muse_wfm --output disk.fits --picture disk.png
   %(prog)s --random --seed 3 --instrument muse_wfm --line oii --redshift 0.9 --exposure-time 36000
   %(prog)s --curve nfw --scale-height 0 --shape 64 64 64 --noiseless --metrics disk.json"""
+
+CUBES = f"""\
+Generate velocity cubes of clumpy galaxies of given parameters, from a trained network.
+
+Parameters are drawn uniformly within the ranges given, all others as in the training; the network
+draws the clumps, arms, turbulence. Galaxy i depends on the seed and i alone. Fluxes are in 1e-20
+erg s-1 cm-2 if there is an instrument ({TYPICAL_FLUX:g} times the prior of the parameter table
+without --flux), data in 1e-20 erg s-1 cm-2 Angstrom-1.
+
+One cube is written to --output. Of several, each gets a file of its own, in a folder of the name of
+--output without its ending: gal.fits comes with gal/gal_000000.fits, gal/gal_000001.fits, ...; then
+gal.fits is the table of their parameters. Each cube holds DATA and STAT (the variance) with their
+full world coordinates, so that mpdaf, GalPaK3D and fit.py read it, and the parameters as HIERARCH
+CLUMPYGAN cards. An interrupted run goes on with the same command; a larger --n adds cubes."""
+
+CUBES_EXAMPLES = """\
+examples:
+  %(prog)s --n 100 --inclination 40:70 --maximum-velocity 150:250 --snr 8 \\
+      --output gal.fits --picture gal.png
+  %(prog)s --n 1 --position-angle 30 --shape 48 48 48 --output one.fits
+  fit.py gal/*.fits --output fits/"""
+
+GALAXIES = """\
+Generate images of clumpy galaxies as HST sees them, from a trained network.
+
+Magnitude, redshift and half-light radius of each galaxy are drawn together from published
+statistics of CANDELS, within the ranges given; what it looks like, the network draws. The FITS
+file holds IMAGES (n, y, x) in nJy per pixel, with the noise of the survey; NOISELESS, the same
+galaxies without; and the table GALAXIES with what was asked for. Galaxy i depends on the seed and
+i alone."""
+
+GALAXIES_EXAMPLES = """\
+examples:
+  %(prog)s --n 64 --seed 3 --output galaxies.fits --picture galaxies.png
+  %(prog)s --n 1000 --magnitude 21:23 --redshift 0.5:1 --half-light-radius 0.3:2"""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,87 +97,250 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> ArgumentParser:
     parser = Parser(
         prog="generate.py",
-        description="Generate mock observations of galaxies whose every parameter is known.",
-        epilog="generate.py cube, cubes or galaxies --help explains the flags of each",
+        description=DESCRIPTION,
+        epilog="generate.py cube, cubes, galaxies or patch --help explains the flags of each",
     )
     subparsers = parser.add_subparsers(metavar="WHAT", required=True)
-    cube = subparsers.add_parser(
-        "cube",
-        help="a velocity cube",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    _add_outputs(cube)
-    add_frame_flags(cube, instrument="none")
-    _add_noise(cube)
+
+    def add(name: str, what: str, description: str, examples: str) -> Any:
+        return subparsers.add_parser(
+            name,
+            help=what,
+            description=description,
+            epilog=examples,
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+
+    cube = add("cube", "a velocity cube", CUBE, CUBE_EXAMPLES)
+    _add_outputs(cube, "cube.fits", "the cube, .fits or .fits.gz", "maps of flux, velocity and"
+                 " dispersion, a slit, spectrum and channels")  # fmt: skip
+    add_settings(cube, FieldSettings)
+    add_settings(cube, MockSettings)
     add_model_flags(cube)
     add_parameter_flags(cube, "the galaxy", " (default: {default})")
+    add_config(cube)
     cube.set_defaults(run=_cube)
-    add_cubes(subparsers)
-    add_galaxies(subparsers)
+
+    cubes = add("cubes", "velocity cubes of clumpy galaxies, from a trained network", CUBES,
+                CUBES_EXAMPLES)  # fmt: skip
+    _add_outputs(cubes, "galaxies.fits", "the cube, or the table of several, .fits",
+                 "flux, velocity and dispersion of the first few")  # fmt: skip
+    add_settings(cubes, CubesSettings)
+    _add_conditions(cubes)
+    add_config(cubes)
+    cubes.set_defaults(run=_cubes)
+
+    galaxies = add("galaxies", "images of galaxies, from a trained network", GALAXIES,
+                   GALAXIES_EXAMPLES)  # fmt: skip
+    _add_outputs(galaxies, "galaxies.fits", "the images, .fits or .fits.gz",
+                 "up to 64 of them in one picture")  # fmt: skip
+    add_settings(galaxies, GalaxiesSettings, heading="the galaxies")
+    add_config(galaxies)
+    galaxies.set_defaults(run=_galaxies)
+    add_patch(add)
     return parser
 
 
-def _add_outputs(parser: ArgumentParser) -> None:
+@dataclass(frozen=True)
+class Outputs:
+    """Files that are wanted."""
+
+    output: Path
+    picture: Path | None
+    metrics: Path | None
+
+
+def _add_outputs(parser: ArgumentParser, name: str, what: str, picture: str) -> None:
     group = parser.add_argument_group("what comes out")
     # fmt: off
-    group.add_argument("--output", type=Path, default=Path("cube.fits"), metavar="FILE",
-                       help="the cube, .fits or .fits.gz (default: %(default)s)")
-    group.add_argument("--picture", type=Path, metavar="FILE",
-                       help="maps of flux, velocity and dispersion, a slit, spectrum and channels,"
-                       f" {' '.join(PICTURE_SUFFIXES)} (default: not drawn)")
-    group.add_argument("--metrics", type=Path, metavar="FILE",
-                       help="all parameters, settings and results as JSON (default: not written)")
-    group.add_argument("--seed", type=integer(0, LARGEST_SEED), metavar="N",
-                       help="of clumps, noise and --random (default: drawn at random and printed)")
-    group.add_argument("--random", action="store_true",
-                       help="draw the galaxy from the priors, but for the parameters given")
+    group.add_argument("--output", type=Path, default=SUPPRESS, metavar="FILE",
+                       help=f"{what} (default: {name})")
+    group.add_argument("--picture", type=Path, default=SUPPRESS, metavar="FILE",
+                       help=f"{picture}, {' '.join(PICTURE_SUFFIXES)} (default: not drawn)")
+    group.add_argument("--metrics", type=Path, default=SUPPRESS, metavar="FILE",
+                       help="settings and results as JSON (default: not written)")
     # fmt: on
+    parser.set_defaults(_output=name)
 
 
-def _add_noise(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("the noise")
-    one = group.add_mutually_exclusive_group()
-    # fmt: off
-    one.add_argument("--signal-to-noise", type=number(0), metavar="RATIO",
-                     help="largest of all voxels; with an instrument, noise rises at sky lines and"
-                     " neighbours share it as in real cubes (default:"
-                     f" {TYPICAL_SIGNAL_TO_NOISE:g} with an instrument)")
-    one.add_argument("--exposure-time", type=number(0), metavar="SECONDS",
-                     help="as noisy as the instrument is after so long")
-    one.add_argument("--noise", type=number(0), metavar="SIGMA",
-                     help="standard deviation of every voxel, in the unit of the data")
-    one.add_argument("--noiseless", action="store_true",
-                     help="no noise, and no variance (the default without an instrument)")
-    # fmt: on
+def _outputs(options: Namespace, suffixes: tuple[str, ...]) -> Outputs:
+    """Return the files that are wanted, if they can be written."""
+    from clumpygan.commands.output_files import check_outputs
+
+    given = given_in(options)
+    output, picture, metrics = (
+        None if name is None else Path(name)
+        for name in (given.get("output", options._output), given.get("picture"),
+                     given.get("metrics"))
+    )  # fmt: skip
+    check_outputs(
+        [
+            ("--output", output, suffixes),
+            ("--picture", picture, PICTURE_SUFFIXES),
+            ("--metrics", metrics, ()),
+        ]
+    )
+    return Outputs(cast(Path, output), picture, metrics)
+
+
+def _add_conditions(parser: Parser) -> None:
+    """Add a flag for the range of each parameter that generators of cubes are told."""
+    title = "the galaxies: a range LOW:HIGH or one number each"
+    group = next(group for group in parser._action_groups if group.title == title)
+    rows = {row.name: row for row in PARAMETERS}
+    listed = []
+    for name, condition in CUBE_CONDITIONS.items():
+        what, limits = "FWHM of the PSF", (1e-3, 100.0)
+        if name != SEEING:
+            row = rows[name]
+            what, limits = row.description, (row.minimum, row.maximum)
+        unit = f" [{condition.unit}]" if condition.unit else ""
+        group.add_argument(
+            flag_of(name),
+            type=_argument(span_reader(*limits)),
+            metavar="LOW:HIGH",
+            help=f"{what}{unit}".replace("%", "%%"),
+        )
+        listed.append(f"{flag_of(name)}{unit}")
+    parser.listed = f"galaxies have {', '.join(listed)}, --snr"
 
 
 def _cube(options: Namespace) -> None:
     begin = time.perf_counter()
-    from clumpygan.commands.mock_cube import make_mock
-    from clumpygan.commands.mock_output import write_mock
-    from clumpygan.commands.output_files import check_outputs
+    files = _outputs(options, (".fits", ".fits.gz"))
+    from clumpygan.data.cubes.frame import frame_of
+    from clumpygan.generation.mock import make_mock
 
-    check_outputs(
-        [
-            ("--output", options.output, CUBE_SUFFIXES),
-            ("--picture", options.picture, PICTURE_SUFFIXES),
-            ("--metrics", options.metrics, ()),
-        ]
-    )
-    frame, model = frame_settings(options), model_of(options)
-    if options.picture is not None and (frame.shape[0] < 2 or min(frame.shape[1:]) < 3):
+    settings = settings_from(MockSettings, options)
+    frame, model = frame_of(settings_from(FieldSettings, options)), model_from(options)
+    if files.picture is not None and (frame.shape[0] < 2 or min(frame.shape[1:]) < 3):
         raise InputError(
-            f"--picture of a cube of shape {frame.shape}: expected at least 2 channels and 3 x 3 "
+            f"`picture` of a cube of shape {frame.shape}: expected at least 2 channels and 3 x 3 "
             "pixels; leave it out"
         )
-    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    print(f"seed {seed}" + ("" if options.seed is not None else ", drawn at random"))
-    mock = make_mock(options, frame, model, seed)
+    mock = make_mock(frame, model, parameters_from(options), settings)
+    _say_seed(mock.seed, "" if settings.seed is not None else "drawn at random")
     print(mock.headline())
-    report: dict[str, Any] = mock.report()
-    report["seconds"] = round(time.perf_counter() - begin, 2)
-    written = write_mock(options, mock, report)
-    seconds = time.perf_counter() - begin
-    print(f"wrote {', '.join(map(str, written))} in {seconds:.1f} s")
+
+    def picture() -> Figure:
+        try:
+            return mock.plot()
+        except InputError as problem:
+            raise InputError(
+                f"`picture`: {str(problem).removeprefix('cube: ')}; leave it out, or choose less "
+                "noise or a larger cube"
+            ) from problem
+
+    _write(files, begin, mock.write, picture, mock.report())
+
+
+def _cubes(options: Namespace) -> None:
+    begin = time.perf_counter()
+    files = _outputs(options, (".fits",))
+    settings = settings_from(CubesSettings, options)
+    folder = files.output.with_suffix("")
+    if settings.n > 1 and folder.exists() and not folder.is_dir():
+        raise InputError(f"`output` {files.output}: its cubes go to {folder}, which is a file")
+    check_device(settings.device)
+    from tqdm import tqdm
+
+    from clumpygan.generation.cube_files import CubeFiles
+    from clumpygan.generation.cube_maker import CubeMaker
+
+    given = given_in(options)
+    conditions = {name: given[name] for name in CUBE_CONDITIONS if name in given}
+    cubes = CubeFiles.prepare(CubeMaker.of(settings, conditions), files.output)
+    _say_seed(cubes.seed, cubes.seed_from)
+    missing = cubes.missing()
+    if len(missing) < settings.n:
+        print(f"{settings.n - len(missing)} of {settings.n} cubes are there")
+    made = time.perf_counter()
+    with tqdm(total=len(missing), desc="generating", unit="cube", disable=None) as bar:
+        cubes.make(missing, bar.update)
+    rate = len(missing) / (time.perf_counter() - made)
+    report = cubes.report() | {"n": settings.n, "made": len(missing)}
+    report["cubes_per_second"] = round(rate, 2) if missing else None
+    several = settings.n > 1
+    _write(files, begin, cubes.write_table if several else None, cubes.plot, report,
+           before=[cubes.folder] if several else [],
+           after=f", {rate:.1f} cubes/s" if missing else "")  # fmt: skip
+
+
+def _galaxies(options: Namespace) -> None:
+    begin = time.perf_counter()
+    files = _outputs(options, (".fits", ".fits.gz"))
+    settings = settings_from(GalaxiesSettings, options)
+    check_device(settings.device)
+    from tqdm import tqdm
+
+    from clumpygan.generation.galaxies import generate_galaxies
+    from clumpygan.training.provenance import commit
+
+    with tqdm(total=settings.n, desc="generating", unit="galaxy", disable=None) as bar:
+        made = generate_galaxies(progress=bar.update, **asdict(settings))
+    _say_seed(made.seed, "" if settings.seed is not None else "drawn at random")
+    _write(files, begin, lambda path: made.write(path, commit()), made.plot, made.report())
+
+
+def _say_seed(seed: int, source: str) -> None:
+    print(f"seed {seed}" + (f", {source}" if source else ""))
+
+
+def _write(
+    files: Outputs,
+    begin: float,
+    write: Callable[[Path], object] | None,
+    plot: Callable[[], Figure],
+    report: Mapping[str, Any],
+    before: Sequence[Path] = (),
+    after: str = "",
+) -> None:
+    """Write all files, complete, or none, and say which.
+
+    Parameters
+    ----------
+    files : Outputs
+    begin : float
+        When the program began.
+    write : callable or None
+        Writes what goes to --output, if it isn't there yet.
+    plot : callable
+        Makes the picture.
+    report : mapping
+        What goes to --metrics.
+    before : sequence of Path
+        What was written already.
+    after : str
+        What else is said.
+    """
+    from clumpygan.io import atomic_path
+
+    with ExitStack() as stack:
+
+        def temporary(path: Path) -> Path:
+            return stack.enter_context(atomic_path(path))
+
+        if files.picture is not None:
+            plot().savefig(temporary(files.picture), facecolor="white")
+        if write is not None:
+            write(temporary(files.output))
+        if files.metrics is not None:
+            told = {**report, "seconds": round(time.perf_counter() - begin, 2)}
+            text = json.dumps(told, indent=2, allow_nan=False) + "\n"
+            temporary(files.metrics).write_text(text, encoding="utf-8")
+    written = [*before, files.output, files.picture, files.metrics]
+    names = ", ".join(str(path) for path in written if path)
+    print(f"wrote {names} in {time.perf_counter() - begin:.1f} s{after}")
+
+
+def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return an argparse type whose complaint is the message of a ValueError."""
+    from argparse import ArgumentTypeError
+
+    def parse(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as expected:
+            raise ArgumentTypeError(f"invalid value: {text!r} (expected {expected})") from None
+
+    return parse

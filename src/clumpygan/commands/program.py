@@ -2,24 +2,42 @@
 
 import difflib
 import functools
+import logging
 import os
+import re
 import sys
 import warnings
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, cast
 
+from clumpygan import __version__
+from clumpygan.commands.flags import read_config
 from clumpygan.errors import InputError, InputWarning
+from clumpygan.settings import check_device as check_device
+from clumpygan.settings import did_you_mean
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
+OUTPUTS = frozenset({"output", "metrics", "fits", "picture", "widening"})
+"""Names of the settings that are written; what else is a path is read."""
+
+SHELLS = ("bash", "zsh", "tcsh")
+"""For which --completion has words."""
+
+_NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|-inf$|-nan$", re.IGNORECASE)
+
+_NAMED = re.compile(r"`([\w.]+)`")
+
 
 class Parser(ArgumentParser):
     """An `ArgumentParser` whose complaint is one line, without the usage; flags in full only.
+
+    It knows --version, and --completion, which prints what a shell needs to complete the flags.
 
     Attributes
     ----------
@@ -31,12 +49,22 @@ class Parser(ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, allow_abbrev=kwargs.pop("allow_abbrev", False), **kwargs)
+        # Without this "-1e-4" is taken for a flag.
+        self._negative_number_matcher = _NEGATIVE_NUMBER
+        self.add_argument("--version", action=_Version, help="print the version and exit")
+        self.add_argument(
+            "--completion", action=_Completion, choices=SHELLS, metavar="SHELL",
+            help=f"print the completion of these flags for {', '.join(SHELLS)} and exit",
+        )  # fmt: skip
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse; of a parser with a list of flags, an unknown one is refused here."""
+        """Parse; an unknown flag is refused here, with the nearest one that there is."""
         found, unknown = super().parse_known_args(args, namespace)
-        if unknown and self.listed:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}; {self.listed}")
+        if unknown:
+            flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            near = did_you_mean(unknown[0].partition("=")[0], flags)
+            listed = f"; {self.listed}" if self.listed else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}{listed}")
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -44,9 +72,49 @@ class Parser(ArgumentParser):
         _complain(self.prog, "error", f"{message} (--help explains the flags)")
         self.exit(BAD_INPUT)
 
+    def flags(self) -> dict[str, str]:
+        """Return the flag of each setting, those of subcommands included."""
+        found = {}
+        for action in self._actions:
+            if isinstance(action, _SubParsersAction):
+                for parser in action.choices.values():
+                    found |= parser.flags()
+            elif action.option_strings:
+                found[action.dest] = action.option_strings[0]
+            else:
+                found[action.dest] = str(action.metavar or action.dest)
+        return found
+
+
+class _Version(Action):
+    """Prints the version, which costs no import of anything else."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=SUPPRESS, default=SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+        print(f"clumpygan {__version__}")
+        parser.exit()
+
+
+class _Completion(Action):
+    """Prints the completion of a program for a shell, for the name by which it was called."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest=SUPPRESS, default=SUPPRESS, **kwargs)
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None
+    ) -> None:
+        import shtab
+
+        parser.prog = Path(sys.argv[0]).name
+        print(shtab.complete(parser, shell=values))
+        parser.exit()
+
 
 @contextmanager
-def one_line_errors(program: str) -> Iterator[None]:
+def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Iterator[None]:
     """Turn what a user can do wrong into one line on standard error and an exit code.
 
     `InputError`, the errors of Hydra and of the operating system (a file that can't be read, a
@@ -57,6 +125,8 @@ def one_line_errors(program: str) -> Iterator[None]:
     ----------
     program : str
         How the program is called, the first word of the line.
+    flags : mapping, optional
+        The flag of each setting: a message that names a setting, in backticks, names its flag.
 
     Raises
     ------
@@ -65,11 +135,12 @@ def one_line_errors(program: str) -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("default", InputWarning)
-        warnings.showwarning = functools.partial(_show, program, warnings.showwarning)
+        show = functools.partial(_show, program, flags or {}, warnings.showwarning)
+        warnings.showwarning = show
         try:
             yield
         except InputError as problem:
-            _give_up(program, problem)
+            _give_up(program, with_flags(str(problem), flags or {}))
         except KeyboardInterrupt:
             _complain(program, "interrupted", "stopped by Ctrl-C")
             sys.exit(INTERRUPTED)
@@ -84,28 +155,6 @@ def one_line_errors(program: str) -> Iterator[None]:
             if not isinstance(problem, OSError):
                 raise
             _give_up(program, problem)
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that this machine lacks or that can't do the work.
-
-    Raises
-    ------
-    InputError
-        If it isn't a CPU or CUDA device, or there is none of that name.
-    """
-    import torch
-
-    try:
-        kind = torch.zeros(1, device=name).device.type
-    except (RuntimeError, AssertionError) as problem:
-        reason = " ".join(str(problem).split())[:100]
-        raise InputError(
-            f"--device {name}: not available here ({reason}); expected cpu, or cuda with a GPU"
-        ) from problem
-    if kind not in ("cpu", "cuda"):
-        # Frequencies are kept in double precision, which Apple's GPUs, for one, don't have.
-        raise InputError(f"--device {name}: expected cpu or cuda; others lack double precision")
 
 
 def run_program(
@@ -129,8 +178,96 @@ def run_program(
     SystemExit
         With code 2 for bad input, 130 for Ctrl-C, 0 for --help.
     """
-    with one_line_errors(parser.prog):
-        body(parser.parse_args(arguments))
+    flags = parser.flags() if isinstance(parser, Parser) else {}
+    with one_line_errors(parser.prog, flags):
+        options = parser.parse_args(arguments)
+        read_config(options, parser)
+        with _inputs_kept(options), _reader_may_leave(), _told_of_engine():
+            body(options)
+
+
+@contextmanager
+def _told_of_engine() -> Iterator[None]:
+    """Say what the engine of parallel work has to say, as the address of its dashboard."""
+    told = logging.getLogger("clumpygan.engine")
+    handler = logging.StreamHandler(sys.stdout)
+    told.addHandler(handler)
+    before = told.level
+    told.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        told.removeHandler(handler)
+        told.setLevel(before)
+
+
+class _Patient:
+    """Standard output whose reader may leave (`| head`): what is left to be said goes nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.gone = stream, False
+
+    def write(self, text: str) -> int:
+        """Write, unless the reader has gone."""
+        if not self.gone:
+            try:
+                return self.stream.write(text)
+            except BrokenPipeError:
+                self.gone = True
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what is in the buffer, unless the reader has gone."""
+        if not self.gone:
+            try:
+                self.stream.flush()
+            except BrokenPipeError:
+                self.gone = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Let a program finish its work and its files when nobody reads what it says any more.
+
+    Raises
+    ------
+    BrokenPipeError
+        At the end, if so.
+    """
+    before = sys.stdout
+    patient = _Patient(before)
+    sys.stdout = cast(TextIO, patient)
+    try:
+        yield
+        patient.flush()
+    finally:
+        sys.stdout = before
+    if patient.gone:
+        raise BrokenPipeError
+
+
+@contextmanager
+def _inputs_kept(options: Namespace) -> Iterator[None]:
+    """Let no output of the program replace one of its inputs: all files that flags name."""
+    given = {**vars(options).get("_stored", {}), **vars(options)}
+    inputs = [
+        Path(one)
+        for name, value in given.items()
+        if name not in OUTPUTS
+        for one in (value if isinstance(value, tuple | list) else (value,))
+        if isinstance(one, Path)
+        or (isinstance(one, str) and name in vars(options).get("_stored", {}))
+    ]
+    if not inputs:
+        yield
+        return
+    from clumpygan.io.atomic import protected
+
+    with protected(inputs):
+        yield
 
 
 def run_hydra(
@@ -172,8 +309,14 @@ def run_hydra(
         job()
 
 
+def with_flags(message: str, flags: Mapping[str, str]) -> str:
+    """Return a message with the settings that it names, in backticks, written as flags."""
+    return _NAMED.sub(lambda found: flags.get(found[1], found[1]), message)
+
+
 def _show(
     program: str,
+    flags: Mapping[str, str],
     otherwise: Callable[..., None],
     message: Warning | str,
     category: type[Warning],
@@ -184,7 +327,7 @@ def _show(
 ) -> None:
     """Show a warning: ours in one line, all others as they were shown before."""
     if issubclass(category, InputWarning):
-        _complain(program, "warning", message)
+        _complain(program, "warning", with_flags(str(message), flags))
     else:
         otherwise(message, category, filename, lineno, file, line)
 

@@ -1,25 +1,62 @@
 """Recover an HST image of a galaxy from its Subaru HSC view: `recover.py`."""
 
-from __future__ import annotations
-
-import secrets
 import time
-import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
-from clumpygan.commands.program import Parser, check_device, run_program
-from clumpygan.commands.recovery_options import (
-    DESCRIPTION,
-    EPILOG,
-    add_flags,
-    check_options,
-    source_of,
-)
-from clumpygan.errors import InputWarning
+from clumpygan.commands.flags import add_config, add_settings, settings_from
+from clumpygan.commands.output_files import PICTURE_SUFFIXES
+from clumpygan.commands.program import Parser, run_program
+from clumpygan.recovery.settings import RecoverySettings
+from clumpygan.settings import check, setting
 
-if TYPE_CHECKING:
-    from clumpygan.commands.recovery_scene import Recovery, Scene
+DESCRIPTION = """\
+Recover an HST image of a galaxy from its Subaru HSC view, with a trained super-resolution GAN.
+
+Where the galaxy comes from, one of
+  (nothing)        a synthetic clumpy galaxy, drawn at random
+  --image FILE     your HST image: it is degraded to HSC, then recovered
+  --catalog FILE   a galaxy drawn at random from a catalogue of HST stamps: the same
+  --observed FILE  a real HSC image: recovered as it is
+The picture shows the HST image, its HSC view, the recovered image (mean of the samples), one
+sample, the error map, the residual in sigma, and a Richardson-Lucy deconvolution to compare."""
+
+EPILOG = """\
+examples:
+  %(prog)s --output boz.png
+  %(prog)s --output a.png --seed 7 --samples 16 --fits a.fits --metrics a.json
+  %(prog)s --image hst.fits --psf psf.fits --output b.png
+  %(prog)s --catalog cat.fits --data-root stamps/ --max-redshift 2 --max-hmag 26 --output c.png
+  %(prog)s --observed hsc.fits --psf hsc_psf.fits --reference hst.fits --output d.png"""
+
+
+@dataclass(frozen=True)
+class RecoveryFiles:
+    """The files that the program writes."""
+
+    output: Path = setting(
+        Path("recovered.png"), f"the picture, {' '.join(PICTURE_SUFFIXES)}", "PICTURE",
+        heading="what comes out",
+    )  # fmt: skip
+    fits: Path | None = setting(
+        None, "all images as extensions of one FITS file, with WCS where it is known", "FILE",
+        heading="what comes out", default_words="not written",
+    )  # fmt: skip
+    metrics: Path | None = setting(
+        None, "all measurements as JSON", "FILE", heading="what comes out",
+        default_words="not written",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check(self)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files that are wanted."""
+        return [path for path in (self.output, self.fits, self.metrics) if path is not None]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,92 +71,37 @@ def _parser() -> ArgumentParser:
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add_flags(parser)
+    add_settings(parser, RecoveryFiles)
+    add_settings(parser, RecoverySettings)
+    add_config(parser)
     return parser
 
 
 def _recover(options: Namespace) -> None:
     begin = time.perf_counter()
-    check_options(options)
+    files = settings_from(RecoveryFiles, options)
+    settings = settings_from(RecoverySettings, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
-    from clumpygan.commands.recovery_captions import headline, measurement_table
-    from clumpygan.commands.recovery_output import check_outputs, write_outputs
-    from clumpygan.commands.recovery_remarks import remarks_on_data, remarks_on_fit
-    from clumpygan.commands.recovery_run import add_measured_magnitude, recover_scene
-    from clumpygan.gan.recovery import SuperResolver
+    from clumpygan.commands.output_files import check_outputs
+    from clumpygan.io.atomic import atomic_path, write_json
+    from clumpygan.recovery import recover_with
 
-    check_outputs(options)
-    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    print(f"seed {seed}" + ("" if options.seed is not None else ", drawn at random"))
-    check_device(options.device)
-    resolver = SuperResolver.from_checkpoint(options.checkpoint, device=options.device)
-    scene = _scene(options, seed)
-    recovery = recover_scene(
-        scene,
-        resolver,
-        samples=options.samples,
-        seed=seed,
-        compare=not options.no_richardson_lucy,
-    )
-    add_measured_magnitude(scene, recovery)
-    scene.remarks += [*remarks_on_data(scene, recovery.nucleus), *remarks_on_fit(recovery)]
-    print(headline(scene))
-    for remark in scene.remarks:
-        print(f"note: {remark}")
-    report = _report(options, seed, scene, recovery)
-    report["seconds"] = round(time.perf_counter() - begin, 2)
-    written = write_outputs(options, scene, recovery, report)
-    print(measurement_table(recovery))
-    print(f"wrote {', '.join(map(str, written))} in {report['seconds']:.1f} s")
-
-
-def _scene(options: Namespace, seed: int) -> Scene:
-    """Make the scene, and remember what was mended on the way."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always", InputWarning)
-        scene = _scene_of(source_of(options), options, seed)
-    for one in heard:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    mended = (one for one in heard if issubclass(one.category, InputWarning))
-    scene.facts["warnings"] = [str(one.message) for one in mended]
-    return scene
-
-
-def _scene_of(source: str, options: Namespace, seed: int) -> Scene:
-    if source == "hsc":
-        from clumpygan.commands.recovery_hsc import hsc_scene
-
-        return hsc_scene(options, seed)
-    from clumpygan.commands import recovery_hst
-
-    makers = {
-        "synthetic": recovery_hst.synthetic_scene,
-        "image": recovery_hst.image_scene,
-        "catalog": recovery_hst.catalog_scene,
-    }
-    return makers[source](options, seed)
-
-
-def _report(options: Namespace, seed: int, scene: Scene, recovery: Recovery) -> dict[str, Any]:
-    """Return all that was measured, for the JSON file."""
-    from clumpygan import __version__
-
-    return {
-        "program": f"clumpygan {__version__}",
-        "seed": seed,
-        "source": source_of(options),
-        "title": scene.title,
-        "checkpoint": str(options.checkpoint),
-        "samples": recovery.count,
-        "redshift": scene.redshift,
-        "magnitude": scene.magnitude,
-        "unit": scene.unit,
-        "sigma": scene.sigma,
-        "seeing": scene.seeing,
-        "shape_hsc": list(scene.observed.shape),
-        "shape_hst": list(scene.reference_mask.shape),
-        "masked_fraction": float(scene.reference_mask.mean()),
-        **scene.facts,
-        "remarks": scene.remarks,
-        "methods": recovery.metrics,
-    }
+    check_outputs(
+        [("--output", files.output, PICTURE_SUFFIXES), ("--fits", files.fits, ()),
+         ("--metrics", files.metrics, ())],
+    )  # fmt: skip
+    drawn = "" if settings.seed is not None else ", drawn at random"
+    settings = settings.seeded()
+    print(f"seed {settings.seed}{drawn}")
+    recovery = recover_with(settings)
+    print(recovery)
+    # The files are moved into place together, once all of them are complete.
+    with ExitStack() as stack:
+        picture, *_ = temporary = [stack.enter_context(atomic_path(path)) for path in files.paths]
+        recovery.plot().savefig(picture, format=picture.suffix.lstrip(".").lower())
+        if files.fits is not None:
+            recovery.write(temporary[1])
+        seconds = round(time.perf_counter() - begin, 2)
+        if files.metrics is not None:
+            write_json(temporary[-1], {**recovery.to_dict(), "seconds": seconds})
+    print(f"wrote {', '.join(map(str, files.paths))} in {seconds:.1f} s")

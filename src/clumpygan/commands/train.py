@@ -3,16 +3,9 @@
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from hydra import compose
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-
+from clumpygan import __version__
 from clumpygan.commands.program import one_line_errors, run_hydra
-from clumpygan.commands.sweep_results import job_folder
-from clumpygan.commands.sweep_table import check_results, show_table
 from clumpygan.errors import InputError
 from clumpygan.resources import resource_folder
 
@@ -22,17 +15,57 @@ LAUNCHERS: Mapping[str, str] = {
 }
 """The plugins of Hydra that the choices of `launcher` need."""
 
-# Not in main(): the processes that a launcher starts import this module without calling it.
-OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+_HELP = """Train a network: python train.py [GROUP=CHOICE ...] [SETTING=VALUE ...]
+
+  python train.py model=dcgan debug=fast               a whole training in seconds
+  python train.py model=dcgan data.size=32 name=small  other settings
+  python train.py -m seed=0,1,2                        several trainings
+  python train.py model=dcgan model.generator._target_=mypackage.MyGenerator
+
+--version, --cfg job (what is composed), --hydra-help (flags of Hydra)
+
+Choices of each group:
+"""
 
 
 def main() -> None:
     """Compose the configuration from configs/ and the command line, and train."""
     # A trainer is always chosen; "+trainer=gpu", as one adds a group, means the same choice.
-    sys.argv[1:] = [word[1:] if word.startswith("+trainer=") else word for word in sys.argv[1:]]
-    with one_line_errors("train.py"):
-        _check_launcher(sys.argv[1:])
-    run_hydra(_task, "train.py", resource_folder("configs"), "train")
+    words = [word[1:] if word.startswith("+trainer=") else word for word in sys.argv[1:]]
+    sys.argv[1:] = words
+    # Hydra takes a second to import: what needs no configuration shall not wait for it.
+    if "--version" in words:
+        print(f"clumpygan {__version__}")
+    elif {"--help", "-h"} & set(words):
+        with one_line_errors("train.py"):
+            print(_help(words))
+    else:
+        with one_line_errors("train.py"):
+            _check_launcher(words)
+        from clumpygan.commands.training_job import run
+
+        run_hydra(run, "train.py", resource_folder("configs"), "train")
+
+
+def _help(words: Sequence[str]) -> str:
+    """Return the choices of each group, and the files of those that are chosen, with comments."""
+    configs = resource_folder("configs")
+    chosen = {"model": "super_resolution", "data": "pairs", "trainer": "cpu"}
+    chosen |= dict(word.lstrip("+").split("=", 1) for word in words if "=" in word)
+    groups = {
+        str(path.relative_to(configs)): sorted(one.stem for one in path.glob("*.yaml"))
+        for path in sorted(configs.rglob("*"))
+        if path.is_dir()
+    }
+    lines = [f"  {name + ':':17}{', '.join(choices)}" for name, choices in groups.items()]
+    files = [configs / "train.yaml"]
+    files += [configs / name / f"{chosen[name]}.yaml" for name in groups if name in chosen]
+    texts = [
+        f"\n# ---- {path.relative_to(configs)}\n{path.read_text().strip()}"
+        for path in files
+        if path.is_file()
+    ]
+    return "\n".join([_HELP + "\n".join(lines), *texts])
 
 
 def _check_launcher(words: Sequence[str]) -> None:
@@ -46,39 +79,3 @@ def _check_launcher(words: Sequence[str]) -> None:
                 raise InputError(
                     f'{word} needs a plugin of Hydra: pip install "clumpygan[cluster]"'
                 ) from error
-
-
-def _task(config: DictConfig) -> None:
-    """Train once, or as one of the jobs of a sweep, or search."""
-    job = HydraConfig.get()
-    overrides = list(job.overrides.task)
-    launcher, alone = job.runtime.choices["launcher"], job.mode == RunMode.RUN
-    if launcher and alone:
-        raise InputError(f"launcher={launcher} starts several jobs: add -m, and what they vary")
-    # Lightning takes seconds to import: --help and a typing error shall not wait for it.
-    if job.runtime.choices["sweep"] != "none":
-        _search(config, overrides, job.job.config_name, alone)
-    elif alone:
-        from clumpygan.commands.training import train
-
-        train(config)
-    else:
-        from clumpygan.commands.sweep_job import run_job
-
-        run_job(config, overrides, Path(job.sweep.dir) / job.sweep.subdir)
-
-
-def _search(config: DictConfig, overrides: Sequence[str], config_name: str, alone: bool) -> None:
-    """Search, as the only process or as one of several."""
-    from clumpygan.commands.sweep_search import search
-
-    try:
-        search(config, overrides, lambda words: compose(config_name, words))
-    except InputError as problem:
-        if alone:
-            raise
-        # An exit would tear down the process of a launcher.
-        print(f"train.py: error: {problem}", file=sys.stderr, flush=True)
-    if alone:
-        results = show_table(Path(config.output), config.name)
-        check_results(results, search=True)

@@ -10,8 +10,8 @@ from scipy.special import softmax
 from clumpygan.errors import InputError
 from clumpygan.fitting.fitter import DiskFitter
 from clumpygan.fitting.observation import Observation
-from clumpygan.fitting.posterior import METHODS_WITHOUT_EVIDENCE
 from clumpygan.fitting.result import FitResult
+from clumpygan.fitting.settings import METHODS_WITHOUT_EVIDENCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class ModelComparison:
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """Of the models, if each was as likely as the others beforehand.
+        """Probabilities of the models, if each was as likely as the others beforehand.
 
         p_k = Z_k / sum_j Z_j, Z being the evidence (MacKay 2003, equation 28.1): the likelihood
         averaged over the prior, so that parameters whose priors are wide cost something.

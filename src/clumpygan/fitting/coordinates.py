@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
-from clumpygan.fitting.choices import ParameterChoices, chosen_prior
+from clumpygan.fitting.parameter_choices import ParameterChoices, chosen_prior
 from clumpygan.fitting.priors import FitPrior
-from clumpygan.galaxies.grid import CubeGrid
-from clumpygan.galaxies.parameters import DiskModel
+from clumpygan.fitting.structure.rings import ring_mixing
+from clumpygan.galaxies.disks.parameters import DiskModel
+from clumpygan.galaxies.rendering.grid import CubeGrid
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +36,9 @@ class Coordinates:
         Values of the parameters that aren't free.
     tied : tuple of (int, float, int)
         Place of a tied parameter, factor, and place of the one that it follows.
+    mixing : ndarray (n, n), optional
+        Lower triangular: the standard normal numbers of the priors are this times the coordinates,
+        each of variance 1, some of them correlated. Without it they are the coordinates.
     """
 
     model: DiskModel
@@ -41,6 +46,7 @@ class Coordinates:
     priors: tuple[FitPrior, ...]
     base: FloatArray
     tied: tuple[tuple[int, float, int], ...] = ()
+    mixing: FloatArray | None = None
 
     @classmethod
     def of(
@@ -74,6 +80,7 @@ class Coordinates:
             tuple(chosen_prior(row, choices, grid, flux) for row in rows),
             base,
             tuple((model.index(n), factor, model.index(s)) for n, (factor, s) in ties.items()),
+            ring_mixing(model, names),
         )
 
     @property
@@ -105,7 +112,7 @@ class Coordinates:
 
     def values(self, coordinates: ArrayLike) -> FloatArray:
         """Return the values (..., n) of the free parameters."""
-        u = np.asarray(coordinates, dtype=np.float64)
+        u = self._numbers(np.asarray(coordinates, dtype=np.float64))
         columns = [prior.value(u[..., k]) for k, prior in enumerate(self.priors)]
         return np.stack(columns, axis=-1)
 
@@ -136,29 +143,39 @@ class Coordinates:
                 middle = 0.5 * (prior.minimum + prior.maximum)
                 value = value - period * np.round((value - middle) / period)
             columns.append(prior.coordinate(value))
-        return np.stack(columns, axis=-1)
+        numbers = np.stack(columns, axis=-1)
+        if self.mixing is None:
+            return numbers
+        flat = solve_triangular(self.mixing, numbers.reshape(-1, self.count).T, lower=True)
+        return np.asarray(flat.T.reshape(numbers.shape))
+
+    def _numbers(self, u: FloatArray) -> FloatArray:
+        """Return the standard normal numbers (..., n) of the priors at coordinates (..., n)."""
+        return u if self.mixing is None else u @ self.mixing.T
 
     def gradient(self, coordinates: FloatArray, of_vector: FloatArray) -> FloatArray:
         """Return the gradient (n,) in coordinates (n,), given the one (P,) in the vector."""
         total = of_vector.copy()
         for place, factor, source in self.tied:
             total[source] += factor * of_vector[place]
-        slopes = [prior.slope(u) for prior, u in zip(self.priors, coordinates, strict=True)]
-        return np.asarray(total[self.places] * np.array(slopes))
+        numbers = self._numbers(coordinates)
+        slopes = [prior.slope(u) for prior, u in zip(self.priors, numbers, strict=True)]
+        of_numbers = np.asarray(total[self.places] * np.array(slopes))
+        return of_numbers if self.mixing is None else self.mixing.T @ of_numbers
 
     def log_prior(self, coordinates: ArrayLike) -> FloatArray:
         """Return the logarithm of the prior density (...) of coordinates (..., n)."""
         u = np.asarray(coordinates, dtype=np.float64)
         return np.asarray(-0.5 * (u**2).sum(-1) - 0.5 * self.count * np.log(2 * np.pi))
 
-    def at_bounds(self, values: FloatArray, errors: FloatArray) -> NDArray[np.bool_]:
-        """Return whether values (..., n) lie next to a bound.
+    def at_bounds(self, values: FloatArray, errors: FloatArray) -> NDArray[np.int8]:
+        """Return where values (..., n) lie next to a bound: -1 the lower one, 1 the upper, else 0.
 
         That is within `NEAR_BOUND` of the prior, and within half an error (n,) of the posterior:
         where a prior is wide, values near a bound may well be known not to be at it. The ends of a
         full turn are no bounds, nor is an inclination of 0 or 90 degrees.
         """
-        answer = np.zeros(values.shape, dtype=bool)
+        answer = np.zeros(values.shape, dtype=np.int8)
         for k, (place, prior) in enumerate(zip(self.places, self.priors, strict=True)):
             period = self.model.table[place].period
             whole = period is not None and prior.maximum - prior.minimum >= 0.999 * period
@@ -169,7 +186,8 @@ class Coordinates:
             low = values[..., k] <= min(edge[0], prior.minimum + reach)
             high = values[..., k] >= max(edge[1], prior.maximum - reach)
             natural = prior.kind == "isotropic"
-            answer[..., k] = (low & ~(natural and prior.minimum == 0)) | (
-                high & ~(natural and prior.maximum == 90)
-            )
+            if not (natural and prior.minimum == 0):
+                answer[..., k] -= low
+            if not (natural and prior.maximum == 90):
+                answer[..., k] += high
         return answer

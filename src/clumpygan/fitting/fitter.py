@@ -2,40 +2,53 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
-from clumpygan.fitting.amortised import AmortisedPosterior
-from clumpygan.fitting.amortised_choices import check_choices, check_settings, coordinates_of
-from clumpygan.fitting.amortised_draws import draw_amortised
-from clumpygan.fitting.choices import ParameterChoices
-from clumpygan.fitting.clump_starts import clump_starts
+from clumpygan.fitting.binning import binned, bins_of
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.cube_observation import observe_cube
-from clumpygan.fitting.draws import Draws
-from clumpygan.fitting.likelihood import Likelihood, NoiseSettings
+from clumpygan.fitting.goodness.misfit import Misfit, measure_misfit
+from clumpygan.fitting.goodness.noise import NoiseCheck, check_noise
+from clumpygan.fitting.goodness.psf_width import shifts_of, told_of_psf
+from clumpygan.fitting.goodness.remains import remains_of
+from clumpygan.fitting.goodness.verdict import Detection, detect, judge
+from clumpygan.fitting.initial_guess import (
+    away_from_bounds,
+    guess_parameters,
+    starting_vectors,
+)
+from clumpygan.fitting.likelihood import Likelihood
+from clumpygan.fitting.line_ratios import with_known_ratios
 from clumpygan.fitting.observation import Frame, Observation, observe
 from clumpygan.fitting.optimize import Optimum, find_optimum
-from clumpygan.fitting.posterior import SamplerSettings, draw_posterior
+from clumpygan.fitting.parameter_choices import ParameterChoices
 from clumpygan.fitting.priors import FitPrior
-from clumpygan.fitting.result import FitResult, problems_of, tabulate
-from clumpygan.fitting.starting_values import look_at
-from clumpygan.fitting.starts import away_from_bounds, starting_vector, starting_vectors
+from clumpygan.fitting.result import FitResult, tabulate, unbinned
+from clumpygan.fitting.sampling.draws import Draws
+from clumpygan.fitting.sampling.tempered import ROUGHEST, draw_with_misfit
+from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
+from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight
+from clumpygan.fitting.structure.staged import fit_light, fit_rings, vector_with_clumps
 from clumpygan.fitting.target import Target
-from clumpygan.galaxies.cube import CubeRenderer
-from clumpygan.galaxies.emission_lines import rest_wavelengths
-from clumpygan.galaxies.parameters import DiskModel
+from clumpygan.galaxies.disks.parameters import DiskModel
+from clumpygan.galaxies.emission_lines import rest_wavelengths, with_fainter
+from clumpygan.galaxies.rendering.cube import CubeRenderer
+from clumpygan.instruments.line_spread import LSF
 from clumpygan.instruments.spectrograph import Spectrograph
-from clumpygan.io.cubes import Cube
+from clumpygan.instruments.spread import PSF
+from clumpygan.io.cubes.reading import Cube
+from clumpygan.io.velocity_map import VelocityMap
+from clumpygan.settings import plain
 
 FloatArray = NDArray[np.float64]
 
-ROUGH, FINE = 1e-2, 1e-4
-"""Least and greatest accuracy of the rendered cubes, over their peak."""
+FINE = 1e-4
+"""Greatest accuracy of the rendered cubes, over their peak."""
 
 _ERROR = 0.5
 """Accuracy times the S/N of the whole cube. Optima are then within 3 % of the error of a parameter
@@ -43,6 +56,15 @@ of those at a hundred times the accuracy."""
 
 _FINER = 5.0
 """Times finer is the accuracy with which an optimum that wasn't reached is tried again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is fitted: a cube whose noise was looked at, and the CPU seconds when that began."""
+
+    observation: Observation
+    noise: NoiseCheck
+    clock: list[float]
 
 
 class DiskFitter:
@@ -62,13 +84,14 @@ class DiskFitter:
         Starting values, in place of those from the moment maps.
     noise : NoiseSettings, optional
     sampler : SamplerSettings, optional
-    lines, redshift, psf_fwhm, line_spread
+    lines, redshift, psf_fwhm, line_spread, psf, lsf
         For cubes of files: see `observe_cube`.
     accuracy : float, optional
         Of the rendered cubes over their peak; by default as the S/N asks for.
-    posterior : AmortisedPosterior, optional
-        For the sampler's method "amortised". Its priors are those of the fit, but for those that
-        are given.
+    distance : float, optional
+        Mpc, for masses; by default that of the redshift.
+    bins : bool
+        Whether pixels and channels of large cubes are summed where next to nothing is lost.
 
     Examples
     --------
@@ -93,12 +116,17 @@ class DiskFitter:
         redshift: float | None = None,
         psf_fwhm: float | None = None,
         line_spread: float | None = None,
+        psf: PSF | None = None,
+        lsf: LSF | None = None,
         accuracy: float | None = None,
-        posterior: AmortisedPosterior | None = None,
+        distance: float | None = None,
+        bins: bool = True,
     ) -> None:
+        lines = with_fainter(lines) if lines else None
         self.model = _with_lines(model or DiskModel(), instrument, lines)
         self.instrument = instrument
-        self.choices = ParameterChoices(tuple(free), fixed or {}, tied or {}, priors or {})
+        choices = ParameterChoices(tuple(free), fixed or {}, tied or {}, priors or {})
+        self.choices = with_known_ratios(choices, rest_wavelengths(lines)) if lines else choices
         self.choices.free_names(self.model, 1)
         self.starts = dict(starts or {})
         for name, value in self.starts.items():
@@ -106,10 +134,9 @@ class DiskFitter:
         self.noise, self.sampler = noise or NoiseSettings(), sampler or SamplerSettings()
         self.lines, self.redshift = lines, redshift
         self.psf_fwhm, self.line_spread = psf_fwhm, line_spread
-        self.accuracy, self.posterior = accuracy, posterior
-        check_settings(posterior, self.sampler, self.choices, self.noise, bool(self.starts))
-        if posterior is not None:
-            check_choices(posterior, self.model, self.choices)
+        self.psf, self.lsf = psf, lsf
+        self.accuracy, self.distance, self.bins = accuracy, distance, bins
+        self.mapped: MappedLight | None = None
 
     def fit(
         self,
@@ -136,7 +163,7 @@ class DiskFitter:
         Returns
         -------
         FitResult
-            Where `problems` aren't empty, it isn't to be relied on.
+            Its `verdict` says whether it is to be relied on.
 
         Raises
         ------
@@ -149,12 +176,14 @@ class DiskFitter:
 
     def observe(
         self,
-        cube: Cube | ArrayLike,
+        cube: Cube | VelocityMap | ArrayLike,
         variance: ArrayLike | None = None,
         *,
         mask: ArrayLike | None = None,
     ) -> Observation:
         """Check a cube and its noise, without a fit; see `fit`."""
+        if isinstance(cube, VelocityMap):
+            raise InputError(f"{cube.path} is a velocity map; expected a cube, or `map`")
         if isinstance(cube, Cube):
             if self.instrument is not None and not isinstance(self.instrument, Spectrograph):
                 raise InputError(
@@ -168,6 +197,8 @@ class DiskFitter:
                 redshift=self.redshift,
                 psf_fwhm=self.psf_fwhm,
                 line_spread=self.line_spread,
+                psf=self.psf,
+                lsf=self.lsf,
                 mask=mask,
                 variance=variance,
             )
@@ -180,58 +211,69 @@ class DiskFitter:
 
     def fit_observation(self, observation: Observation, *, seed: int = 0) -> FitResult:
         """Fit what `observe` has prepared; see `fit`."""
-        if self.posterior is not None and self.sampler.method == "amortised":
-            return self._amortised(self.posterior, observation, seed)
-        clock = [time.process_time()]
+        clock, whole = [time.process_time()], observation
+        bins = bins_of(whole) if self.bins else (1, 1)
+        observation = binned(whole, *bins)
+        noise = check_noise(observation)
+        if self.noise.scale is None:
+            observation, whole = noise.corrected(observation), noise.corrected(whole, bins[1])
+        seen = Seen(observation, noise, clock)
+        staged = fit_rings if self.model.curve == "rings" else fit_light
+        found = staged(self, seen, seed)
+        return found if bins == (1, 1) else unbinned(found, whole, bins)
+
+    def fit_whole(self, seen: "Seen", seed: int) -> FitResult:
+        """Fit a model of which nothing is left to be chosen."""
+        observation, noise, clock = seen.observation, seen.noise, [*seen.clock]
         generator = np.random.default_rng(seed)
         grid = observation.frame.grid
-        look = look_at(observation)
-        coordinates = Coordinates.of(self.model, self.choices, grid, look.flux)
-        vectors = starting_vectors(look, coordinates, self.starts)
+        guess = guess_parameters(observation)
+        coordinates = Coordinates.of(self.model, self.choices, grid, guess.flux)
+        vectors = starting_vectors(guess, coordinates, self.starts)
         if self.model.clumps and not all(name.startswith("clump_") for name in coordinates.names):
-            vectors = [self._with_clumps(observation, coordinates, seed)]
+            vectors = [vector_with_clumps(self, observation, coordinates, seed)]
         coordinates = coordinates.centred(vectors[0])
         starts = [away_from_bounds(coordinates, vector) for vector in vectors]
         clock.append(time.process_time())
         likelihood = Likelihood(observation, self.noise)
+        if self.mapped is not None:
+            likelihood = MapLikelihood(observation, self.noise, mapped=self.mapped)
         accuracy = self.accuracy or self._accuracy(likelihood, coordinates.vectors(starts[0]))
         target = self._target(coordinates, likelihood, accuracy)
         optimum = find_optimum(target, starts)
-        evaluations = 0
+        misfit = measure_misfit(target, optimum, noise)
+        optimum, evaluations = misfit.settled(optimum), 0
         if not optimum.converged and self.accuracy is None and accuracy > FINE:
             # The sampling of the cubes changes in steps, which can hide the way.
             accuracy, evaluations = max(accuracy / _FINER, FINE), target.evaluations
             target = self._target(coordinates, likelihood, accuracy)
             optimum = find_optimum(target, [optimum.coordinates])
+            misfit = measure_misfit(target, optimum, noise)
+            optimum = misfit.settled(optimum)
         clock.append(time.process_time())
-        draws = draw_posterior(target, optimum, self.sampler, generator)
+        detection = detect(target, optimum, noise)
+        # Noise alone has a posterior of many hills, of which nobody wants draws, and no misfit.
+        sampler = self.sampler if detection.certain else SamplerSettings("laplace")
+        misfit = misfit if detection.certain else Misfit()
+        shifts = shifts_of(target, optimum) if detection.certain else {}
+        draws, more = draw_with_misfit(target, optimum, misfit, sampler, generator)
+        evaluations += more
+        optimum = replace(optimum, jacobian=None)
         clock.append(time.process_time())
-        return self._result(target, optimum, draws, generator, clock, evaluations, accuracy, seed)
-
-    def _amortised(
-        self, posterior: AmortisedPosterior, observation: Observation, seed: int
-    ) -> FitResult:
-        """Let a trained network draw."""
-        clock = [time.process_time()]
-        generator = np.random.default_rng(seed)
-        view = posterior.view(observation, self.noise)
-        coordinates = coordinates_of(posterior, view, self.choices)
-        accuracy = self.accuracy or _accuracy(view.signal_to_noise)
-        target = self._target(coordinates, Likelihood(observation, self.noise), accuracy)
-        clock.append(time.process_time())
-        clock.append(time.process_time())
-        draws, optimum = draw_amortised(
-            posterior, view, target, generator, self.sampler.wanted, self.sampler.most,
-            self.sampler.correct,
-        )  # fmt: skip
-        clock.append(time.process_time())
-        return self._result(target, optimum, draws, generator, clock, 0, accuracy, seed)
+        found = noise, detection, misfit
+        result = self._result(
+            target, optimum, draws, found, generator, clock, evaluations, accuracy, seed
+        )
+        told = told_of_psf(shifts, result.table)
+        verdict = replace(result.verdict, remarks=(*result.verdict.remarks, *told))
+        return replace(result, verdict=verdict)
 
     def _result(
         self,
         target: Target,
         optimum: Optimum,
         draws: Draws,
+        found: tuple[NoiseCheck, Detection, Misfit],
         generator: np.random.Generator,
         clock: Sequence[float],
         evaluations: int,
@@ -247,8 +289,23 @@ class DiskFitter:
         best = dict(zip(self.model.names, vector.tolist(), strict=True))
         for name, value in zip(table["name"], table["best"], strict=True):
             best[str(name)] = float(value)
-        cube = target.cube(optimum.coordinates)
+        cube = likelihood.completed(target.cube(optimum.coordinates))
         seconds = np.diff(clock).tolist()
+        noise, detection, misfit = found
+        verdict = judge(
+            table,
+            best,
+            optimum,
+            draws,
+            detection,
+            remains_of(observation, cube, noise),
+            noise,
+            misfit,
+            corrected=self.noise.scale is None,
+            velocities=observation.frame.grid.centres[0],
+            continuum="continuum" in coordinates.names,
+            wanted=self.sampler.wanted,
+        )
         return FitResult(
             table=table,
             samples=samples,
@@ -262,7 +319,7 @@ class DiskFitter:
             pareto_k=draws.pareto_k,
             evaluations=evaluations + target.evaluations,
             seconds=dict(zip(("start", "optimum", "posterior"), seconds, strict=True)),
-            problems=problems_of(table, optimum, draws),
+            verdict=verdict,
             settings=self._settings(observation, coordinates, accuracy, seed),
             optimum=optimum,
             draws=draws,
@@ -274,43 +331,15 @@ class DiskFitter:
         renderer = CubeRenderer(frame.grid, self.model, frame.transfer, accuracy)
         return Target(coordinates, likelihood, renderer)
 
-    def _with_clumps(
-        self, observation: Observation, coordinates: Coordinates, seed: int
-    ) -> FloatArray:
-        """Return the optimum of a disk without clumps, with clumps where it leaves something."""
-        chosen = self.choices
-
-        def smooth(names: Mapping[str, Any]) -> dict[str, Any]:
-            return {n: value for n, value in names.items() if not n.startswith("clump_")}
-
-        fitter = DiskFitter(
-            replace(self.model, clumps=0),
-            observation.frame,
-            free=[name for name in chosen.free if not name.startswith("clump_")],
-            fixed=smooth(chosen.fixed),
-            tied=smooth(chosen.tied),
-            priors=smooth(chosen.priors),
-            starts=smooth(self.starts),
-            noise=self.noise,
-            sampler=SamplerSettings("laplace"),
-            accuracy=self.accuracy,
-        )
-        found = fitter.fit_observation(observation, seed=seed)
-        values = found.galaxy.to_vector()
-        places = clump_starts(
-            observation, found.model_cube, values, fitter.model, self.model.clumps
-        )
-        return starting_vector(coordinates, found.values | places | self.starts)
-
     def _accuracy(self, likelihood: Likelihood, vector: FloatArray) -> float:
         """Return the accuracy of the renderer that the S/N of the cube asks for."""
         data = likelihood.observation.data
         # That of the first guess, and no less than what is seen in the data.
         frame = likelihood.observation.frame
-        cube = CubeRenderer(frame.grid, self.model, frame.transfer, ROUGH)(vector[None])[0]
+        cube = CubeRenderer(frame.grid, self.model, frame.transfer, ROUGHEST)(vector[None])[0]
         scale = float((cube * data)[likelihood.observation.valid].sum() / np.square(cube).sum())
         signal = likelihood.signal_to_noise(cube * np.float32(max(scale, 1e-3)))
-        return _accuracy(signal)
+        return float(np.clip(_ERROR / max(signal, 1e-9), FINE, ROUGHEST))
 
     def _settings(
         self, observation: Observation, coordinates: Coordinates, accuracy: float, seed: int
@@ -320,7 +349,7 @@ class DiskFitter:
         names = coordinates.model.names
         free = set(coordinates.places) | {place for place, _, _ in coordinates.tied}
         return {
-            "model": _plain(asdict(self.model)),
+            "model": plain(asdict(self.model)),
             "priors": {
                 name: str(prior)
                 for name, prior in zip(coordinates.names, coordinates.priors, strict=True)
@@ -339,6 +368,7 @@ class DiskFitter:
             "sampler": asdict(self.sampler),
             "accuracy": accuracy,
             "seed": seed,
+            "binned": [1, 1],
             "shape": list(grid.shape),
             "pixel_scale_arcsec": grid.pixel_scale,
             "channel_width_km_s": grid.channel_width,
@@ -350,12 +380,8 @@ class DiskFitter:
             "instrument": getattr(self.instrument, "name", None),
             "lines": None if self.lines is None else list(self.lines),
             "redshift": self.redshift,
+            "distance_mpc": self.distance,
         }
-
-
-def _accuracy(signal_to_noise: float) -> float:
-    """Return the accuracy of the renderer that the S/N of a whole cube asks for."""
-    return float(np.clip(_ERROR / max(signal_to_noise, 1e-9), FINE, ROUGH))
 
 
 def _with_lines(
@@ -370,9 +396,3 @@ def _with_lines(
     elif instrument is not None and not isinstance(instrument, Spectrograph):
         count = len(instrument.grid.edges)
     return replace(model, extra_lines=max(count - 2, 0))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

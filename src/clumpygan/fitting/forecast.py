@@ -11,8 +11,8 @@ from clumpygan.fitting.fitter import DiskFitter
 from clumpygan.fitting.likelihood import Likelihood
 from clumpygan.fitting.observation import observe
 from clumpygan.fitting.target import Target
-from clumpygan.galaxies.cube import CubeRenderer
-from clumpygan.galaxies.parameters import DiskParameters
+from clumpygan.galaxies.disks.parameters import DiskParameters
+from clumpygan.galaxies.rendering.cube import CubeRenderer
 from clumpygan.instruments.spectrograph import Spectrograph
 
 FloatArray = NDArray[np.float64]
@@ -65,8 +65,8 @@ def expected_covariance(
     residuals = target.residuals(u)
     hessian = np.eye(u.size)
     # The steps of the derivatives follow from the first, rough ones.
-    for sharpness in (None, "known"):
-        scale = None if sharpness is None else np.sqrt(np.diag(hessian))
+    for inverse_widths in (None, "known"):
+        scale = None if inverse_widths is None else np.sqrt(np.diag(hessian))
         jacobian = target.jacobian(u, residuals, scale, central=True)
         _, hessian = target.curvature(u, residuals, jacobian)
     slopes = np.array([float(p.slope(one)) for p, one in zip(coordinates.priors, u, strict=True)])

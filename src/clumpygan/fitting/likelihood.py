@@ -5,21 +5,15 @@ neighbouring voxels, what makes their squares add up to chi^2. The logarithm of 
 -sum rho(z), relative to that of no line at all, with rho = z^2 / 2 for Gaussian noise.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from clumpygan.errors import InputError
 from clumpygan.fitting.observation import Observation
+from clumpygan.fitting.settings import NoiseSettings
 
 FloatArray = NDArray[np.float64]
 Residuals = NDArray[np.float32]
-
-Correlated = Literal["scale", "covariance", "ignore"]
-Robust = Literal["none", "huber", "student"]
 
 HUBER_BEND = 3.0
 """Sigma beyond which Huber's rho grows linearly: noise itself is hardly touched."""
@@ -28,45 +22,7 @@ STUDENT_DEGREES = 4.0
 """Degrees of freedom of Student's t."""
 
 _SMALLEST_POWER = 0.02
-"""Of noise relative to that of independent voxels: no mode is trusted 50 times as much as those."""
-
-
-@dataclass(frozen=True)
-class NoiseSettings:
-    """How the noise is treated.
-
-    Attributes
-    ----------
-    scale : float
-        The noise is this many times that of the variance.
-    correlated : str
-        What is done where the instrument's noise is correlated. "scale": sigma is multiplied by
-        the square root of the sum of the correlation, which is right for models that are smooth
-        on the scale of the correlation, as all are that a PSF has smoothed. "covariance": the
-        residuals are whitened by the covariance. "ignore": errors come out too small.
-    robust : str
-        "none"; "huber": beyond 3 sigma, rho grows linearly; "student": Student's t with 4 degrees
-        of freedom. For residuals of sky lines and cosmic rays.
-    """
-
-    scale: float = 1.0
-    correlated: Correlated = "scale"
-    robust: Robust = "none"
-
-    def __post_init__(self) -> None:
-        if not 0 < self.scale < np.inf:
-            raise InputError(f"scale of the noise is {self.scale:g}; expected a number above 0")
-        for name, known in (("correlated", Correlated), ("robust", Robust)):
-            if getattr(self, name) not in get_args(known):
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; expected one of "
-                    f"{', '.join(get_args(known))}"
-                )
-        if self.robust != "none" and self.correlated == "covariance":
-            raise InputError(
-                "robust noise with a covariance: outliers would be spread over their neighbours; "
-                "expected correlated='scale'"
-            )
+"""Least power of noise, over that of independent voxels: no mode is trusted 50 times as much."""
 
 
 class Likelihood:
@@ -76,22 +32,34 @@ class Likelihood:
     ----------
     observation : Observation
     settings : NoiseSettings, optional
+    tempering : float
+        Sigma is this many times as large: for a likelihood that is as wide as the errors, where
+        the model leaves more than noise.
 
     Attributes
     ----------
     inflation : float
         Of sigma, relative to the variance handed in.
+    shared : float
+        The part of it that noise of the instrument which neighbours share makes.
     count : int
         Number of voxels that are fitted.
     """
 
-    def __init__(self, observation: Observation, settings: NoiseSettings | None = None) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        settings: NoiseSettings | None = None,
+        tempering: float = 1.0,
+    ) -> None:
         self.observation, self.settings = observation, settings or NoiseSettings()
         correlation = observation.frame.correlation
-        self.inflation = self.settings.scale
+        self.scale = self.settings.scale or 1.0
+        self.shared = 1.0
         self._amplitude: NDArray[np.float32] | None = None
         if correlation is not None and self.settings.correlated == "scale":
-            self.inflation *= float(np.sqrt(correlation.sum()))
+            self.shared = float(np.sqrt(correlation.sum()))
+        self.inflation = self.scale * self.shared * tempering
         if correlation is not None and self.settings.correlated == "covariance":
             self._padded = tuple(
                 fft.next_fast_len(n + side // 2, real=True)
@@ -103,9 +71,17 @@ class Likelihood:
         self._data = observation.data.astype(np.float32)
         self._empty = float(self.rho(self.whiten(-self._data * self._inverse)).sum())
 
+    def tempered(self, scale: float) -> "Likelihood | None":
+        """Return the likelihood with sigma larger by a factor; None if there is none."""
+        return Likelihood(self.observation, self.settings, scale)
+
     def residuals(self, cube: NDArray[np.floating]) -> Residuals:
         """Return the whitened residuals (N,) of a model cube (v, y, x)."""
         return self.whiten((cube.astype(np.float32, copy=False) - self._data) * self._inverse)
+
+    def completed(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a model cube with what is integrated over at its most probable: here nothing."""
+        return cube
 
     def response(self, change: NDArray[np.floating]) -> Residuals:
         """Return the change (N,) of the whitened residuals with a change of the cube (v, y, x)."""
@@ -172,7 +148,7 @@ class Likelihood:
     def chi_squared(self, cube: NDArray[np.floating]) -> float:
         """Return the sum of the squared residuals over the variance handed in."""
         residual = (cube - self.observation.data) ** 2 / self.observation.variance
-        return float(residual.sum()) / self.settings.scale**2
+        return float(residual.sum()) / self.scale**2
 
     def signal_to_noise(self, cube: NDArray[np.floating]) -> float:
         """Return the S/N of a model cube as a whole: the square root of its chi^2 from zero."""

@@ -1,18 +1,26 @@
 """What is fitted: a cube in flux per voxel, its noise, its grid, and the PSF it was seen with."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from astropy.units import UnitBase
+from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.galaxies.fourier import Transfer
-from clumpygan.galaxies.grid import CubeGrid
-from clumpygan.galaxies.signal_mask import noise_level
+from clumpygan.galaxies.measuring.signal_mask import noise_level
+from clumpygan.galaxies.rendering.fourier import Transfer
+from clumpygan.galaxies.rendering.grid import CubeGrid
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
+from clumpygan.io.cubes.units import Beam
 
 FloatArray = NDArray[np.float64]
+
+_LARGEST_SIGNAL = 1e6
+"""Signal-to-noise of a voxel beyond which data and variance can't belong together."""
 
 _EDGE = 0.15
 """Share of the field on each side in which noise is looked for where there is no variance."""
@@ -60,6 +68,26 @@ class ObservedFrame:
 
 
 @dataclass(frozen=True, eq=False)
+class CubeLayout:
+    """How the cube of a file is laid out: what is needed to write others like it.
+
+    Attributes
+    ----------
+    axis, pixel_scale, wcs, unit, beam
+        As those of `Cube`.
+    per_voxel : float or ndarray (v, 1, 1)
+        What data in that unit are multiplied with to be flux per voxel.
+    """
+
+    axis: SpectralAxis
+    pixel_scale: float
+    per_voxel: float | FloatArray = 1.0
+    wcs: WCS | None = None
+    unit: UnitBase | None = None
+    beam: Beam | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Observation:
     """A cube to be fitted.
 
@@ -74,6 +102,10 @@ class Observation:
         Whether the variance was estimated from the edges of the cube itself.
     flux_unit : str
         Of the line's flux.
+    layout : CubeLayout, optional
+        Of the file; without one, a cube on the grid of the frame is written.
+    truth : dict of str to float
+        Parameters of a mock, as far as they are known.
     """
 
     data: FloatArray
@@ -81,6 +113,8 @@ class Observation:
     frame: Frame
     estimated: bool = False
     flux_unit: str = ""
+    layout: CubeLayout | None = None
+    truth: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -145,6 +179,12 @@ def observe(
     known &= np.isfinite(spread) & (np.where(np.isfinite(spread), spread, 0.0) > 0)
     if not known.any():
         raise InputError(f"{name}: no voxel is left that has a variance and isn't masked")
+    strongest = float(np.max(np.abs(values[known]) / np.sqrt(spread[known])))
+    if strongest > _LARGEST_SIGNAL:
+        raise InputError(
+            f"{name}: a voxel is {strongest:.1e} times its noise, which none can be: give the "
+            "variance of these data, or mask it"
+        )
     return Observation(
         np.where(known, values, 0.0), np.where(known, spread, np.inf), frame, estimated, flux_unit
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.fitting.likelihood import Residuals
+from clumpygan.fitting.sampling.progress import tell
 from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
@@ -22,12 +23,16 @@ _IDLE = 3
 """Steps in a row without a gain, that near."""
 
 _CLOSE = 0.3
-_FIRST_DAMPING = 1e-2
-_LARGEST_DAMPING = 1e8
+"""Gain in the log density that is left where central differences begin."""
+
+_FIRST_DAMPING, _LARGEST_DAMPING = 1e-2, 1e8
+"""Of the Hessian's diagonal that is added to it: at first, and where a run ends in vain."""
+
 _LONGEST_STEP = 1.0
-_MOST_STEPS = 60
-_ROUGH_STEPS = 4
-"""From each of several starts, before all but the best are given up."""
+"""Standard deviations of the prior."""
+
+_MOST_STEPS, _ROUGH_STEPS = 60, 4
+"""Steps of a run, and of each of several before all but the best are given up."""
 
 _HOPELESS = 30.0
 """Starts that are worse than the best by more, in the log density, after those steps."""
@@ -50,6 +55,8 @@ class Optimum:
         Of Levenberg-Marquardt, from the best start.
     gain : float
         What the next step would gain in the log density.
+    jacobian : ndarray (n, N), float32, optional
+        Of the residuals; results of fits are without, for it is large.
     """
 
     coordinates: FloatArray
@@ -59,6 +66,7 @@ class Optimum:
     converged: bool
     steps: int
     gain: float
+    jacobian: NDArray[np.float32] | None = None
 
     @property
     def covariance(self) -> FloatArray:
@@ -67,7 +75,7 @@ class Optimum:
 
 
 def find_optimum(target: Target, starts: Sequence[FloatArray]) -> Optimum:
-    """Climb from several starts, and on from the best of them.
+    """Go up from several starts, and on from the best of them.
 
     Parameters
     ----------
@@ -79,19 +87,19 @@ def find_optimum(target: Target, starts: Sequence[FloatArray]) -> Optimum:
     -------
     Optimum
     """
-    climbs = [Climb(target, start) for start in starts]
-    if len(climbs) > 1:
-        for climb in climbs:
-            climb.go(_ROUGH_STEPS)
-        best = max(climb.log_density for climb in climbs)
-        climbs = [climb for climb in climbs if climb.log_density > best - _HOPELESS]
-        climbs = _distinct(climbs)
-    for climb in climbs:
-        climb.go(_MOST_STEPS)
-    return max(climbs, key=lambda climb: climb.log_density).finish()
+    runs = [LevenbergMarquardt(target, start) for start in starts]
+    if len(runs) > 1:
+        for run in runs:
+            run.go(_ROUGH_STEPS)
+        best = max(run.log_density for run in runs)
+        runs = [run for run in runs if run.log_density > best - _HOPELESS]
+        runs = _distinct(runs)
+    for run in runs:
+        run.go(_MOST_STEPS)
+    return max(runs, key=lambda run: run.log_density).finish()
 
 
-class Climb:
+class LevenbergMarquardt:
     """One run of Levenberg-Marquardt.
 
     The damping follows Nielsen (1999, IMM-REP-1999-05). Derivatives are forward differences until
@@ -112,13 +120,16 @@ class Climb:
         self.hessian = np.eye(start.size)
         self._central, self._idle = False, 0
         self._gradient: FloatArray | None = None
-        self._sharpness: FloatArray | None = None
+        self._inverse_widths: FloatArray | None = None
+        self._jacobian: NDArray[np.float32] | None = None
 
     def go(self, steps: int) -> None:
         """Take at most so many more steps, until the next would gain next to nothing."""
         last = self.steps + steps
         while self.steps < last and not self.converged and self.damping < _LARGEST_DAMPING:
             self._differentiate()
+            tell("optimum, step %d: log density %.1f, %.2g to be gained", self.steps,
+                 self.log_density, self.gain)  # fmt: skip
             if self.gain < TOLERANCE or (self.gain < NEAR and self._idle >= _IDLE):
                 self.converged = True
                 return
@@ -131,15 +142,16 @@ class Climb:
         self._differentiate()
         return Optimum(
             self.u, self.log_density, self.residuals, self.hessian,
-            self.gain < NEAR, self.steps, self.gain,
+            self.gain < NEAR, self.steps, self.gain, self._jacobian,
         )  # fmt: skip
 
     def _differentiate(self) -> None:
         if self._gradient is not None:
             return
-        jacobian = self.target.jacobian(self.u, self.residuals, self._sharpness, self._central)
+        jacobian = self.target.jacobian(self.u, self.residuals, self._inverse_widths, self._central)
+        self._jacobian = jacobian
         self._gradient, self.hessian = self.target.curvature(self.u, self.residuals, jacobian)
-        self._sharpness = np.sqrt(np.diag(self.hessian))
+        self._inverse_widths = np.sqrt(np.diag(self.hessian))
         newton = np.linalg.solve(self.hessian, self._gradient)
         self.gain = 0.5 * float(self._gradient @ newton)
         if self.gain < _CLOSE and not self._central:
@@ -178,14 +190,13 @@ class Climb:
         self._raise *= 2.0
 
 
-def _distinct(climbs: list[Climb]) -> list[Climb]:
-    """Return the best of the climbs that have come to the same place."""
-    chosen: list[Climb] = []
-    for climb in sorted(climbs, key=lambda one: -one.log_density):
+def _distinct(runs: list[LevenbergMarquardt]) -> list[LevenbergMarquardt]:
+    """Return the best of the runs that have come to the same place."""
+    chosen: list[LevenbergMarquardt] = []
+    for run in sorted(runs, key=lambda one: -one.log_density):
         near = (
-            float((climb.u - one.u) @ one.hessian @ (climb.u - one.u)) < climb.u.size
-            for one in chosen
+            float((run.u - one.u) @ one.hessian @ (run.u - one.u)) < run.u.size for one in chosen
         )
         if not any(near):
-            chosen.append(climb)
+            chosen.append(run)
     return chosen

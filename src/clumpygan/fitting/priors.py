@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.parameter import Parameter
+from clumpygan.galaxies.disks.disk_table import Parameter
 
 FloatArray = NDArray[np.float64]
 
@@ -22,6 +22,7 @@ Kind = Literal["uniform", "log_uniform", "isotropic", "normal", "lognormal"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 TULLY_FISHER_SCATTER = 0.056
+"""Dex of velocity, as Reyes et al. 2011 measure it."""
 
 _FARTHEST = 8.0
 """Standard normal numbers are kept within this: beyond it, Phi is 0 or 1 in double precision."""

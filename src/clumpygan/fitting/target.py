@@ -1,24 +1,30 @@
 """The posterior of a fit as a function of unconstrained coordinates."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.likelihood import Likelihood, Residuals
-from clumpygan.galaxies.cube import CubeRenderer
 
 FloatArray = NDArray[np.float64]
 
 STEP = 0.1
-"""Of differences, in the standard deviation of a coordinate if all others were known.
+"""Step of differences, in the standard deviation of a coordinate if all others were known.
 
 At it, forward differences of cubes of the compiled renderer are within 0.2 % (relative L2) of exact
 derivatives, and central ones within 0.02 %; both cost less than an exact Jacobian on tensors."""
 
-_FIRST_STEP = 1e-3
-_LARGEST_STEP = 0.1
+_FIRST_STEP, _LARGEST_STEP = 1e-3, 0.1
+"""Steps in coordinates: where nothing is known of the widths, and at most."""
+
+
+class Renderer(Protocol):
+    """Makes of parameter vectors what is compared with the data."""
+
+    def __call__(self, vectors: FloatArray, /) -> NDArray[np.float32]:
+        """Return models (B, ...) of vectors (B, P)."""
 
 
 class Target:
@@ -28,7 +34,8 @@ class Target:
     ----------
     coordinates : Coordinates
     likelihood : Likelihood
-    renderer : CubeRenderer
+    renderer : Renderer
+        A `CubeRenderer`, or one of velocity maps.
 
     Attributes
     ----------
@@ -37,7 +44,7 @@ class Target:
     """
 
     def __init__(
-        self, coordinates: Coordinates, likelihood: Likelihood, renderer: CubeRenderer
+        self, coordinates: Coordinates, likelihood: Likelihood, renderer: Renderer
     ) -> None:
         self.coordinates, self.likelihood, self.renderer = coordinates, likelihood, renderer
         self.evaluations = 0
@@ -64,7 +71,7 @@ class Target:
         return self.likelihood.log_likelihood(z) + float(self.coordinates.log_prior(u))
 
     def jacobian(
-        self, u: FloatArray, residuals: Residuals, sharpness: FloatArray | None, central: bool
+        self, u: FloatArray, residuals: Residuals, inverse_widths: FloatArray | None, central: bool
     ) -> NDArray[np.float32]:
         """Return the derivatives (n, N) of the whitened residuals, by differences.
 
@@ -73,15 +80,15 @@ class Target:
         u : ndarray (n,)
         residuals : ndarray (N,)
             Those at u.
-        sharpness : ndarray (n,), optional
+        inverse_widths : ndarray (n,), optional
             One over the standard deviation of each coordinate if all others were known, to choose
             the steps by (see `STEP`).
         central : bool
             Differences to both sides, for twice the cost.
         """
         steps = np.full(u.size, _FIRST_STEP)
-        if sharpness is not None:
-            steps = np.clip(STEP / sharpness, 1e-6, _LARGEST_STEP)
+        if inverse_widths is not None:
+            steps = np.clip(STEP / inverse_widths, 1e-6, _LARGEST_STEP)
         rows = np.empty((u.size, residuals.size), dtype=np.float32)
         for k, step in enumerate(steps):
             # Towards the middle of the prior, away from bounds.

@@ -71,3 +71,17 @@ def apparent_axis_ratio(inclination: float, thickness: float) -> float:
     """
     cosine = np.cos(np.radians(inclination))
     return float(np.sqrt((1.0 - thickness**2) * cosine**2 + thickness**2))
+
+
+def inclination_of(axis_ratio: float, thickness: float) -> float:
+    """Inclination in degrees of an oblate spheroid of an apparent axis ratio.
+
+    Parameters
+    ----------
+    axis_ratio : float
+        Apparent, at least `thickness`.
+    thickness : float
+        Intrinsic axis ratio q0, edge-on, below 1.
+    """
+    cosine = (axis_ratio**2 - thickness**2) / (1.0 - thickness**2)
+    return float(np.degrees(np.arccos(np.sqrt(np.clip(cosine, 0.0, 1.0)))))

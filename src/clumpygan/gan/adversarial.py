@@ -5,28 +5,22 @@ astronomical is supplied by the subclasses. What it shares with other trainings 
 `clumpygan.gan.training`.
 """
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clumpygan.gan.game import Game, Schedule
-from clumpygan.gan.training import EXPLODED, LOG_EVERY, PATIENCE, Batch, TrainingModule
+from clumpygan.errors import InputError
+from clumpygan.gan.checkpoint import build
+from clumpygan.gan.gan_settings import AdversarialSettings
+from clumpygan.gan.targets import path_of
+from clumpygan.gan.training import Batch, Network, TrainingModule, settled
 from clumpygan.networks.losses import adversarial_loss, zero_centred_penalty
-
-__all__ = [
-    "EXPLODED",
-    "LOG_EVERY",
-    "PATIENCE",
-    "AdversarialModule",
-    "Batch",
-    "Game",
-    "Schedule",
-    "frozen",
-]
 
 
 @contextmanager
@@ -42,53 +36,94 @@ def frozen(module: nn.Module) -> Iterator[None]:
 class AdversarialModule(TrainingModule):
     """Train a generator against a discriminator, beside fidelity losses of the subclass.
 
+    The contract of the two networks, which is checked as far as it can be before the first step,
+    and in it:
+
+    - the generator has what `generator_needs` names, and its `forward` takes what the subclass
+      says; it returns images of the shape of the real ones;
+    - the discriminator maps images, as `judged` returns them, and the `conditions` to scores of
+      shape (B, ...), a row for each image: (B, 1), or a map (B, 1, y, x).
+
     Parameters
     ----------
-    generator, discriminator : nn.Module
-    network : mapping
-        `name` and `arguments` from which `gan.checkpoint.build_network` builds the generator.
-    total_images : int
-        Length of the whole training; the schedules depend on it.
-    seed : int
-        Random inputs depend on (seed, images seen) alone, so that resuming is exact.
-    game : Game
-    schedule : Schedule
-    ema_half_life : int
-        Images after which an old state counts half in the averaged generator.
-    gradient_clip : float
-        Largest norm of the generator's gradient.
+    generator, discriminator : nn.Module or mapping
+        Networks, or sections from which they are built.
+    game : AdversarialSettings or mapping, optional
+        By default that of the subclass.
+    **core
+        As of `TrainingModule`.
+
+    Raises
+    ------
+    InputError
+        If a setting makes no sense, or a network can't be built or misses something.
     """
+
+    generator_needs: tuple[str, ...] = ()
+    """Attributes of a generator beside `forward`."""
+
+    arguments: int | None = None
+    """Positional arguments of a generator's `forward`, if they are known."""
+
+    standard_game = AdversarialSettings()
+    """The game, where no other is given."""
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
+        generator: Network | None = None,
+        discriminator: Network | None = None,
         *,
-        network: Mapping[str, Any],
-        total_images: int,
-        seed: int,
-        game: Game,
-        schedule: Schedule,
-        ema_half_life: int = 5000,
-        gradient_clip: float = 1.0,
+        game: AdversarialSettings | Mapping[str, Any] | None = None,
+        **core: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            network=network,
-            total_images=total_images,
-            seed=seed,
-            schedule=schedule,
-            ema_half_life=ema_half_life,
-            gradient_clip=gradient_clip,
-        )
-        self.discriminator = discriminator
-        self.game = game
-        self.adversarial = adversarial_loss(game.loss)
+        super().__init__(generator, **core)
+        self.game = settled(AdversarialSettings, game, self.standard_game, "model.game")
+        self._remember(game=asdict(self.game))
+        self._section("discriminator", discriminator)
+        self.discriminator: Any = build(discriminator, "model.discriminator")
+        self._store_channels_last()
+        self.adversarial = adversarial_loss(self.game.loss)
+        self._check_generator()
+        if self.total_images:
+            self._check_start()
+
+    def _check_generator(self) -> None:
+        missing = [name for name in self.generator_needs if not hasattr(self.generator, name)]
+        if missing:
+            raise InputError(
+                f"the generator {path_of(self.generator)} has no {' and no '.join(missing)}: see "
+                f"the contract in the documentation of {type(self).__name__}"
+            )
+        if self.arguments is None:
+            return
+        try:
+            inspect.signature(self.generator.forward).bind(*range(self.arguments))
+        except TypeError as error:
+            raise InputError(
+                f"forward of the generator {path_of(self.generator)}: {error}; it is called with "
+                f"{self.arguments} arguments, see the documentation of {type(self).__name__}"
+            ) from error
+
+    def _check_start(self) -> None:
+        if self.game.start >= self.total_images:
+            raise InputError(
+                f"`model.game.start` is {self.game.start}: the discriminator would never join in "
+                f"a training of {self.total_images} images; lower it, or raise `total_images`"
+            )
+
+    def on_fit_start(self) -> None:
+        """See to it that the discriminator joins before the end."""
+        super().on_fit_start()
+        self._check_start()
 
     @property
     def playing(self) -> bool:
         """Whether the discriminator takes part by now."""
-        return self.images_seen >= self.game.start
+        return bool(self.images_seen >= self.game.start)
+
+    def prepared(self, batch: Batch, noise: torch.Generator) -> Batch:
+        """Return the batch with what a step draws for all of its parts, if anything."""
+        return batch
 
     @abstractmethod
     def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
@@ -123,12 +158,38 @@ class AdversarialModule(TrainingModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Take one step of the discriminator, if it plays, and one of the generator."""
         generator_optimiser, discriminator_optimiser = self.optimizers()
-        samples = self.sample(batch, self.random_input())
+        self.check_batch(batch, "the data")
+        noise = self.random_input()
+        batch = self.prepared(batch, noise)
+        samples = self.sample(batch, noise)
+        self.check_images(samples[0], self.truth(batch))
         logs: dict[str, Tensor | float] = {}
         if self.playing:
             logs |= self._discriminator_step(samples[0].detach(), batch, discriminator_optimiser)
         logs |= self._generator_step(samples, batch, generator_optimiser)
         self.finish_step(len(samples[0]), logs, batch_index)
+
+    def check_images(self, images: Tensor, truth: Tensor) -> None:
+        """Refuse images of a generator that have another shape than the real ones.
+
+        Raises
+        ------
+        InputError
+            If they have.
+        """
+        if images.shape != truth.shape:
+            raise InputError(
+                f"the generator {path_of(self.generator)} returns images of shape "
+                f"{tuple(images.shape)}: expected {tuple(truth.shape)}, as of the real ones"
+            )
+
+    def _check_scores(self, scores: Tensor, count: int) -> None:
+        if scores.ndim < 2 or len(scores) != count:
+            raise InputError(
+                f"the discriminator {path_of(self.discriminator)} returns scores of shape "
+                f"{tuple(scores.shape)} for {count} images: expected ({count}, 1), or a map "
+                f"({count}, 1, y, x)"
+            )
 
     def _discriminator_step(
         self, fake: Tensor, batch: Batch, optimiser: Any
@@ -142,6 +203,7 @@ class AdversarialModule(TrainingModule):
         conditions = self.conditions(batch)
         real_scores = self.discriminator(real, *conditions)
         fake_scores = self.discriminator(fake, *conditions)
+        self._check_scores(real_scores, len(real))
         loss = self.adversarial.discriminator(real_scores, fake_scores).mean()
         logs: dict[str, Tensor | float] = {"discriminator": loss.detach()}
         for name, weight, scores, images in (
@@ -182,7 +244,4 @@ class AdversarialModule(TrainingModule):
 
     def _adversarial_weight(self) -> float:
         since = self.images_seen - self.game.start
-        return self.game.weight * min(1.0, (since + 1) / max(self.game.ramp, 1))
-
-    def _too_high(self) -> str:
-        return "model.schedule.peak, model.schedule.discriminator or model.game.weight"
+        return float(self.game.weight * min(1.0, (since + 1) / max(self.game.ramp, 1)))

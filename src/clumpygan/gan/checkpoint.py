@@ -4,7 +4,8 @@ The card says how to rebuild the network, how it was trained and how good it is;
 unpickles. Lightning's own checkpoints serve resuming only.
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,69 +16,119 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from clumpygan.errors import InputError
-from clumpygan.instruments import ObservationOperator
-from clumpygan.networks.ancestor import AncestorGenerator
-from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
-from clumpygan.networks.dcgan import build_generator
-from clumpygan.networks.physical_cube import PhysicalCubeGenerator
-from clumpygan.networks.super_resolution import SuperResolutionGenerator
+from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
+from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.resources import resource_folder
+from clumpygan.settings import differences
 
-
-def _super_resolution(**arguments: Any) -> nn.Module:
-    return SuperResolutionGenerator(ObservationOperator(), **arguments)
-
-
-def _ancestor(**arguments: Any) -> nn.Module:
-    return AncestorGenerator(ObservationOperator(), **arguments)
-
-
-def _disk_posterior(**arguments: Any) -> nn.Module:
-    # Of the extra `fit`, which no other network needs.
-    try:
-        from clumpygan.networks.posterior import PosteriorNetwork
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "zuko":
-            raise
-        raise InputError(
-            "a trained posterior needs zuko, of the extra fit: pip install 'clumpygan[fit]'"
-        ) from error
-    return PosteriorNetwork(**arguments)
-
-
-BUILDERS: Mapping[str, Callable[..., nn.Module]] = {
-    "super_resolution": _super_resolution,
-    "ancestor": _ancestor,
-    "dcgan": build_generator,
-    "disk_posterior": _disk_posterior,
-    "cube_physical": PhysicalCubeGenerator,
-    "cube_conv3d": Conv3dCubeGenerator,
+NETWORKS: Mapping[str, str] = {
+    "super_resolution": "clumpygan.networks.super_resolution.SuperResolutionGenerator",
+    "ancestor": "clumpygan.networks.ancestor.AncestorGenerator",
+    "dcgan": "clumpygan.networks.dcgan.build_generator",
+    "cube_physical": "clumpygan.networks.physical_cube.PhysicalCubeGenerator",
+    "cube_conv3d": "clumpygan.networks.conv3d_cube.Conv3dCubeGenerator",
 }
-"""Builders of the networks that a card may name, by `network.name`."""
+"""Targets of the networks that ship, by `network.name` of their cards. Others go by their path."""
 
 
-def build_network(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def build(network: nn.Module | Mapping[str, Any] | None, where: str = "network") -> nn.Module:
+    """Return a network, building it if it is a section with `_target_` and arguments.
+
+    Raises
+    ------
+    InputError
+        If the target is unknown or not trusted, or doesn't take one of the arguments.
+    """
+    if isinstance(network, nn.Module):
+        return network
+    spec = dict(network or {})
+    pair = SurveyPair.from_card(spec.pop("observation", None))
+    given = {"observation": ObservationOperator(grid=pair.grid), "depth_range": pair.depth_range}
+    made: nn.Module = instantiate(spec, where, given)
+    return made
+
+
+def build_network(
+    name: str, arguments: Mapping[str, Any], observation: Mapping[str, Any] | None = None
+) -> nn.Module:
     """Build a generator, untrained.
 
     Parameters
     ----------
     name : str
-        One of `BUILDERS`.
+        One of `NETWORKS`, or the path of a class.
     arguments : mapping
         Its hyper-parameters.
+    observation : mapping, optional
+        Of a network that recovers images: `SurveyPair.to_card`; HSC and HST by default.
 
     Raises
     ------
     InputError
         If there is no such network or it doesn't take one of the arguments.
     """
-    if name not in BUILDERS:
-        raise InputError(f"unknown network {name!r}: expected one of {', '.join(BUILDERS)}")
-    try:
-        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items()}
-        return BUILDERS[name](**plain)
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise InputError(f"network {name} can't be built: {error}") from error
+    if name not in NETWORKS and "." not in name:
+        raise InputError(f"unknown network {name!r}: expected one of {', '.join(NETWORKS)}")
+    told = {} if observation is None else {"observation": observation}
+    return build({TARGET: NETWORKS.get(name, name), **arguments, **told})
+
+
+def network_section(spec: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """Return the section `network` of a card, from the section that the network is built of.
+
+    Parameters
+    ----------
+    spec : mapping
+        `_target_` and arguments.
+    task : str
+        What the network does, as "super_resolution": the kind of programs that can use it.
+    """
+    target = str(spec.get(TARGET))
+    names = {path: name for name, path in NETWORKS.items()}
+    arguments = plain_lists({key: spec[key] for key in spec if key != TARGET})
+    observation = arguments.pop("observation", None)
+    section = {
+        "name": names.get(target, target),
+        "target": target,
+        "arguments": arguments,
+        "task": task,
+    }
+    return section if observation is None else section | {"observation": observation}
+
+
+def start_from(generator: nn.Module, network: Mapping[str, Any], initial: str) -> None:
+    """Give a generator the weights of a checkpoint of the same network.
+
+    Parameters
+    ----------
+    generator : nn.Module
+    network : mapping
+        Its card's section.
+    initial : str
+        As for `find_checkpoint`.
+
+    Raises
+    ------
+    InputError
+        If there is none, or its network is another one.
+    """
+    # The card may name no other code than what is trained.
+    trained, card = load_checkpoint(
+        initial, (network["name"],), allow=(str(network.get("target", network["name"])),)
+    )
+    pairs = [SurveyPair.from_card(one.get("observation")) for one in (card["network"], network)]
+    if pairs[0].grid != pairs[1].grid:
+        raise InputError(
+            f"`initial` is {initial}, whose network is for {pairs[0]}, not for {pairs[1]}; start "
+            "from null"
+        )
+    changed = ", ".join(differences(card["network"]["arguments"], network["arguments"]))
+    if changed:
+        raise InputError(
+            f"`initial` is {initial}, whose network has other arguments ({changed}): "
+            "set them as in its card, or start from null"
+        )
+    generator.load_state_dict(trained.state_dict())
 
 
 def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> None:
@@ -90,7 +141,8 @@ def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> 
     network : nn.Module
         Its parameters are stored in float32.
     card : mapping
-        Plain numbers, strings, lists and dicts; `card["network"]` holds `name` and `arguments`.
+        Plain numbers, strings, lists and dicts; `card["network"]` holds `name`, `arguments` and,
+        of networks that don't ship, `target` and `task`, see `network_section`.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     weights = {
@@ -134,8 +186,22 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
+def weights_digest(name: str) -> str:
+    """Return the SHA-256 of the weights of a checkpoint, which tells it from others of its name.
+
+    Raises
+    ------
+    InputError
+        If there is none, see `find_checkpoint`.
+    """
+    with find_checkpoint(name).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def load_checkpoint(
-    name: str, expected: tuple[str, ...] = ("super_resolution",)
+    name: str,
+    expected: tuple[str, ...] = ("super_resolution",),
+    allow: tuple[str, ...] = (),
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Rebuild a trained network from its card and weights.
 
@@ -144,7 +210,10 @@ def load_checkpoint(
     name : str
         As for `find_checkpoint`.
     expected : tuple of str
-        Networks that will do.
+        Networks that will do: their names, or of those that don't ship their tasks.
+    allow : tuple of str
+        Packages, beside clumpygan, whose networks may be built: a card is data, and may come from
+        strangers. The environment variable `CLUMPYGAN_ALLOW` names further ones.
 
     Returns
     -------
@@ -155,16 +224,25 @@ def load_checkpoint(
     Raises
     ------
     InputError
-        If the card or the weights are missing, truncated, or of another network.
+        If the card or the weights are missing, truncated, of another network, or of one that
+        isn't trusted.
     """
     path = find_checkpoint(name)
     card = read_card(path.with_suffix(".yaml"))
-    kind = card["network"].get("name")
-    if kind not in expected:
+    section = card["network"]
+    kind = str(section.get("name"))
+    known = kind if kind in NETWORKS else section.get("task")
+    if kind not in expected and known not in expected:
         raise InputError(
             f"{path} is a checkpoint of {kind}: expected one of {' or '.join(expected)}"
         )
-    network = build_network(kind, card["network"].get("arguments", {}))
+    try:
+        with trusting(*allow):
+            network = build_network(
+                kind, section.get("arguments") or {}, section.get("observation")
+            )
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from problem
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
@@ -177,6 +255,43 @@ def load_checkpoint(
     if not all(torch.isfinite(tensor).all() for tensor in weights.values()):
         raise InputError(f"{path} holds weights that aren't finite: train it again")
     return network.eval().requires_grad_(False), card
+
+
+def check_grid(card: Mapping[str, Any], grid: GridPair, name: str) -> None:
+    """Refuse a network that is for images of other pixels.
+
+    Parameters
+    ----------
+    card : mapping
+        Of the network.
+    grid : GridPair
+        Pixels of the images.
+    name : str
+        What the message calls the network.
+
+    Raises
+    ------
+    InputError
+        In one line, with the networks that ship and their pixels.
+    """
+    own = SurveyPair.from_card(card["network"].get("observation"))
+    if own.grid != grid:
+        raise InputError(
+            f"{name} is for pixels of {own.grid}, not of {grid}; {shipped_grids()}: train one, "
+            "train.py survey=NAME"
+        )
+
+
+def shipped_grids() -> str:
+    """Return which networks ship for which pixels, in words."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(resource_folder("checkpoints").glob("*.yaml")):
+        section = read_card(path)["network"]
+        if section.get("name") in ("super_resolution", "ancestor"):
+            grid = SurveyPair.from_card(section.get("observation")).grid
+            found.setdefault(str(grid), []).append(path.stem)
+    told = [f"{' and '.join(names)} for {grid}" for grid, names in found.items()]
+    return f"there is {'; '.join(told)}" if told else "none ships"
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -195,4 +310,7 @@ def read_card(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not a card: {' '.join(str(error).split())[:160]}") from error
     if not isinstance(card, dict) or not isinstance(card.get("network"), dict):
         raise InputError(f"{path} is not a card: it has no section 'network'")
+    for name in ("arguments", "observation"):
+        if not isinstance(card["network"].get(name) or {}, dict):
+            raise InputError(f"{path} is not a card: `network.{name}` isn't a section")
     return card

@@ -1,33 +1,25 @@
 """Training of the generators of velocity cubes: what is special to cubes of given galaxies."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from clumpygan.evaluation.frechet import frechet_distance
-from clumpygan.evaluation.map_statistics import map_statistics
-from clumpygan.evaluation.two_sample import largest_departures
-from clumpygan.gan.adversarial import AdversarialModule, Batch
+from clumpygan.errors import InputError
+from clumpygan.evaluation.cubes.map_statistics import map_statistics
+from clumpygan.evaluation.realism.frechet import frechet_distance
+from clumpygan.evaluation.realism.two_sample import largest_departures
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.gan.adversarial import AdversarialModule
+from clumpygan.gan.cube_rendering import ConditionRenderer
+from clumpygan.gan.gan_settings import AdversarialSettings, CoreSettings, CubeWeights, Schedule
+from clumpygan.gan.training import Batch, Network, settled
 from clumpygan.networks.blocks import stretch
 from clumpygan.networks.expected_moments import aligned_moments
 from clumpygan.networks.losses import energy_score
-
-
-@dataclass(frozen=True)
-class CubeWeights:
-    """Weights of the losses beside the adversarial one.
-
-    Attributes
-    ----------
-    energy : float
-        Of the energy score of two samples against the true galaxy of the same parameters, voxel by
-        voxel: a proper score, least for the true distribution of each voxel.
-    """
-
-    energy: float = 0.0
 
 
 class CubeGanModule(AdversarialModule):
@@ -37,40 +29,96 @@ class CubeGanModule(AdversarialModule):
     `parameters`, `noise` and `second_noise`. The discriminator sees generated cubes with noise
     added (AmbientGAN, Bora et al. 2018), and is told the smooth disk of the parameters.
 
+    The generator has `latent_dim`, and `draw_noise(count, generator)`, which returns a tuple of
+    tensors (count, ...), or (); ``generator(z, parameters, noise)`` maps z (B, latent_dim),
+    standard normal, the conditions (B, K) in physical units, and that noise to noiseless cubes
+    (B, 1, v, y, x) in units of the noise. If it has a `renderer` that is None, that is set to the
+    `ConditionRenderer` of the data. The discriminator maps cubes, smooth disks and parameters to
+    scores.
+
     Parameters
     ----------
-    weights : CubeWeights
+    generator, discriminator : nn.Module or mapping
+    weights : CubeWeights or mapping, optional
+    condition_names : sequence of str
+        Of the columns of the parameters.
     pixel_scale : float
         Arcsec.
-    validation_samples : int
-        Largest number of held-out galaxies that are generated.
+    **core
+        As of `AdversarialModule`.
 
     Raises
     ------
-    ValueError
+    InputError
         If the discriminator joins late and there is no loss before.
     """
 
     criterion = "frechet"
+    task = "cube_gan"
+    needs = ("cube", "smooth", "parameters", "noise", "second_noise")
+    generator_needs, arguments = ("latent_dim", "draw_noise"), 3
+    standard_game = AdversarialSettings(r1=3.0, r2=3.0, momentum=0.0, penalty_interval=4)
+    standard_schedule = Schedule(2e-4, 2e-5, 3e-4, 4e-4, 1000)
+    standard_core = CoreSettings(
+        ema_half_life=4000, gradient_clip=10.0, validation_samples=512, channels_last=True
+    )
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
+        generator: Network | None = None,
+        discriminator: Network | None = None,
         *,
-        weights: CubeWeights,
-        pixel_scale: float,
-        validation_samples: int,
+        weights: CubeWeights | Mapping[str, Any] | None = None,
+        condition_names: Sequence[str] = tuple(CUBE_CONDITIONS),
+        pixel_scale: float = 0.2,
         **core: Any,
     ) -> None:
         super().__init__(generator, discriminator, **core)
-        if self.game.start and not weights.energy:
-            raise ValueError("game.start: there is no other loss without weights.energy; use 0")
-        self.weights = weights
-        self.pixel_scale = pixel_scale
-        self.validation_samples = validation_samples
+        self.weights = settled(CubeWeights, weights, CubeWeights(), "model.weights")
+        self.condition_names, self.pixel_scale = tuple(condition_names), pixel_scale
+        self._remember(
+            weights=asdict(self.weights), condition_names=condition_names, pixel_scale=pixel_scale
+        )
+        if self.game.start and not self.weights.energy:
+            raise InputError(
+                f"`model.game.start` is {self.game.start}: there is no other loss without "
+                "`model.weights.energy`; use 0"
+            )
         self._real: list[np.ndarray] = []
         self._generated: list[np.ndarray] = []
+
+    @classmethod
+    def told(cls, data: Any) -> dict[str, Any]:
+        """Return the conditions, and the shape and the pixels of the cubes."""
+        return {
+            "conditions": condition_rows(data.condition_names),
+            "shape": list(data.shape),
+            "pixel_scale": data.frame.grid.pixel_scale,
+        }
+
+    @classmethod
+    def seen(cls, data: Any) -> dict[str, Any]:
+        """Return what its parameters and pixels are."""
+        scale = data.frame.grid.pixel_scale
+        return {"condition_names": data.condition_names, "pixel_scale": scale}
+
+    @classmethod
+    def for_data(cls, data: Any, **settings: Any) -> Self:
+        """Build it for the data; a generator with a renderer gets it."""
+        module = super().for_data(data, **settings)
+        module.render_like(data)
+        return module
+
+    def setup(self, stage: str) -> None:
+        """Give a generator with a renderer that of the data."""
+        if self.trainer.datamodule is not None:
+            self.render_like(self.trainer.datamodule)
+
+    def render_like(self, data: Any) -> None:
+        """Render what is painted with the conditions and the frame of a data module."""
+        for network in (self.generator, self.average):
+            if getattr(network, "renderer", self) is None:
+                network.renderer = ConditionRenderer(data.condition_names, data.frame)
 
     def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
         """Return one generated cube, with noise, for each of the batch; two for the energy score.
@@ -87,11 +135,13 @@ class CubeGanModule(AdversarialModule):
         z = torch.randn((count, self.generator.latent_dim), generator=noise, device=noise.device)
         inner = tuple(self.own_rows(one) for one in self.generator.draw_noise(count, noise))
         cube: Tensor = self.generator(self.own_rows(z), batch["parameters"], inner)
+        self.check_images(cube, batch["cube"])
         return cube
 
     def truth(self, batch: Batch) -> Tensor:
         """Return the real cubes, with noise."""
-        return batch["cube"] + batch["noise"]
+        real: Tensor = batch["cube"] + batch["noise"]
+        return real
 
     def judged(self, images: Tensor, batch: Batch) -> Tensor:
         """Return the cubes in units of their noise, as they are."""
@@ -115,27 +165,30 @@ class CubeGanModule(AdversarialModule):
         count = len(batch["cube"])
         z = torch.randn((count, self.average.latent_dim), generator=noise, device=noise.device)
         cubes: Tensor = self.average(z, batch["parameters"], self.average.draw_noise(count, noise))
+        self.check_images(cubes, batch["cube"])
         return cubes
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Generate as many cubes as there are held-out ones, with their parameters."""
-        if len(batch["cube"]) * batch_index >= self.validation_samples:
+        if len(batch["cube"]) * batch_index >= self.core.validation_samples:
             return
         noise = torch.Generator(self.device).manual_seed(batch_index)
         fake = self.generated(batch, noise) + batch["second_noise"]
         for kept, cube in ((self._real, self.truth(batch)), (self._generated, fake)):
             kept.append(map_statistics(self._maps(cube, batch).cpu().numpy()))
 
+    def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return noiseless cubes (B, 1, v, y, x) for the parameters of a batch."""
+        return self.generated(batch, torch.Generator(self.device).manual_seed(batch_index))
+
     def _maps(self, cube: Tensor, batch: Batch) -> Tensor:
         """Return moment maps (B, 4, y, x): light, shift, broadening, light of the smooth disk."""
-        column = self.discriminator.encoder.column
-        return aligned_moments(
-            cube,
-            batch["smooth"],
-            column("position_angle", batch["parameters"]),
-            column("offset_x", batch["parameters"]) / self.pixel_scale,
-            column("offset_y", batch["parameters"]) / self.pixel_scale,
+        angle, *offsets = (
+            batch["parameters"][:, self.condition_names.index(name)]
+            for name in ("position_angle", "offset_x", "offset_y")
         )
+        x, y = (offset / self.pixel_scale for offset in offsets)
+        return aligned_moments(cube, batch["smooth"], angle, x, y)
 
     def on_validation_epoch_end(self) -> None:
         """Compare the statistics of generated and held-out cubes."""

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.cube_conditions import SEEING, check_conditions
-from clumpygan.galaxies.disk_maps import DiskMaps
-from clumpygan.galaxies.fourier import Transfer
+from clumpygan.galaxies.disks.cube_conditions import SEEING, check_conditions
+from clumpygan.galaxies.disks.disk_maps import DiskMaps
+from clumpygan.galaxies.rendering.fourier import Transfer
 from clumpygan.instruments.spread import blur_beyond
 
 ACCURACY = 3e-2
@@ -77,5 +77,7 @@ class ConditionRenderer:
             blur = blur_beyond(seeing, self.sharpest)
         departures = None
         if maps is not None:
-            departures = DiskMaps(*maps.unbind(1), EXTENT)
-        return self.cubes(vectors, maps=departures, blur=blur)
+            light, velocity, dispersion = maps.unbind(1)
+            departures = DiskMaps(light, velocity, dispersion, EXTENT)
+        cubes: Tensor = self.cubes(vectors, maps=departures, blur=blur)
+        return cubes

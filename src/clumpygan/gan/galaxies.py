@@ -1,17 +1,17 @@
 """Galaxies from a trained generator of stamps."""
 
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.stamp_conditions import standardised_conditions
+from clumpygan.galaxies.images.stamp_conditions import standardised_conditions
 from clumpygan.gan.checkpoint import load_checkpoint
-from clumpygan.gan.random_input import random_input, stream
 from clumpygan.instruments import NoiseModel
 
 BATCH = 64
@@ -153,3 +153,37 @@ class GalaxyGenerator:
             with torch.no_grad():
                 image = self.network(turned[None].to(device), told[None].to(device))[0, 0]
             yield image.cpu().numpy() * np.float32(self.noise.sigma)
+
+
+def stream(seed: int, index: int, purpose: str) -> torch.Generator:
+    """Return the random numbers of one galaxy for one purpose."""
+    entropy = [seed, index, zlib.crc32(purpose.encode())]
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) % 2**63)
+
+
+def random_input(
+    network: nn.Module, seed: int, indices: Sequence[int]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Draw z and the inner noise of galaxies.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With `latent_dim` and `draw_noise(count, generator)`.
+    seed : int
+    indices : sequence of int
+        What galaxy i gets depends on (seed, i) alone.
+
+    Returns
+    -------
+    z : Tensor (N, latent_dim)
+    noise : tuple of Tensor
+    """
+    drawn = []
+    for index in indices:
+        generator = stream(seed, index, "galaxy")
+        z = torch.randn((1, network.latent_dim), generator=generator)  # type: ignore[call-overload]
+        drawn.append((z, *network.draw_noise(1, generator)))  # type: ignore[operator]
+    z, *noise = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return z, tuple(noise)

@@ -5,18 +5,28 @@ optimisers (edm2 counts images too: Karras et al. 2024).
 """
 
 import copy
+import dataclasses
+import pickle
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from clumpygan.errors import InputError
-from clumpygan.gan.game import Schedule
+from clumpygan.gan.checkpoint import build, network_section, start_from
+from clumpygan.gan.gan_settings import CoreSettings, Schedule
+from clumpygan.gan.targets import completed, parameters_of, path_of, plain_lists, trusting
+from clumpygan.settings import did_you_mean, from_mapping
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
+"""Tensors by name, and what a step notes beside them."""
+
+Network = nn.Module | Mapping[str, Any]
+"""A network, or a section with its `_target_` and arguments."""
 
 PATIENCE = 50
 """Steps in a row that may be skipped before the training gives up."""
@@ -33,45 +43,54 @@ class TrainingModule(pl.LightningModule):
 
     Parameters
     ----------
-    generator : nn.Module
-        What is trained.
-    network : mapping
-        `name` and `arguments` from which `gan.checkpoint.build_network` builds it.
-    total_images : int
-        Length of the whole training; the schedules depend on it.
-    seed : int
-        Random inputs depend on (seed, images seen) alone, so that resuming is exact.
-    schedule : Schedule
-    ema_half_life : int
-        Images after which an old state counts half in the averaged network.
-    gradient_clip : float
-        Largest norm of the gradient.
+    generator : nn.Module or mapping
+        What is trained, or a section from which it is built (`clumpygan.gan.targets`). A state of
+        the trainer holds the section: `load_from_checkpoint` needs no network then.
+    schedule : Schedule or mapping, optional
+        By default that of the subclass.
+    initial : str, optional
+        Name or path of a checkpoint of the same network, whose weights the generator starts with.
+    **core
+        Fields of `CoreSettings`; by default those of the subclass.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or out of range, or the network can't be built.
     """
 
     criterion = "loss"
     """Name of the held-out metric, lower is better, by which trainings are compared."""
 
+    task = ""
+    """What its networks do; the card says so."""
+
+    needs: tuple[str, ...] = ()
+    """What a batch of its data has to hold."""
+
+    standard_schedule, standard_core = Schedule(), CoreSettings()
+    """Settings, where no others are given."""
+
     def __init__(
         self,
-        generator: nn.Module,
+        generator: Network | None = None,
         *,
-        network: Mapping[str, Any],
-        total_images: int,
-        seed: int,
-        schedule: Schedule,
-        ema_half_life: int = 5000,
-        gradient_clip: float = 1.0,
+        schedule: Schedule | Mapping[str, Any] | None = None,
+        initial: str | None = None,
+        **core: Any,
     ) -> None:
         super().__init__()
-        self.network = network
+        self._refuse_unknown(core)
+        self.core = settled(CoreSettings, core, self.standard_core, "model")
+        self.schedule = settled(Schedule, schedule, self.standard_schedule, "model.schedule")
         self.automatic_optimization = False
-        self.generator = generator
-        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.schedule = schedule
-        self.total_images = total_images
-        self.seed = seed
-        self.ema_half_life = ema_half_life
-        self.gradient_clip = gradient_clip
+        self.network = self._section("generator", generator)
+        self.generator: Any = build(generator, "model.generator")
+        if initial is not None:
+            start_from(self.generator, self.network, initial)
+        self.average: Any = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.total_images = self.core.total_images or 0
+        self.seed = self.core.seed
         self.curve: list[dict[str, float]] = []
         # Counted for each network: the steps of one say nothing about the other.
         self._skipped: Counter[nn.Module] = Counter()
@@ -80,6 +99,153 @@ class TrainingModule(pl.LightningModule):
         self.seconds = 0.0
         self.losses: dict[str, float] = {}
         self._pending: dict[str, list[Tensor | float]] = {}
+        self._remember(**asdict(self.core), schedule=asdict(self.schedule))
+
+    @classmethod
+    def _refuse_unknown(cls, core: Mapping[str, Any]) -> None:
+        fields = [one.name for one in dataclasses.fields(CoreSettings)]
+        own = [name for kind in cls.__mro__[::-1] if issubclass(kind, TrainingModule)
+               for name in parameters_of(kind) if name != "core"]  # fmt: skip
+        for name in core:
+            if name not in fields:
+                known = list(dict.fromkeys([*own, *fields]))
+                raise InputError(
+                    f"`model.{name}`: there is no such setting{did_you_mean(name, known)}; "
+                    f"expected {', '.join(known)}"
+                )
+
+    @classmethod
+    def told(cls, data: Any) -> dict[str, Any]:
+        """Return what its networks may be told of a data module, by the name of the argument."""
+        return {}
+
+    @classmethod
+    def seen(cls, data: Any) -> dict[str, Any]:
+        """Return arguments of the class that follow from a data module."""
+        return {}
+
+    @classmethod
+    def for_data(cls, data: Any, **settings: Any) -> Self:
+        """Build it with networks whose sections are completed by what is known of the data.
+
+        Parameters
+        ----------
+        data : LightningDataModule
+        **settings
+            Arguments of the class; networks are best given as sections.
+
+        Raises
+        ------
+        InputError
+            If it doesn't train on such data, or a setting makes no sense.
+        """
+        try:
+            settings, known = {**cls.seen(data), **settings}, cls.told(data)
+        except AttributeError as error:
+            raise InputError(
+                f"{cls.__name__} doesn't train on a {type(data).__name__}, which has no "
+                f"{error.name}: choose other data"
+            ) from error
+        for name in ("generator", "discriminator"):
+            section = settings.get(name)
+            if isinstance(section, Mapping):
+                settings[name] = completed(section, f"model.{name}", known)
+        return cls(**settings)
+
+    @classmethod
+    def load_from_checkpoint(
+        cls, checkpoint_path: Any, *args: Any, allow: tuple[str, ...] = (), **kwargs: Any
+    ) -> Self:
+        """Rebuild a module from a state that a trainer has saved; nothing is unpickled.
+
+        Parameters
+        ----------
+        checkpoint_path : path
+        allow : tuple of str
+            Packages, beside clumpygan, whose networks may be built: a state may come from
+            strangers.
+        *args, **kwargs
+            As of Lightning: arguments of the class, which come before the saved ones.
+
+        Raises
+        ------
+        InputError
+            If its networks aren't trusted, or were handed over as objects and aren't again, or the
+            file holds what only unpickling would make.
+        """
+        try:
+            with trusting(*allow):
+                loaded: Self = super().load_from_checkpoint(
+                    checkpoint_path, *args, weights_only=True, **kwargs
+                )
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                f"{checkpoint_path} is refused: it holds objects that come into being by running "
+                "code of the file, or is damaged; expected a state that a trainer has saved"
+            ) from error
+        return loaded
+
+    @classmethod
+    def check_batch(cls, names: Any, source: str) -> None:
+        """Refuse batches without something that is needed.
+
+        Raises
+        ------
+        InputError
+            If one of `needs` isn't among the names.
+        """
+        missing = [name for name in cls.needs if name not in names]
+        if missing:
+            raise InputError(
+                f"{cls.__name__} needs {', '.join(missing)} in a batch, and {source} gives "
+                f"{', '.join(names)}: choose other data"
+            )
+
+    def _section(self, name: str, network: Network | None) -> dict[str, Any]:
+        """Return the card's section of a network, and remember its own."""
+        if network is None:
+            raise InputError(
+                f"`{name}` is missing: give a network, or a section with its _target_ (of a saved "
+                f"state: it was handed over as an object, load_from_checkpoint(..., {name}=...))"
+            )
+        if isinstance(network, Mapping):
+            self._remember(**{name: network})
+            return network_section(network, self.task)
+        return {"name": path_of(network), "target": path_of(network), "arguments": {},
+                "task": self.task}  # fmt: skip
+
+    def _remember(self, **settings: Any) -> None:
+        """Keep arguments in the states of the trainer, as plain values: no networks."""
+        self.save_hyperparameters({**self.hparams, **plain_lists(settings)}, logger=False)
+
+    def _store_channels_last(self) -> None:
+        """Store the weights of convolutions with their channels last: their output is so, too."""
+        for part in self.modules() if self.core.channels_last else ():
+            if isinstance(part, nn.Conv2d | nn.Conv3d):
+                flat = isinstance(part, nn.Conv2d)
+                layout = torch.channels_last if flat else torch.channels_last_3d
+                nn.Module.to(part, memory_format=layout)  # type: ignore[call-overload]
+
+    def on_fit_start(self) -> None:
+        """See to it that the length of the training is known.
+
+        Raises
+        ------
+        InputError
+            If it isn't, because the trainer's is unlimited.
+        """
+        if not self.total_images:
+            epochs = self.trainer.max_epochs or 0
+            per_epoch = getattr(self.trainer.datamodule, "images_per_epoch", None)
+            if epochs < 1:
+                raise InputError("`total_images` is missing: the trainer has no max_epochs")
+            self.total_images = epochs * (per_epoch or self._images_per_epoch())
+
+    def _images_per_epoch(self) -> int:
+        """Return the images of an epoch of loaders that don't tell."""
+        self.trainer.fit_loop.setup_data()
+        size = self.trainer.train_dataloader.batch_size or 1
+        return int(self.trainer.num_training_batches) * size * self.processes
 
     def random_input(self) -> torch.Generator:
         """Return the generator of this step's random numbers, on the module's device.
@@ -103,11 +269,21 @@ class TrainingModule(pl.LightningModule):
         return drawn[self.global_rank :: self.processes] if self.processes > 1 else drawn
 
     def record(self, metrics: dict[str, float]) -> None:
-        """Log held-out metrics as val/NAME and add them to the curve."""
-        logs = {f"val/{name}": value for name, value in metrics.items()}
+        """Log held-out metrics as val/NAME and add them to the curve; of a test, as test/NAME."""
+        stage = "test" if self.trainer.testing else "val"
+        logs = {f"{stage}/{name}": value for name, value in metrics.items()}
         # Lightning takes "step" as the place on the axis of its loggers.
         self.log_dict({**logs, "step": float(self.images_seen)}, sync_dist=True)
-        self.curve.append({"images": self.images_seen, **metrics})
+        if stage == "val":
+            self.curve.append({"images": self.images_seen, **metrics})
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Measure as in validation."""
+        self.validation_step(batch, batch_index)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of the test set as test/NAME."""
+        self.on_validation_epoch_end()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the counts and the curve with the state."""
@@ -161,7 +337,7 @@ class TrainingModule(pl.LightningModule):
         optimiser.zero_grad()
         self.manual_backward(loss)
         # Of the gradient over all processes, so that all of them decide alike.
-        norm = nn.utils.clip_grad_norm_(network.parameters(), self.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), self.core.gradient_clip)
         # Not "norm > EXPLODED": a NaN is no step either.
         if norm < EXPLODED:
             optimiser.step()
@@ -171,22 +347,33 @@ class TrainingModule(pl.LightningModule):
         if self._skipped[network] > PATIENCE:
             raise InputError(
                 f"the losses exploded: for {PATIENCE} steps the gradient has not been finite, or "
-                f"above {EXPLODED:g}, at {self.images_seen} images; lower {self._too_high()}, or "
-                "look at the data"
+                f"above {EXPLODED:g}, at {self.images_seen} images; lower `model.schedule.peak`, "
+                "`model.schedule.discriminator` or `model.game.weight`, or look at the data"
             )
         return norm.detach()
-
-    def _too_high(self) -> str:
-        """Return the settings that make losses explode."""
-        return "model.schedule.peak"
 
     @torch.no_grad()
     def _update_average(self, count: int) -> None:
         # The half-life grows with the training at first: an average over the random start would
         # lag far behind (Karras et al. 2024, edm2).
-        half_life = min(self.ema_half_life, 0.1 * self.images_seen)
+        half_life = min(self.core.ema_half_life, 0.1 * self.images_seen)
         keep = 0.5 ** (count / max(half_life, 1e-8))
         averaged, current = self.average, self.generator
         torch._foreach_lerp_(list(averaged.parameters()), list(current.parameters()), 1 - keep)
         if buffers := list(averaged.buffers()):
             torch._foreach_copy_(buffers, list(current.buffers()))
+
+
+def settled(kind: type, given: Any, standard: Any, where: str) -> Any:
+    """Return settings: those that are given, or a section of them over the standard ones.
+
+    Raises
+    ------
+    InputError
+        If one is unknown or out of range.
+    """
+    if isinstance(given, kind):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"`{where}` is {given!r}: expected a section of settings")
+    return from_mapping(kind, {**asdict(standard), **(given or {})}, where)

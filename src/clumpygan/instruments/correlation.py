@@ -14,6 +14,7 @@ DRIZZLE_PIXFRAC = 0.8
 _LAGS = 5
 _COSMOS_LAGS = 10
 _FEWEST_PIXELS = 400
+_LEAST_CORRELATION = 0.05
 _MAD_TO_SIGMA = 1.4826
 
 
@@ -176,3 +177,28 @@ def pair_correlation(
     covariance = products[around] / np.maximum(pairs[around], 1.0)
     table: NDArray[np.float64] = covariance / covariance[tuple(lags)]
     return table
+
+
+def separable(model: NoiseModel) -> NoiseModel:
+    """Return noise whose correlation is the product of those along the axes, without their noise.
+
+    Sums over a table that was measured in a few hundred pixels are mostly the scatter of its far
+    corners. Along each axis the correlation ends where it first falls below 0.05.
+
+    Parameters
+    ----------
+    model : NoiseModel
+        As `estimate_noise` measures it.
+
+    Returns
+    -------
+    NoiseModel
+        Of the same sigma.
+    """
+    rows, columns = (size // 2 for size in model.correlation.shape)
+    half = (model.correlation[rows:, columns], model.correlation[rows, columns:])
+    axes = []
+    for along in half:
+        end = int(np.argmax(along < _LEAST_CORRELATION)) or len(along)
+        axes.append(np.concatenate([along[1:end][::-1], along[:end]]))
+    return NoiseModel(model.sigma, model.pixel_scale, np.outer(*axes))

@@ -9,7 +9,8 @@ from scipy.special import erf
 from torch import Tensor
 
 from clumpygan.errors import InputError
-from clumpygan.instruments.spread import Transfer, normalise_lsf
+from clumpygan.instruments.line_spread import normalise_lsf
+from clumpygan.instruments.spread import Transfer
 
 _SMALLEST_MARGIN = 32
 _REACH = 8.0

@@ -1,7 +1,8 @@
 """An imaging instrument: sourced constants and the few quantities that follow from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import log
 from typing import Literal
 
 import galsim
@@ -12,12 +13,7 @@ from clumpygan.errors import InputError
 from clumpygan.instruments.correlation import cosmos_noise, drizzled_correlation
 from clumpygan.instruments.noise import NoiseModel, noise_at_depth, sky_sigma
 from clumpygan.instruments.psf import fwhm_of
-
-HST_MIRROR_DIAMETER = 2.4
-"""Aperture of the Hubble Space Telescope in metres."""
-
-HST_OBSCURATION = 0.33
-"""Diameter of its central obscuration in units of the aperture (Krist, Hook & Stoehr 2011)."""
+from clumpygan.settings import check, setting
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,17 @@ class ImagingInstrument:
     depth_magnitude : float
         AB magnitude that is 5 sigma of the sky in a circular aperture.
     depth_aperture_radius : float
-        Radius of that aperture, arcsec.
+        Radius of that aperture, arcsec; a depth for point sources is that in the aperture of
+        `noise_equivalent_radius`.
     noise_correlation : {"white", "cosmos", "drizzled"}
         Whether pixels are independent, or correlated by drizzling: as measured in COSMOS, or by
         the kernel of `clumpygan.instruments.drizzled_correlation`.
-    source : str
-        Where the numbers come from.
+    sources : tuple of (str, str)
+        Where the numbers come from: of pixel_scale, zero_point, psf, depth and noise.
     wavelength : float, optional
         Pivot wavelength in nm, for a diffraction-limited PSF; None from the ground.
+    mirror_diameter, obscuration : float, optional
+        Aperture in metres and its central obscuration in units of it, for such a PSF.
     detector_pixel_scale : float, optional
         arcsec per pixel of the detector, before drizzling.
     halo_fraction, halo_radius : float
@@ -65,33 +64,64 @@ class ImagingInstrument:
     name: str
     description: str
     band: str
-    pixel_scale: float
-    zero_point: float
-    psf_fwhm: float
-    psf_fwhm_range: tuple[float, float]
-    moffat_beta_range: tuple[float, float] | None
-    depth_magnitude: float
-    depth_aperture_radius: float
-    noise_correlation: Literal["white", "cosmos", "drizzled"]
-    source: str
-    wavelength: float | None = None
-    detector_pixel_scale: float | None = None
-    halo_fraction: float = 0.0
-    halo_radius: float = 0.0
+    pixel_scale: float = setting(help="width of a pixel", unit="arcsec", above=0, most=10)
+    zero_point: float = setting(help="AB magnitude of one count", unit="mag", least=10, most=40)
+    psf_fwhm: float = setting(help="median FWHM of the PSF", unit="arcsec", above=0, most=10)
+    psf_fwhm_range: tuple[float, float] = setting(
+        help="usual FWHM of the PSF", unit="arcsec", above=0, most=10
+    )
+    moffat_beta_range: tuple[float, float] | None = setting(
+        help="usual Moffat exponents", least=1.6, most=8
+    )
+    depth_magnitude: float = setting(help="5 sigma of the sky", unit="mag", least=15, most=35)
+    depth_aperture_radius: float = setting(help="in this radius", unit="arcsec", above=0, most=10)
+    noise_correlation: Literal["white", "cosmos", "drizzled"] = setting(help="of the pixels")
+    sources: tuple[tuple[str, str], ...] = setting(help="of the numbers: quantity and reference")
+    wavelength: float | None = setting(None, "pivot wavelength", "nm", least=100, most=1e5)
+    mirror_diameter: float | None = setting(None, "aperture", "m", above=0, most=100)
+    obscuration: float = setting(0.0, "central obscuration, of the aperture", least=0, below=1)
+    detector_pixel_scale: float | None = setting(
+        None, "width of the detector's pixel", "arcsec", above=0, most=10
+    )
+    halo_fraction: float = setting(0.0, "share of the light in the halo", least=0, below=1)
+    halo_radius: float = setting(0.0, "scale radius of the halo", "arcsec", least=0, most=10)
     psf_includes_pixel: bool = True
+
+    def __post_init__(self) -> None:
+        check(self)
+        low, high = self.psf_fwhm_range
+        if not low <= self.psf_fwhm <= high:
+            raise InputError(
+                f"`psf_fwhm` is {self.psf_fwhm:g}: expected a number in `psf_fwhm_range`, "
+                f"{low:g} to {high:g}"
+            )
+
+    @property
+    def short_name(self) -> str:
+        """Return what the survey or telescope is called in titles, as HSC or HST."""
+        return self.name.split("_")[0].upper()
+
+    @property
+    def source(self) -> str:
+        """Return where the numbers come from, in one line."""
+        return "; ".join(f"{name}: {text}" for name, text in self.sources)
 
     @property
     def sky_sigma(self) -> float:
-        """Noise per pixel in nJy at the survey's depth, were the pixels independent."""
+        """Return the noise per pixel in nJy at the survey's depth, were the pixels independent."""
         return sky_sigma(self.depth_magnitude, self.depth_aperture_radius, self.pixel_scale)
 
     @property
     def nanojansky_per_count(self) -> float:
-        """Flux of one native count in nJy."""
+        """Return the flux of one native count in nJy."""
         return float(10 ** (0.4 * (NANOJANSKY_ZERO_POINT - self.zero_point)))
 
+    def with_pixels(self, pixel_scale: float) -> "ImagingInstrument":
+        """Return the camera with its images on other pixels: PSF width and depth stay."""
+        return self if pixel_scale == self.pixel_scale else replace(self, pixel_scale=pixel_scale)
+
     def noise(self) -> NoiseModel:
-        """Sky noise at the depth of the survey, with the correlation of its pixels.
+        """Return the sky noise at the depth of the survey, with the correlation of its pixels.
 
         Returns
         -------
@@ -116,7 +146,7 @@ class ImagingInstrument:
         )
 
     def psf(self, fwhm: float | None = None, beta: float | None = None) -> galsim.GSObject:
-        """Effective PSF of unit flux.
+        """Return the effective PSF, of unit flux.
 
         From the ground a Moffat profile. From space the Airy pattern of an obscured aperture,
         convolved with the pixel of the detector, the pixel of the drizzled image and a Gaussian
@@ -156,25 +186,53 @@ class ImagingInstrument:
         return galsim.Moffat(beta=exponent, fwhm=width)
 
     def _diffraction_psf(self, fwhm: float) -> galsim.GSObject:
-        if self.wavelength is None or self.detector_pixel_scale is None:
+        if None in (self.wavelength, self.detector_pixel_scale, self.mirror_diameter):
             raise InputError(
-                f"{self.name} has neither a Moffat range nor a wavelength and detector pixel: "
-                "give one of the two"
+                f"{self.name} has neither a Moffat range nor a wavelength, mirror and detector "
+                "pixel: give one of the two"
             )
         return _obscured_psf(
-            self.wavelength,
+            (self.wavelength, self.mirror_diameter, self.obscuration),
             (self.detector_pixel_scale, self.pixel_scale),
             (self.halo_fraction, self.halo_radius),
             fwhm,
         )
 
 
+def noise_equivalent_radius(fwhm: float, beta: float | None) -> float:
+    """Return the radius in which the sky is as noisy as in the best photometry of a point source.
+
+    The area 1 / integral(PSF^2) is that in which a measurement with the PSF as its weight collects
+    noise (King 1983, PASP 95, 163).
+
+    Parameters
+    ----------
+    fwhm : float
+        Of the PSF, arcsec.
+    beta : float, optional
+        Exponent of a Moffat PSF; None for a Gaussian one.
+
+    Returns
+    -------
+    float
+        arcsec.
+    """
+    if beta is None:
+        return float(fwhm / (2 * log(2)) ** 0.5)
+    radius = fwhm / (2 * (2 ** (1 / beta) - 1) ** 0.5)
+    return float(radius * (2 * beta - 1) ** 0.5 / (beta - 1))
+
+
 @lru_cache(maxsize=32)
 def _obscured_psf(
-    wavelength: float, pixels: tuple[float, float], halo: tuple[float, float], fwhm: float
+    telescope: tuple[float | None, float | None, float],
+    pixels: tuple[float | None, float],
+    halo: tuple[float, float],
+    fwhm: float,
 ) -> galsim.GSObject:
+    wavelength, diameter, obscuration = telescope
     sharp = galsim.Convolve(
-        galsim.Airy(lam=wavelength, diam=HST_MIRROR_DIAMETER, obscuration=HST_OBSCURATION),
+        galsim.Airy(lam=wavelength, diam=diameter, obscuration=obscuration),
         *(galsim.Pixel(side) for side in pixels),
     )
     share, radius = halo

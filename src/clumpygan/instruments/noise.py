@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clumpygan.constants import HSC_PIXEL_SCALE, NANOJANSKY_ZERO_POINT, PIXEL_AREA_RATIO
+from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError
 
 
@@ -163,23 +163,25 @@ def noise_at_depth(
     return NoiseModel(white / excess**0.5, pixel_scale, correlation)
 
 
-def carried_noise_power(fine_power: Tensor, transfer: Tensor) -> Tensor:
-    """Power, on the HSC grid, of the noise that an HST stamp carries through the operator.
+def carried_noise_power(fine_power: Tensor, transfer: Tensor, area_ratio: float) -> Tensor:
+    """Return the power of the noise that a sharp stamp carries through the operator.
 
     Parameters
     ----------
     fine_power : torch.Tensor
-        Shape (Ky, Kx) or (B, Ky, Kx): power of the HST noise (`NoiseModel.power`), nJy^2 per HST
-        pixel.
+        Shape (Ky, Kx) or (B, Ky, Kx): power of the stamp's noise (`NoiseModel.power`), nJy^2 per
+        target pixel.
     transfer : torch.Tensor
         As in `ObservationOperator.forward`.
+    area_ratio : float
+        Target pixels in the area of an observed one, `GridPair.area_ratio`.
 
     Returns
     -------
     torch.Tensor
-        7.84 |T|^2 P in nJy^2 per HSC pixel: 7.84 independent HST pixels in an HSC pixel.
+        area_ratio |T|^2 P in nJy^2 per observed pixel, which holds so many independent pixels.
     """
-    return PIXEL_AREA_RATIO * transfer.abs() ** 2 * fine_power
+    return area_ratio * transfer.abs() ** 2 * fine_power
 
 
 def missing_noise_power(target_power: Tensor, carried_power: Tensor) -> Tensor:
@@ -222,19 +224,17 @@ def draw_noise(power: Tensor, shape: tuple[int, ...], generator: torch.Generator
     return _filtered(power.unsqueeze(1) if power.ndim == 3 else power, shape, width, generator)
 
 
-def effective_depth(
-    total_power: Tensor, aperture_radius: float = 1.0, pixel_scale: float = HSC_PIXEL_SCALE
-) -> float:
-    """5-sigma depth in a circular aperture, from the covariance of the pixels.
+def effective_depth(total_power: Tensor, pixel_scale: float, aperture_radius: float = 1.0) -> float:
+    """Return the 5-sigma depth in a circular aperture, from the covariance of the pixels.
 
     Parameters
     ----------
     total_power : torch.Tensor
         Shape (Ky, Kx), nJy^2, on a padded grid of `pixel_scale`.
-    aperture_radius : float
-        arcsec.
     pixel_scale : float
         arcsec per pixel.
+    aperture_radius : float
+        arcsec.
 
     Returns
     -------

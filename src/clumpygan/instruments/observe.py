@@ -1,8 +1,8 @@
-"""The observation as a linear, differentiable operator: an HST image becomes its HSC view.
+"""The observation as a linear, differentiable operator: a sharp image becomes the observed one.
 
-The image is Fourier transformed on its own 0.06" grid, the modes that the 0.168" grid can hold are
+The image is Fourier transformed on its own fine grid, the modes that the coarse grid can hold are
 multiplied by the ratio of the two optical transfer functions and transformed back at the centres
-of the coarse pixels. A coarse stamp of 5 n pixels and a fine one of 14 n cover the same sky and
+of the coarse pixels. Stamps of whole blocks (14 pixels of HST, 5 of HSC) cover the same sky and
 share their centre. All PSFs are effective ones: they contain the pixel response.
 """
 
@@ -11,9 +11,12 @@ from math import log, pi
 import torch
 from torch import Tensor, nn
 
-from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, HSC_PIXEL_SCALE, HST_PIXEL_SCALE
-from clumpygan.constants import PIXEL_AREA_RATIO as AREA
 from clumpygan.errors import InputError
+from clumpygan.instruments.grid_pair import DEFAULT_GRID, GridPair
+
+MARGIN = 3.36
+"""Default padding in arcsec: opposite edges are 6.7" apart, which holds the wings of a
+diffraction-limited PSF to 1e-3 of the flux."""
 
 _SOURCE_FLOOR = 1e-3
 _SHARPER = 1.05
@@ -21,7 +24,7 @@ _SIGNIFICANT = 0.05
 
 
 class ObservationOperator(nn.Module):
-    """HST image to HSC image: match the PSF, resample by 5/14, keep the flux.
+    """Sharp image to observed image: match the PSF, resample, keep the flux.
 
     Without noise; linear in the image, differentiable in image and transfer function, on any
     device. The image is padded with zeros, so that light leaving one edge doesn't come back at
@@ -29,53 +32,55 @@ class ObservationOperator(nn.Module):
 
     Parameters
     ----------
-    margin : int
-        Padding on each side, in HSC pixels, a multiple of 5. The default of 20 keeps opposite
-        edges 6.7" apart, which holds the wings of a diffraction-limited PSF to 1e-3 of the flux.
+    margin : int, optional
+        Padding on each side, in observed pixels, a multiple of the grid's block of them; by
+        default the first such one of at least 3.36", 20 HSC pixels.
+    grid : GridPair
+        Pixels of the target and of the observed image; HST's 0.06" and HSC's 0.168" by default.
 
     Raises
     ------
     ValueError
-        If `margin` is negative or no multiple of 5.
+        If `margin` is negative or no multiple of the block.
     """
 
-    def __init__(self, margin: int = 20) -> None:
+    def __init__(self, margin: int | None = None, grid: GridPair = DEFAULT_GRID) -> None:
         super().__init__()
-        if margin < 0 or margin % COARSE_BLOCK:
-            raise ValueError(f"margin must be a multiple of {COARSE_BLOCK} >= 0, got {margin}")
-        self.margin = margin
+        if margin is None:
+            margin = grid.coarse_block * grid.blocks_in(MARGIN)
+        if margin < 0 or margin % grid.coarse_block:
+            raise ValueError(f"margin must be a multiple of {grid.coarse_block} >= 0, got {margin}")
+        self.margin, self.grid = margin, grid
 
     def fine_shape(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
-        """Shape (Y, X) of the HST stamp that covers an HSC stamp of shape (y, x).
+        """Return the shape (Y, X) of the target stamp that covers an observed one of (y, x).
 
         Raises
         ------
         ValueError
-            If a side isn't a positive multiple of 5 HSC pixels.
+            If a side isn't a positive multiple of the block of observed pixels.
         """
-        height, width = (_blocks(side, COARSE_BLOCK, "HSC") for side in coarse_shape)
-        return FINE_BLOCK * height, FINE_BLOCK * width
+        return self.grid.fine_shape(coarse_shape)
 
     def coarse_shape(self, fine_shape: tuple[int, int]) -> tuple[int, int]:
-        """Shape (y, x) of the HSC stamp that an HST stamp of shape (Y, X) covers.
+        """Return the shape (y, x) of the observed stamp that a target stamp of (Y, X) covers.
 
         Raises
         ------
         ValueError
-            If a side isn't a positive multiple of 14 HST pixels.
+            If a side isn't a positive multiple of the block of target pixels.
         """
-        height, width = (_blocks(side, FINE_BLOCK, "HST") for side in fine_shape)
-        return COARSE_BLOCK * height, COARSE_BLOCK * width
+        return self.grid.coarse_shape(fine_shape)
 
     def frequencies(
         self, coarse_shape: tuple[int, int], device: torch.device | str | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Frequencies on which transfer functions are given.
+        """Return the frequencies on which transfer functions are given.
 
         Parameters
         ----------
         coarse_shape : tuple of int
-            Shape (y, x) of the HSC stamp, without the margin.
+            Shape (y, x) of the observed stamp, without the margin.
         device : torch.device or str, optional
             Where the tensors shall be.
 
@@ -86,37 +91,39 @@ class ObservationOperator(nn.Module):
             padded stamp: Ky = y + 2 margin, Kx = (x + 2 margin) // 2 + 1.
         """
         height, width = self._padded(coarse_shape)
-        ky = torch.fft.fftfreq(height, HSC_PIXEL_SCALE, dtype=torch.float64, device=device)
-        kx = torch.fft.rfftfreq(width, HSC_PIXEL_SCALE, dtype=torch.float64, device=device)
+        scale = self.grid.observed_scale
+        ky = torch.fft.fftfreq(height, scale, dtype=torch.float64, device=device)
+        kx = torch.fft.rfftfreq(width, scale, dtype=torch.float64, device=device)
         return ky[:, None], kx[None, :]
 
     def forward(self, image: Tensor, transfer: Tensor) -> Tensor:
-        """Observe HST images.
+        """Observe sharp images.
 
         Parameters
         ----------
         image : torch.Tensor
-            Shape (B, C, Y, X), nJy per HST pixel; Y and X are multiples of 14.
+            Shape (B, C, Y, X), nJy per target pixel; Y and X are multiples of the block.
         transfer : torch.Tensor
-            Shape (B, Ky, Kx) or (Ky, Kx), real or complex: the ratio of the HSC and the HST
-            transfer function on `frequencies`.
+            Shape (B, Ky, Kx) or (Ky, Kx), real or complex: the ratio of the transfer functions
+            of the observed and of the target image on `frequencies`.
 
         Returns
         -------
         torch.Tensor
-            Shape (B, C, 5Y/14, 5X/14), nJy per HSC pixel, dtype and device of `image`.
+            Shape (B, C, y, x), nJy per observed pixel, dtype and device of `image`.
 
         Raises
         ------
         ValueError
-            If a side isn't a multiple of 14 or the transfer function is on another grid.
+            If a side isn't a multiple of the block or the transfer function is on another grid.
         """
         coarse = self.coarse_shape((image.shape[-2], image.shape[-1]))
         padded = self._padded(coarse)
         response = self._response(transfer, coarse)
         modes = _fine_to_modes(_full_precision(image), self._fine_padded(coarse), padded)
         # irfft2 divides by the number of coarse pixels, the inverse on the fine grid would divide
-        # by 7.84 times as many: just the ratio of the pixels' areas, so nothing is left to scale.
+        # by that of the fine ones: just the ratio of the pixels' areas, so nothing is left to
+        # scale.
         observed: Tensor = torch.fft.irfft2(modes * response, s=padded)
         return observed[..., : coarse[0], : coarse[1]].to(image.dtype)
 
@@ -126,35 +133,35 @@ class ObservationOperator(nn.Module):
         Parameters
         ----------
         coarse : torch.Tensor
-            Shape (B, C, y, x); y and x are multiples of 5.
+            Shape (B, C, y, x); y and x are multiples of the block.
         transfer : torch.Tensor
             As in `forward`.
 
         Returns
         -------
         torch.Tensor
-            Shape (B, C, 14y/5, 14x/5), dtype and device of `coarse`.
+            Shape (B, C, Y, X), dtype and device of `coarse`.
 
         Raises
         ------
         ValueError
-            If a side isn't a multiple of 5 or the transfer function is on another grid.
+            If a side isn't a multiple of the block or the transfer function is on another grid.
         """
         shape = (coarse.shape[-2], coarse.shape[-1])
-        response = self._response(transfer, shape).conj() * AREA
+        response = self._response(transfer, shape).conj() * self.grid.area_ratio
         return self._to_fine(coarse, response)
 
     def wiener(self, coarse: Tensor, transfer: Tensor, noise_to_signal: Tensor) -> Tensor:
-        """Deconvolve HSC images onto the HST grid with a Wiener filter.
+        """Deconvolve observed images onto the target's grid with a Wiener filter.
 
         The filter is T* / (|T|^2 + n) with the noise-to-signal ratio n of powers (e.g. Gonzalez &
         Woods, Digital Image Processing, equation 5.8-6); it tends to the inverse of `forward` on
-        the modes of the HSC grid as n goes to 0.
+        the modes of the coarse grid as n goes to 0.
 
         Parameters
         ----------
         coarse : torch.Tensor
-            Shape (B, C, y, x), nJy per HSC pixel.
+            Shape (B, C, y, x), nJy per observed pixel.
         transfer : torch.Tensor
             As in `forward`.
         noise_to_signal : torch.Tensor
@@ -163,12 +170,12 @@ class ObservationOperator(nn.Module):
         Returns
         -------
         torch.Tensor
-            Shape (B, C, 14y/5, 14x/5), nJy per HST pixel, dtype and device of `coarse`.
+            Shape (B, C, Y, X), nJy per target pixel, dtype and device of `coarse`.
 
         Raises
         ------
         ValueError
-            If a side isn't a multiple of 5 or the transfer function is on another grid.
+            If a side isn't a multiple of the block or the transfer function is on another grid.
         """
         shape = (coarse.shape[-2], coarse.shape[-1])
         response = self._response(transfer, shape)
@@ -193,12 +200,13 @@ class ObservationOperator(nn.Module):
         if transfer.shape[-2:] != (len(ky), kx.shape[1]):
             raise ValueError(
                 f"transfer has shape {tuple(transfer.shape)}, expected (B, {len(ky)}, "
-                f"{kx.shape[1]}) for HSC stamps of {coarse_shape[0]}x{coarse_shape[1]} pixels: "
+                f"{kx.shape[1]}) for stamps of {coarse_shape[0]}x{coarse_shape[1]} pixels: "
                 "make it on ObservationOperator.frequencies"
             )
         # The first pixel of either grid begins at the same edge; its centre is half a pixel on.
-        phase = pi * (HSC_PIXEL_SCALE - HST_PIXEL_SCALE) * (ky + kx)
-        shift = torch.polar(_held(ky, kx), phase).to(_complex(transfer.dtype))
+        phase = pi * (self.grid.observed_scale - self.grid.target_scale) * (ky + kx)
+        held = _held(ky, kx, self.grid.observed_scale)
+        shift = torch.polar(held, phase).to(_complex(transfer.dtype))
         return (transfer * shift).unsqueeze(-3)
 
     def _to_fine(self, coarse: Tensor, response: Tensor) -> Tensor:
@@ -208,53 +216,67 @@ class ObservationOperator(nn.Module):
         return _modes_to_fine(modes, full, fine).to(coarse.dtype)
 
 
-def transfer_ratio(target: Tensor, source: Tensor, *, check: bool = True) -> Tensor:
-    """Transfer function that turns an image seen with `source` into one seen with `target`.
+def transfer_ratio(
+    wide: Tensor,
+    narrow: Tensor,
+    frequencies: tuple[Tensor, Tensor] | None = None,
+    *,
+    check: bool = True,
+) -> Tensor:
+    """Return the transfer function that turns an image seen with one PSF into one of a wider PSF.
 
-    Where the source transmits less than 0.1 % the ratio is damped instead of divided by nothing.
+    Where the narrow PSF transmits less than 0.1 % the ratio is damped instead of divided by
+    nothing.
 
     Parameters
     ----------
-    target, source : torch.Tensor
-        Optical transfer functions of the wide and the narrow PSF on
-        `ObservationOperator.frequencies`, shapes (B, Ky, Kx) or (Ky, Kx).
+    wide, narrow : torch.Tensor
+        Optical transfer functions of the PSF of the observed and of the target image, shapes
+        (B, Ky, Kx) or (Ky, Kx).
+    frequencies : tuple of torch.Tensor, optional
+        (ky, kx) of `ObservationOperator.frequencies` on which they are: for the message.
     check : bool
-        Make sure that the target isn't sharper than the source.
+        Make sure that the wide PSF isn't the sharper one.
 
     Returns
     -------
     torch.Tensor
-        target / source, broadcast to the common shape.
+        wide / narrow, broadcast to the common shape.
 
     Raises
     ------
     InputError
-        If the target PSF is sharper than the source PSF: the ratio exceeds 1.05 at a frequency
-        that the target transmits to 5 %.
+        If the PSF of the observed image is sharper than that of the target: the ratio exceeds
+        1.05 at a frequency that the former transmits to 5 %.
     """
-    ratio = target * source.conj() / (source.abs() ** 2).clamp_min(_SOURCE_FLOOR**2)
+    ratio = wide * narrow.conj() / (narrow.abs() ** 2).clamp_min(_SOURCE_FLOOR**2)
     if check:
-        sharper = (ratio.abs() > _SHARPER) & (target.abs() > _SIGNIFICANT)
+        sharper = (ratio.abs() > _SHARPER) & (wide.abs() > _SIGNIFICANT)
         if bool(sharper.any()):
             first = int(sharper.flatten(-2).any(-1).flatten().nonzero()[0])
-            wide, narrow = (
-                equivalent_fwhm(t.expand(ratio.shape).reshape(-1, *t.shape[-2:])[first])
-                for t in (target, source)
-            )
+            told = [""] * 2
+            if frequencies is not None:
+                told = [
+                    f" (like a Gaussian of FWHM {equivalent_fwhm(one, frequencies):.3f} arcsec)"
+                    for t in (wide, narrow)
+                    for one in [t.expand(ratio.shape).reshape(-1, *t.shape[-2:])[first]]
+                ]
             raise InputError(
-                f"the HSC PSF (like a Gaussian of FWHM {wide:.3f} arcsec) is sharper than the HST "
-                f"PSF (FWHM {narrow:.3f} arcsec): check the two PSFs, their order and pixel scales"
+                f"the PSF of the observed image{told[0]} is sharper than that of the target"
+                f"{told[1]}: check the two PSFs, their order and pixel scales"
             )
     return ratio
 
 
-def equivalent_fwhm(transfer: Tensor) -> float:
-    """FWHM in arcsec of the Gaussian that transmits most like a transfer function.
+def equivalent_fwhm(transfer: Tensor, frequencies: tuple[Tensor, Tensor]) -> float:
+    """Return the FWHM in arcsec of the Gaussian that transmits most like a transfer function.
 
     Parameters
     ----------
     transfer : torch.Tensor
-        Shape (Ky, Kx), on the padded HSC grid.
+        Shape (Ky, Kx).
+    frequencies : tuple of torch.Tensor
+        (ky, kx) on which it is, in cycles per arcsec.
 
     Returns
     -------
@@ -262,23 +284,11 @@ def equivalent_fwhm(transfer: Tensor) -> float:
         From a least-squares line through -ln|T| against k^2 where 0.2 < |T| < 0.98, whose slope
         is pi^2 FWHM^2 / (4 ln 2).
     """
-    rows, columns = transfer.shape
-    width = rows if columns == rows // 2 + 1 else 2 * (columns - 1)
-    ky = torch.fft.fftfreq(rows, HSC_PIXEL_SCALE, dtype=torch.float64)[:, None]
-    kx = torch.fft.rfftfreq(width, HSC_PIXEL_SCALE, dtype=torch.float64)[None, :]
+    ky, kx = (k.double().cpu() for k in frequencies)
     squared, size = ky**2 + kx**2, transfer.detach().abs().double().cpu()
     used = (size > 0.2) & (size < 0.98)
     slope = float(-(squared * size.log())[used].sum() / (squared**2)[used].sum())
     return float((4 * log(2) * max(slope, 0.0)) ** 0.5 / pi)
-
-
-def _blocks(side: int, block: int, grid: str) -> int:
-    if side <= 0 or side % block:
-        raise ValueError(
-            f"a stamp of {side} {grid} pixels can't be resampled exactly: "
-            f"crop or pad it to a multiple of {block}"
-        )
-    return side // block
 
 
 def _complex(dtype: torch.dtype) -> torch.dtype:
@@ -290,14 +300,14 @@ def _full_precision(image: Tensor) -> Tensor:
     return image if image.dtype == torch.float64 else image.float()
 
 
-def _held(ky: Tensor, kx: Tensor) -> Tensor:
-    """1 for the modes that the coarse grid holds, 0 for the Nyquist frequency.
+def _held(ky: Tensor, kx: Tensor, pixel_scale: float) -> Tensor:
+    """Return 1 for the modes that the coarse grid holds, 0 for the Nyquist frequency.
 
-    A shifted Nyquist mode has no real counterpart of its own on an even grid, and HSC's transfer
-    function is below 1e-3 there: leaving it out keeps the operator linear, real and its adjoint
-    exact.
+    A shifted Nyquist mode has no real counterpart of its own on an even grid, and the transfer
+    function from the ground is small there (HSC's is below 1e-3): leaving it out keeps the
+    operator linear, real and its adjoint exact.
     """
-    nyquist = 0.5 / HSC_PIXEL_SCALE * (1 - 1e-9)
+    nyquist = 0.5 / pixel_scale * (1 - 1e-9)
     return ((ky.abs() < nyquist) & (kx.abs() < nyquist)).to(ky.dtype)
 
 

@@ -1,109 +1,57 @@
-"""Imaging presets: constants of real cameras and surveys, each with its source."""
+"""Imaging presets: the surveys and cameras of `surveys/*.yaml`, each number with its source.
 
-from clumpygan.constants import HSC_PIXEL_SCALE, HST_PIXEL_SCALE
+A file describes one survey: the fields of `ImagingInstrument`, those that differ from band to
+band under `bands`, and under `sources` where the numbers come from. An instrument of several
+bands is called after its file and band, as in hsc_wide_i; another file is another survey, and
+nothing else names it.
+"""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
 from clumpygan.errors import InputError
-from clumpygan.instruments.imaging import ImagingInstrument
+from clumpygan.instruments.imaging import ImagingInstrument, noise_equivalent_radius
+from clumpygan.settings import did_you_mean, from_mapping
 
-HST_WFC3_F160W = ImagingInstrument(
-    name="hst_wfc3_f160w",
-    description="HST WFC3/IR, CANDELS-Wide",
-    band="F160W",
-    pixel_scale=HST_PIXEL_SCALE,
-    zero_point=25.946,
-    psf_fwhm=0.185,
-    psf_fwhm_range=(0.18, 0.20),
-    moffat_beta_range=None,
-    depth_magnitude=27.45,
-    depth_aperture_radius=0.17,
-    noise_correlation="drizzled",
-    source="Koekemoer et al. 2011 (ApJS 197, 36); PSF: van der Wel et al. 2012 (ApJS 203, 24); "
-    "depth: Galametz et al. 2013 (ApJS 206, 10), UDS",
-    wavelength=1536.9,
-    detector_pixel_scale=0.128,
-    halo_fraction=0.25,
-    halo_radius=0.15,
-)
-"""CANDELS H band. One count is 1 e-/s."""
+QUANTITIES = ("pixel_scale", "zero_point", "psf", "depth", "noise")
+"""What a file has to name the source of."""
 
-HST_ACS_F814W_30MAS = ImagingInstrument(
-    name="hst_acs_f814w_30mas",
-    description="HST ACS/WFC, COSMOS",
-    band="F814W",
-    pixel_scale=0.03,
-    zero_point=25.94,
-    psf_fwhm=0.107,
-    psf_fwhm_range=(0.10, 0.115),
-    moffat_beta_range=None,
-    depth_magnitude=27.2,
-    depth_aperture_radius=0.12,
-    noise_correlation="cosmos",
-    source="Koekemoer et al. 2007 (ApJS 172, 196); Leauthaud et al. 2007 (ApJS 172, 219); "
-    "PSF width: the 68 PSFs of GalSim's COSMOS example sample",
-    wavelength=804.5,
-    detector_pixel_scale=0.05,
-)
-"""COSMOS I band on its native mosaic. One count is 1 e-/s."""
+DEFAULT_SURVEY, DEFAULT_TARGET = "hsc_wide_i", "hst_wfc3_f160w"
+"""What is observed, and what is recovered, where nothing else is said."""
 
-HST_ACS_F814W_60MAS = ImagingInstrument(
-    name="hst_acs_f814w_60mas",
-    description="HST ACS/WFC, 60 mas mosaics, one orbit",
-    band="F814W",
-    pixel_scale=HST_PIXEL_SCALE,
-    zero_point=25.94,
-    psf_fwhm=0.11,
-    psf_fwhm_range=(0.10, 0.12),
-    moffat_beta_range=None,
-    depth_magnitude=27.2,
-    depth_aperture_radius=0.12,
-    noise_correlation="drizzled",
-    source="Koekemoer et al. 2011 (ApJS 197, 36), 60 mas mosaics; single-orbit depth as in "
-    "Koekemoer et al. 2007 (ApJS 172, 196)",
-    wavelength=804.5,
-    detector_pixel_scale=0.05,
-)
-"""I band on the 0.06" grid of the WFC3/IR mosaics. One count is 1 e-/s."""
+_LEADING = ("hst_wfc3_f160w", "hst_acs_f814w_30mas", "hst_acs_f814w_60mas", "hsc_wide")
+"""Surveys that come first: theirs is a filter of which nothing but the name is known."""
 
 
-def _hsc_wide(
-    band: str, seeing: float, seeing_range: tuple[float, float], depth: float
-) -> ImagingInstrument:
-    return ImagingInstrument(
-        name=f"hsc_wide_{band}",
-        description="Subaru Hyper Suprime-Cam, HSC-SSP Wide",
-        band=band,
-        pixel_scale=HSC_PIXEL_SCALE,
-        zero_point=27.0,
-        psf_fwhm=seeing,
-        psf_fwhm_range=seeing_range,
-        moffat_beta_range=(2.5, 4.5),
-        depth_magnitude=depth,
-        depth_aperture_radius=1.0,
-        noise_correlation="white",
-        source="Aihara et al. 2019 (PASJ 71, 114), table 2: median seeing and 5 sigma in a "
-        "2 arcsec aperture",
-    )
+def read_survey(path: Path) -> dict[str, ImagingInstrument]:
+    """Read the file of a survey: its instruments, one a band, by name.
 
-
-HSC_WIDE_G = _hsc_wide("g", 0.77, (0.65, 0.95), 26.6)
-HSC_WIDE_R = _hsc_wide("r", 0.76, (0.60, 0.95), 26.2)
-HSC_WIDE_I = _hsc_wide("i", 0.60, (0.55, 0.75), 26.2)
-HSC_WIDE_Z = _hsc_wide("z", 0.68, (0.55, 0.85), 25.3)
-HSC_WIDE_Y = _hsc_wide("y", 0.68, (0.55, 0.85), 24.5)
-
-INSTRUMENTS: dict[str, ImagingInstrument] = {
-    preset.name: preset
-    for preset in (
-        HST_WFC3_F160W,
-        HST_ACS_F814W_30MAS,
-        HST_ACS_F814W_60MAS,
-        HSC_WIDE_G,
-        HSC_WIDE_R,
-        HSC_WIDE_I,
-        HSC_WIDE_Z,
-        HSC_WIDE_Y,
-    )
-}
-"""All presets by name."""
+    Raises
+    ------
+    InputError
+        If it isn't such a file, a number is missing or out of range, or a source is missing.
+    """
+    try:
+        section = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} can't be read: {' '.join(str(error).split())[:160]}") from error
+    if not isinstance(section, dict):
+        raise InputError(f"{path} is no survey: expected the fields of an imaging instrument")
+    bands = section.pop("bands", None)
+    sources = section.get("sources")
+    missing = [one for one in QUANTITIES if not isinstance(sources, dict) or one not in sources]
+    if missing:
+        raise InputError(f"{path}: sources.{missing[0]} is missing; say where its numbers are from")
+    if bands is None:
+        return {path.stem: _instrument(path, path.stem, section)}
+    if not isinstance(bands, dict):
+        raise InputError(f"{path}: expected the fields of each band under `bands`")
+    found = {f"{path.stem}_{band}".lower(): {"band": band, **more} for band, more in bands.items()}
+    return {name: _instrument(path, name, section | more) for name, more in found.items()}
 
 
 def get_instrument(name: str) -> ImagingInstrument:
@@ -128,5 +76,43 @@ def get_instrument(name: str) -> ImagingInstrument:
         return INSTRUMENTS[name.lower()]
     except KeyError:
         raise InputError(
-            f"no instrument {name!r}, expected one of: {', '.join(INSTRUMENTS)}"
+            f"no instrument {name!r}{did_you_mean(name.lower(), INSTRUMENTS)}, expected one of: "
+            f"{', '.join(INSTRUMENTS)}"
         ) from None
+
+
+def _instrument(path: Path, name: str, section: Mapping[str, Any]) -> ImagingInstrument:
+    fields = {"name": name, "moffat_beta_range": None, **section}
+    fields["sources"] = tuple(section["sources"].items())
+    if fields.get("depth_aperture_radius") == "point_source":
+        beta = fields["moffat_beta_range"]
+        fields["depth_aperture_radius"] = noise_equivalent_radius(
+            float(fields["psf_fwhm"]), None if beta is None else sum(beta) / 2
+        )
+    try:
+        return from_mapping(ImagingInstrument, fields)
+    except (InputError, TypeError, KeyError) as error:
+        raise InputError(f"{path}, {name}: {error}") from error
+
+
+def _all_instruments() -> dict[str, ImagingInstrument]:
+    folder = Path(str(files("clumpygan.instruments") / "surveys"))
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    order = [*_LEADING, *(name for name in names if name not in _LEADING)]
+    found: dict[str, ImagingInstrument] = {}
+    for name in order:
+        found |= read_survey(folder / f"{name}.yaml")
+    return found
+
+
+INSTRUMENTS: dict[str, ImagingInstrument] = _all_instruments()
+"""All presets by name."""
+
+HST_WFC3_F160W = INSTRUMENTS["hst_wfc3_f160w"]
+HST_ACS_F814W_30MAS = INSTRUMENTS["hst_acs_f814w_30mas"]
+HST_ACS_F814W_60MAS = INSTRUMENTS["hst_acs_f814w_60mas"]
+HSC_WIDE_G = INSTRUMENTS["hsc_wide_g"]
+HSC_WIDE_R = INSTRUMENTS["hsc_wide_r"]
+HSC_WIDE_I = INSTRUMENTS["hsc_wide_i"]
+HSC_WIDE_Z = INSTRUMENTS["hsc_wide_z"]
+HSC_WIDE_Y = INSTRUMENTS["hsc_wide_y"]

@@ -182,14 +182,14 @@ def galsim_transfer(psf: galsim.GSObject, frequencies: tuple[Tensor, Tensor]) ->
 
 
 def matching_transfer(
-    target: galsim.GSObject, source: galsim.GSObject, frequencies: tuple[Tensor, Tensor]
+    wide: galsim.GSObject, narrow: galsim.GSObject, frequencies: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Transfer function that turns images seen with `source` into images seen with `target`.
+    """Return the transfer function that turns images of a narrow PSF into those of a wide one.
 
     Parameters
     ----------
-    target, source : galsim.GSObject
-        Effective PSFs of HSC and of HST.
+    wide, narrow : galsim.GSObject
+        Effective PSFs of the observed and of the target image, of HSC and of HST.
     frequencies : tuple of torch.Tensor
         (ky, kx) of `ObservationOperator.frequencies`.
 
@@ -201,16 +201,16 @@ def matching_transfer(
     Raises
     ------
     InputError
-        If the target is sharper than the source; the message gives both FWHM.
+        If the PSF of the observed image is the sharper one; the message gives both FWHM.
     """
-    wide, narrow = fwhm_of(target), fwhm_of(source)
-    if wide <= narrow:
+    widths = fwhm_of(wide), fwhm_of(narrow)
+    if widths[0] <= widths[1]:
         raise InputError(
-            f'the HSC PSF (FWHM {wide:.3f}") is sharper than the HST PSF (FWHM {narrow:.3f}"): '
-            "check the two PSFs, their order and their pixel scales"
+            f'the PSF of the observed image (FWHM {widths[0]:.3f}") is sharper than that of the '
+            f'target (FWHM {widths[1]:.3f}"): check the two PSFs, their order and pixel scales'
         )
     return transfer_ratio(
-        galsim_transfer(target, frequencies), galsim_transfer(source, frequencies)
+        galsim_transfer(wide, frequencies), galsim_transfer(narrow, frequencies), frequencies
     )
 
 

@@ -6,16 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError
+from clumpygan.instruments.line_spread import LSF, line_width
 from clumpygan.instruments.sky_noise import SkyNoise
 from clumpygan.instruments.spread import (
-    FWHM_PER_SIGMA,
-    GaussianLSF,
-    GaussianPSF,
-    MeasuredLSF,
+    PSF,
     MeasuredPSF,
-    MoffatPSF,
     Transfer,
 )
 
@@ -40,7 +36,7 @@ class Spectrograph:
         In which wavelengths are given.
     psf : MoffatPSF, GaussianPSF or MeasuredPSF
         Point spread function.
-    lsf : GaussianLSF or MeasuredLSF
+    lsf : GaussianLSF, ResolvingPower, TabulatedLSF or MeasuredLSF
         Line spread function.
     psf_includes_pixel, lsf_includes_channel : bool
         Whether PSF and LSF contain the response of pixel and channel, as those measured in a cube
@@ -60,8 +56,8 @@ class Spectrograph:
     channel_width: float
     wavelength_range: tuple[float, float]
     medium: Literal["air", "vacuum"]
-    psf: MoffatPSF | GaussianPSF | MeasuredPSF
-    lsf: GaussianLSF | MeasuredLSF
+    psf: PSF
+    lsf: LSF
     source: str
     psf_includes_pixel: bool = True
     lsf_includes_channel: bool = True
@@ -115,8 +111,7 @@ class Spectrograph:
         InputError
             If a wavelength is outside the range of the instrument.
         """
-        waves = self._checked(wavelength)
-        return np.asarray(SPEED_OF_LIGHT * self.lsf.width(waves) / FWHM_PER_SIGMA / waves)
+        return line_width(self.lsf, self._checked(wavelength))
 
     def noise_sigma(self, wavelength: ArrayLike, exposure_time: float) -> NDArray[np.float64]:
         """Noise per voxel, which rises at the lines of the night sky.

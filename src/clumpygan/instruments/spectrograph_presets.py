@@ -2,9 +2,11 @@
 
 from clumpygan.errors import InputError
 from clumpygan.instruments.cube_noise import MUSE_CORRELATION
+from clumpygan.instruments.line_spread import GaussianLSF
 from clumpygan.instruments.sky_noise import SkyNoise
 from clumpygan.instruments.spectrograph import Spectrograph
-from clumpygan.instruments.spread import GaussianLSF, GaussianPSF, MoffatPSF
+from clumpygan.instruments.spectrograph_names import SPECTROGRAPH_NAMES
+from clumpygan.instruments.spread import GaussianPSF, MoffatPSF
 
 # Throughput of telescope and instrument, from the table for mode WFM-NOAO-N that the exposure time
 # calculator pyetc ships. Sky continuum in Rayleigh/Angstrom: airglow of ESO's sky model (see
@@ -136,6 +138,8 @@ SPECTROGRAPHS: dict[str, Spectrograph] = {
     for preset in (MUSE_WFM, KMOS_YJ, KMOS_H, KMOS_K, SINFONI_J, SINFONI_H, SINFONI_K)
 }
 """All presets by name."""
+
+assert tuple(SPECTROGRAPHS) == SPECTROGRAPH_NAMES
 
 
 def get_spectrograph(name: str) -> Spectrograph:

@@ -7,8 +7,8 @@ from astropy import units
 from astropy.units import UnitBase
 
 from clumpygan.errors import InputError
-from clumpygan.io.cube_units import parse_unit
-from clumpygan.io.cubes import Cube
+from clumpygan.io.cubes.reading import Cube
+from clumpygan.io.cubes.units import parse_unit
 
 _INTENSITY = units.Jy / units.sr
 
@@ -55,7 +55,7 @@ def _factors(cube: Cube, unit: UnitBase, wanted: UnitBase, name: str) -> np.ndar
     if cube.axis.kind == "wavelength":
         for power, of_channel in ((1, unit * units.Angstrom), (-1, unit / units.Angstrom)):
             if of_channel.is_equivalent(wanted):
-                return one * cube.axis.step**power * of_channel.to(wanted)
+                return cube.axis.widths**power * of_channel.to(wanted)
     intensities = []
     for end in (wanted, unit):
         intensity = _intensity(cube, end, name)

@@ -9,8 +9,8 @@ import numpy as np
 from astropy.table import MaskedColumn, Row, Table
 
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.io.fits import open_fits
 from clumpygan.io.images import Image, read_image, read_psf
+from clumpygan.io.tables import read_table
 
 _COLUMNS = {
     "id": ("id", "ident", "number", "objid", "object_id", "source_id"),
@@ -175,33 +175,10 @@ def read_stamp(
 
 def _read_table(path: Path) -> Table:
     """Read a table of any supported format."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a catalogue")
-    name = path.name.casefold().removesuffix(".gz")
-    if name.endswith((".fits", ".fit", ".fts")):
-        with open_fits(path) as hdus:
-            index = next((i for i, one in enumerate(hdus) if not one.is_image), None)
-            if index is None:
-                raise InputError(f"{path}: holds no table; expected a catalogue")
-            table = Table.read(hdus[index])
-    else:
-        table = _read_text(path, name)
+    table = read_table(path, "catalogue")
     if len(table) == 0:
         raise InputError(f"{path}: the catalogue is empty")
     return table
-
-
-def _read_text(path: Path, name: str) -> Table:
-    """Read a table from text; `name` decides the format."""
-    endings = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
-    form = next((form for end, form in endings.items() if name.endswith(end)), "ascii")
-    try:
-        return Table.read(path, format=form)
-    except Exception as problem:  # astropy's readers raise a wide choice of exceptions
-        raise InputError(
-            f"{path}: can't be read as a catalogue; expected FITS, ECSV, CSV or a plain table "
-            "with column names in its first line"
-        ) from problem
 
 
 def _canonical(table: Table) -> Table:
@@ -251,16 +228,20 @@ def named_columns(names: Sequence[str], most: int = 40) -> str:
 
 def _as_numbers(column: MaskedColumn | Sequence[float], name: str) -> np.ndarray | None:
     """Return a column as float64 with NaN where it is masked, or None if it holds no numbers."""
+    masked = np.ma.asarray(column)
+    hidden = np.ma.getmaskarray(masked)
     try:
-        values = np.ma.asarray(column).astype(np.float64)
-    except ValueError:
+        # Not of the masked array itself: the fill value of words is no number.
+        numbers = np.full(masked.shape, np.nan)
+        numbers[~hidden] = masked.data[~hidden].astype(np.float64)
+    except (ValueError, TypeError, OverflowError):
         warnings.warn(
             f"column {name} of the catalogue holds text, not numbers; it is passed over",
             InputWarning,
             stacklevel=4,
         )
         return None
-    return np.array(values.filled(np.nan))
+    return numbers
 
 
 def _magnitudes_from_flux(table: Table, zero_point: float | None) -> np.ndarray:

@@ -1,93 +1,272 @@
-"""Opening FITS files: one plane of one image, or one line saying why not."""
+"""Images from FITS files or from memory: one plane of one image, or one line saying why not."""
 
 import gzip
+import math
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits import Header
-from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from clumpygan.errors import InputError
+from clumpygan.io.atomic import atomic_path
+from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED, check_sizes
+
+ImageSource: TypeAlias = Any
+"""A FITS file by its path, or in memory: an array (y, x), a Quantity, or astropy's CCDData."""
 
 _HSC_BANDS = "grizy"
 _GZIP = b"\x1f\x8b"
-_UNREADABLE = (OSError, EOFError, TypeError, ValueError, zlib.error, VerifyError)
+
+_PIECE = 2**22
+
+RMS_NAMES = ("RMS", "ERR", "ERROR", "SIGMA")
+"""Names of extensions whose squares are the variance."""
+
+_ROLES = {
+    "variance": ("VARIANCE", "VAR", *RMS_NAMES),
+    "weight": ("WHT", "WEIGHT", "IVAR"),
+    "mask": ("MASK",),
+}
+"""Names of the extensions that hold what isn't the image itself."""
+
+_USELESS = ("BAD", "SAT", "CR", "NO_DATA", "UNMASKEDNAN")
+"""Bits of a MASK plane that make a pixel useless; DETECTED, EDGE and others don't."""
+
+_TILES = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
+"""Columns of a compressed image that hold its tiles, each with a count and a place."""
+
+_SMALLEST_TILE = 4
+"""Bytes of a compressed tile at least: Rice begins with the value of a pixel."""
+
+_LONGEST_KEYWORD = 8
+"""Letters of a keyword of the standard."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane of a FITS image: its `(y, x)` values, its header, and those of the other HDUs."""
+    """One plane of a FITS image.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        (y, x).
+    header : Header
+    other_headers : list of Header
+        Those of the other HDUs.
+    flagged : numpy.ndarray or None
+        (y, x) bool: which pixels the file's own MASK, of LSST's and HSC's pipeline, calls useless.
+    flags : tuple of str
+        By which of its names.
+    """
 
     data: np.ndarray
     header: Header
     other_headers: list[Header]
+    flagged: np.ndarray | None = None
+    flags: tuple[str, ...] = ()
 
 
 @contextmanager
-def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
+def open_fits(
+    path: str | os.PathLike[str], name: str | os.PathLike[str] | None = None
+) -> Iterator[fits.HDUList]:
     """Open a FITS file; whatever is wrong with it becomes an `InputError` that names it.
+
+    The sizes that the headers state are held against the file before astropy believes them, and
+    cards that can't be parsed are left out.
+
+    Parameters
+    ----------
+    path : str or path-like
+    name : str or path-like, optional
+        What messages call it; the default is the path.
 
     Raises
     ------
     InputError
-        If the file is missing, isn't FITS, is truncated, or can't be read to its end.
+        If the file is missing, isn't FITS, is truncated, would unpack to far more than it is, or
+        can't be read to its end.
     """
+    name = path if name is None else name
     if not Path(path).is_file():
         kind = "is a folder, not a FITS file" if Path(path).is_dir() else "no such file"
-        raise InputError(f"{path}: {kind}")
+        raise InputError(f"{name}: {kind}")
     try:
         with warnings.catch_warnings():
             # Headers of all ages: odd cards don't matter here. Our own warnings do.
             warnings.simplefilter("ignore", AstropyWarning)
             warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
             # The stream is opened here because astropy leaves it open when it gives up on a file.
-            with _stream(Path(path)) as stream, fits.open(stream) as hdus:
-                yield hdus
-    except InputError:
-        raise
+            with _stream(Path(path)) as stream:
+                if check_sizes(stream, str(name)):
+                    _check_tiles(stream, str(name))
+                with fits.open(stream) as hdus:
+                    for hdu in hdus:
+                        _drop_broken_cards(hdu.header)
+                    yield hdus
     except AstropyUserWarning as problem:
         sizes = _first_line(problem).removeprefix("File may have been truncated: ")
-        raise InputError(f"{path}: the file is truncated ({sizes}); get it again") from problem
-    except _UNREADABLE as problem:
+        raise InputError(f"{name}: the file is truncated ({sizes}); get it again") from problem
+    except (InputError, Warning, NameError):
+        raise  # the last one is a mistake of ours
+    except Exception as problem:  # of damaged files astropy raises a dozen kinds
         raise InputError(
-            f"{path}: can't be read as FITS, damaged or another format ({_first_line(problem)})"
+            f"{name}: can't be read as FITS, damaged or another format ({_first_line(problem)})"
         ) from problem
+
+
+def write_fits(path: str | os.PathLike[str], hdus: Iterable[Any]) -> None:
+    """Write HDUs with their checksums, whole or not at all: the same ones give the same bytes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Replaced if it exists.
+    hdus : iterable of HDU
+        The primary one first.
+
+    Raises
+    ------
+    InputError, OSError
+        As `clumpygan.io.atomic.atomic_path`.
+    """
+    whole = fits.HDUList(list(hdus))
+    for hdu in whole:
+        # The comment would be the time of day.
+        hdu.add_checksum(when="of the HDU and of its data")
+    with atomic_path(path) as temporary:
+        whole.writeto(temporary)
+
+
+def unpack(path: Path, target: BinaryIO) -> None:
+    """Write what a gzipped file holds, unless it is far more than a file of its size should hold.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or becomes too large.
+    """
+    most = max(SMALL_UNPACKED, LARGEST_RATIO * path.stat().st_size)
+    written = 0
+    try:
+        with gzip.open(path) as content:
+            while piece := content.read(_PIECE):
+                written += len(piece)
+                if written > most:
+                    raise InputError(
+                        f"{path}: unpacks to more than {most / 1e6:.0f} MB, {LARGEST_RATIO} times "
+                        "its size; unpack it yourself if it is meant to"
+                    )
+                target.write(piece)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
+        raise InputError(
+            f"{path}: can't be read as FITS: it can't be unpacked, truncated or damaged"
+        ) from problem
+
+
+def is_gzipped(path: Path) -> bool:
+    """Return whether a file begins as gzipped ones do."""
+    with path.open("rb") as stream:
+        return stream.read(len(_GZIP)) == _GZIP
 
 
 def _stream(path: Path) -> BinaryIO:
     """Open a file; a gzipped one is decompressed whole, since astropy takes half of one for all."""
-    stream = path.open("rb")
-    if stream.read(len(_GZIP)) != _GZIP:
-        stream.seek(0)
-        return stream
-    with stream, gzip.open(path) as content:
-        return BytesIO(content.read())
+    if not is_gzipped(path):
+        return path.open("rb")
+    content = BytesIO()
+    unpack(path, content)
+    content.seek(0)
+    return content
+
+
+def _check_tiles(stream: BinaryIO, name: str) -> None:
+    """Refuse compressed images whose tiles lie outside their data: decompression would crash.
+
+    Raises
+    ------
+    InputError
+        If a tile is missing, or where it is said to be there is nothing.
+    """
+    hdus = fits.open(stream, disable_image_compression=True)
+    for number, hdu in enumerate(hdus):
+        header = hdu.header
+        if not header.get("ZIMAGE") or hdu.data is None:
+            continue
+        lengths = [header[f"ZNAXIS{n}"] for n in range(1, header["ZNAXIS"] + 1)]
+        tiles = [header.get(f"ZTILE{n}", 1 if n > 1 else lengths[0])
+                 for n in range(1, header["ZNAXIS"] + 1)]  # fmt: skip
+        wanted = math.prod(-(-a // b) for a, b in zip(lengths, tiles, strict=True))
+        rows = header["NAXIS1"] * header["NAXIS2"]
+        heap = header["PCOUNT"] - (header.get("THEAP", rows) - rows)
+        sizes = np.zeros(len(hdu.data), np.int64)
+        sound = len(hdu.data) == wanted
+        for column in (one for one in hdu.columns if one.name in _TILES):
+            counts, offsets = np.recarray.field(hdu.data, column.name).astype(np.int64).T
+            sizes += counts
+            width = column.dtype.itemsize if column.name == _TILES[-1] else 1
+            used = counts > 0
+            sound &= bool((counts >= 0).all() and (offsets[used] >= 0).all())
+            sound &= bool((offsets[used] + width * counts[used] <= heap).all())
+        if not sound or (sizes < _SMALLEST_TILE).any():
+            raise InputError(
+                f"{name}: HDU {number}: its compressed tiles don't lie in the file; it is "
+                "damaged: get it again"
+            )
+    hdus.close(closed=False)
+    stream.seek(0)
+
+
+def _drop_broken_cards(header: Header) -> None:
+    """Take cards out that can't be parsed, before somebody asks for their value."""
+    broken = []
+    for place, card in enumerate(header.cards):
+        try:
+            card.value  # noqa: B018  (parsed when it is asked for)
+        except Exception:  # VerifyError, ValueError, OverflowError and others
+            broken.append(place)
+    for place in reversed(broken):
+        del header[place]
+
+
+def is_file(source: ImageSource) -> bool:
+    """Tell whether an image is to be read from a file; else it is in memory."""
+    return isinstance(source, str | os.PathLike)
 
 
 def read_plane(
-    path: str | os.PathLike[str], hdu: int | str | None = None, plane: int | str | None = None
+    source: ImageSource,
+    hdu: int | str | None = None,
+    plane: int | str | None = None,
+    name: str | None = None,
+    role: str | None = None,
 ) -> Plane:
     """Read one image plane.
 
     Parameters
     ----------
-    path : str or path-like
-        A FITS file, compressed or not.
+    source : str, path-like, array or CCDData
+        A FITS file, compressed or not, or an image in memory: masked pixels become NaN, the unit
+        of a Quantity or CCDData becomes BUNIT, its WCS that of the header.
     hdu : int or str, optional
         Number or EXTNAME of the HDU; the default is the first image that isn't blank (the primary
         HDU of a GALFIT block is).
     plane : int or str, optional
         For a 3-D stack: number of the plane from 0, or in a stack of five one of g, r, i, z, y.
+    name : str, optional
+        What messages call an image in memory.
+    role : {"variance", "weight", "mask"}, optional
+        What is wanted: an HDU of such a name is taken where `hdu` says none.
 
     Returns
     -------
@@ -100,12 +279,93 @@ def read_plane(
         If the file can't be read, has no such HDU or no image, if the image isn't 2-D and no plane
         is named, or if the plane doesn't exist.
     """
-    with open_fits(path) as hdus:
-        index = _find_hdu(hdus, hdu, str(path))
-        data = _select_plane(np.asarray(hdus[index].data), plane, str(path))
+    if not is_file(source):
+        name = name or "the array"
+        data, header = _in_memory(source, name)
+        return Plane(_select_plane(data, plane, name), header, [])
+    with open_fits(source) as hdus:
+        index = _find_hdu(hdus, _of_role(hdus, role) if hdu is None else hdu, str(source))
+        data = _select_plane(np.asarray(hdus[index].data), plane, str(source))
         others = [other.header for number, other in enumerate(hdus) if number != index]
         native = data.astype(data.dtype.newbyteorder("="))
-        return Plane(native, hdus[index].header, others)
+        return Plane(native, hdus[index].header, others, *_flagged(hdus, native.shape))
+
+
+def _of_role(hdus: fits.HDUList, role: str | None) -> int | None:
+    """Return the number of the HDU that is named after a role; None where there is none."""
+    names = _ROLES.get(role or "", ())
+    found = (i for i, one in enumerate(hdus) if one.is_image and one.name.upper() in names)
+    return next(found, None)
+
+
+def _flagged(
+    hdus: fits.HDUList, shape: tuple[int, ...]
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the pixels that a MASK plane with named bits calls useless, and by which names.
+
+    The pipeline of LSST and HSC names the bits in cards MP_NAME (Bosch et al. 2018, PASJ 70, S5).
+    """
+    for hdu in hdus:
+        bits = {name: hdu.header.get(f"MP_{name}") for name in _USELESS}
+        known = {name: bit for name, bit in bits.items() if isinstance(bit, int) and 0 <= bit < 63}
+        if not known or not hdu.is_image or hdu.shape != shape or hdu.data.dtype.kind not in "iu":
+            continue
+        flags = np.asarray(hdu.data, np.int64)
+        hit = {name: (flags >> bit) & 1 > 0 for name, bit in known.items()}
+        names = tuple(name for name, where in hit.items() if where.any())
+        return np.any(list(hit.values()), axis=0), names
+    return None, ()
+
+
+def variance_of(source: ImageSource) -> np.ndarray | None:
+    """Return the variance (y, x) that a CCDData carries, in its own unit squared; None without."""
+    from astropy.nddata import NDData, VarianceUncertainty
+
+    if not isinstance(source, NDData) or source.uncertainty is None:
+        return None
+    try:
+        variance = source.uncertainty.represent_as(VarianceUncertainty)
+    except TypeError:  # of a kind that nobody knows
+        return None
+    if variance.unit is None or source.unit is None:
+        return np.asarray(variance.array)
+    return np.asarray(variance.quantity.to_value(source.unit**2))
+
+
+def _in_memory(source: ImageSource, name: str) -> tuple[np.ndarray, Header]:
+    """Return values, NaN where they are masked, and a header with what is known of them."""
+    from astropy.nddata import NDData
+    from astropy.units import Quantity
+
+    header, mask, values = Header(), None, source
+    if isinstance(source, NDData):
+        header, mask, values = _header_of(source), source.mask, source.data
+    elif isinstance(source, Quantity):
+        header["BUNIT"], values = source.unit.to_string(), source.value
+    elif isinstance(source, np.ma.MaskedArray):
+        mask, values = np.ma.getmaskarray(source), source.data
+    try:
+        data = np.asarray(values)
+    except (TypeError, ValueError):
+        data = np.array("no numbers")
+    if data.dtype.kind not in "biuf" or not data.size or not data.ndim:
+        kind = type(source).__name__
+        raise InputError(f"{name} is {kind}: expected a FITS file, an array (y, x) or a CCDData")
+    native = data.astype(data.dtype.newbyteorder("="))
+    return native if mask is None else np.where(mask, np.nan, native), header
+
+
+def _header_of(image: Any) -> Header:
+    """Return the header of an NDData: its cards, its WCS and its unit."""
+    header = Header()
+    for keyword, value in image.meta.items():
+        if len(keyword) <= _LONGEST_KEYWORD and isinstance(value, bool | int | float | str):
+            header[keyword] = value
+    if image.wcs is not None:
+        header.update(getattr(image.wcs, "low_level_wcs", image.wcs).to_header(relax=True))
+    if image.unit is not None:
+        header["BUNIT"] = image.unit.to_string()
+    return header
 
 
 def _find_hdu(hdus: fits.HDUList, hdu: int | str | None, name: str) -> int:
@@ -128,6 +388,8 @@ def _find_hdu(hdus: fits.HDUList, hdu: int | str | None, name: str) -> int:
 def _select_plane(data: np.ndarray, plane: int | str | None, name: str) -> np.ndarray:
     """Return the 2-D plane of an image; axes of length 1 in front don't count."""
     shape = "x".join(str(size) for size in data.shape)
+    if not data.size:
+        raise InputError(f"{name}: the image is empty ({shape}); expected 2-D (y, x)")
     while data.ndim > 2 and data.shape[0] == 1:
         data = data[0]
     if data.ndim == 2:
@@ -153,5 +415,5 @@ def _select_plane(data: np.ndarray, plane: int | str | None, name: str) -> np.nd
 
 def _first_line(problem: BaseException) -> str:
     """Return the first line of an exception's message, or its name."""
-    text = str(problem).strip()
-    return text.splitlines()[0] if text else type(problem).__name__
+    lines = str(problem).strip().splitlines()
+    return lines[0] if lines else type(problem).__name__

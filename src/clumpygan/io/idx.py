@@ -3,7 +3,7 @@
 The format (LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist): two zero bytes, one byte for
 the type of the values, one for the number of axes; the length of each axis as a big-endian uint32;
 then the values, big-endian, the last axis fastest. Images are (N, y, x): 0x00000803 in uint8.
-Nothing in it says what a value means: see `clumpygan.io.idx_card`.
+Nothing in it says what a value means; `to_levels` is what we write into uint8.
 """
 
 import gzip
@@ -11,13 +11,11 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
@@ -36,225 +34,105 @@ WRITABLE = {np.dtype(np.uint8): 0x08, np.dtype(np.float32): 0x0D}
 """What is written: other programs read little else."""
 
 _GZIP = b"\x1f\x8b"
-_BROKEN = (EOFError, gzip.BadGzipFile, zlib.error)
-_MOST_AXES = 8
-_BLOCK_BYTES = 2**24
+_MOST_AXES, _HIGHEST = 8, 255
 _DEFLATE_LIMIT = 1032
 """Deflate never packs more bytes than this into one (zlib's technical notes)."""
 
 
-@dataclass(frozen=True)
-class IdxHeader:
-    """What an IDX file says about itself.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Images are (N, y, x), labels (N,).
-    dtype : numpy.dtype
-        Of the values, in the byte order of this machine.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def offset(self) -> int:
-        """Bytes before the first value."""
-        return 4 + 4 * len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all values."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-
-def read_idx_header(path: str | os.PathLike[str]) -> IdxHeader:
-    """Read what an IDX file says about itself, and hold it against the file's length.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Plain or gzipped, whatever its name. What is in a gzipped one is only known at its end.
-
-    Returns
-    -------
-    IdxHeader
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it isn't IDX, is empty, or is shorter or longer than it says.
-    """
-    with _opened(path) as stream:
-        return _read_header(stream, path)
-
-
-def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read the values of an IDX file.
+def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read the values of an IDX file, in the byte order of this machine.
 
     Parameters
     ----------
     path : str or path-like
         Plain or gzipped, whatever its name.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape and type in the file. A plain file is memory-mapped, read-only and
-        big-endian; a gzipped one is in memory.
-
     Raises
     ------
     InputError
-        As for `read_idx_header`, and if a gzipped file is broken.
+        If there is no such file, it isn't IDX, is empty, broken, or is shorter or longer than it
+        says.
     """
-    header = read_idx_header(path)
-    if not _is_gzipped(Path(path)):
-        return np.memmap(path, header.dtype.newbyteorder(">"), "r", header.offset, header.shape)
-    values = np.empty(header.shape, header.dtype)
-    first = 0
-    for block in idx_blocks(path):
-        values[first : first + len(block)] = block
-        first += len(block)
-    return values
+    path = Path(path)
+    if not path.is_file():
+        kind = "is a folder, not an IDX file" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {kind}")
+    with path.open("rb") as raw:
+        packed = raw.read(len(_GZIP)) == _GZIP
+    # Nothing shall take memory for more than can be in the file.
+    most = path.stat().st_size * (_DEFLATE_LIMIT if packed else 1)
+    try:
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            shape, dtype = _read_header(stream, path)
+            size = math.prod(shape) * dtype.itemsize
+            content = stream.read(size + 1) if size <= most else b""
+    except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
+        raise InputError(f"{path}: broken gzip file ({problem}); get it again") from problem
+    if len(content) != size:
+        raise InputError(
+            f"{path}: {'more' if len(content) > size else 'fewer'} than the {size} bytes of "
+            f"{' x '.join(map(str, shape))} {dtype} that its header announces; get it again"
+        )
+    return np.frombuffer(content, dtype.newbyteorder(">")).reshape(shape).astype(dtype, copy=False)
 
 
-def idx_blocks(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
-    """Yield the values of an IDX file in blocks along the first axis, about 16 MB at a time.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Plain or gzipped, whatever its name.
-
-    Yields
-    ------
-    numpy.ndarray
-        (n, ...), in the byte order of this machine.
-
-    Raises
-    ------
-    InputError
-        As for `read_idx`; a broken end is noticed only there.
-    """
-    with _opened(path) as stream:
-        header = _read_header(stream, path)
-        for count in _block_lengths(header):
-            wanted = header.size // header.shape[0] * count
-            content = stream.read(wanted)
-            if len(content) < wanted:
-                raise InputError(
-                    f"{path}: ends before the {header.size} bytes of {_words(header)} that its "
-                    "header announces; get it again"
-                )
-            block = np.frombuffer(content, header.dtype.newbyteorder(">"))
-            yield block.reshape(count, *header.shape[1:]).astype(header.dtype)
-        if stream.read(1):
-            raise InputError(
-                f"{path}: goes on after the {header.size} bytes of {_words(header)} that its "
-                "header announces; get it again"
-            )
-
-
-def write_idx(path: str | os.PathLike[str], values: np.ndarray) -> None:
+def write_idx(path: str | os.PathLike[str], values: NDArray[Any]) -> None:
     """Write an array as an IDX file, complete or not at all.
 
     Parameters
     ----------
     path : str or path-like
-        Gzipped if it ends in .gz; replaced if it exists.
-    values : numpy.ndarray
-        (N, ...), uint8 or float32; it may be memory-mapped.
-
-    Raises
-    ------
-    InputError
-        As for `write_idx_blocks`.
-    """
-    shape, dtype = values.shape, values.dtype.newbyteorder("=")
-    header = IdxHeader(shape, dtype)
-    ends = np.cumsum(list(_block_lengths(header)) if header.size else [], dtype=int)
-    blocks = (values[first:last] for first, last in zip([0, *ends], ends, strict=False))
-    write_idx_blocks(path, blocks, shape, dtype)
-
-
-def write_idx_blocks(
-    path: str | os.PathLike[str],
-    blocks: Iterable[np.ndarray],
-    shape: tuple[int, ...],
-    dtype: np.dtype | type,
-) -> None:
-    """Write an IDX file block by block, complete or not at all.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Gzipped if it ends in .gz; replaced if it exists.
-    blocks : iterable of numpy.ndarray
-        (n, ...), one after the other along the first axis.
-    shape : tuple of int
-        Of all of them together.
-    dtype : numpy.dtype
-        uint8 or float32.
+        Gzipped if it ends in .gz; replaced if it exists. The same values give the same bytes.
+    values : ndarray
+        (N, ...), uint8 or float32.
 
     Raises
     ------
     InputError
         If there is nothing to write, the type is another one, or the file can't be written there.
-    ValueError
-        If the blocks aren't of that shape and type.
     """
-    dtype = np.dtype(dtype)
-    header = IdxHeader(tuple(shape), dtype)
+    dtype = values.dtype.newbyteorder("=")
     if dtype not in WRITABLE:
         raise InputError(f"{path}: values of {dtype}; IDX files are written as uint8 or float32")
-    if not header.shape or not header.size:
-        raise InputError(f"{path}: nothing to write, the array has shape {header.shape}")
-    with atomic_path(path) as temporary, _created(temporary) as stream:
-        stream.write(struct.pack(">BBBB", 0, 0, WRITABLE[dtype], len(shape)))
-        stream.write(struct.pack(f">{len(shape)}I", *shape))
-        written = 0
-        for block in blocks:
-            if block.shape[1:] != header.shape[1:] or block.dtype.newbyteorder("=") != dtype:
-                raise ValueError(f"a block of {block.shape} {block.dtype} in {shape} {dtype}")
-            stream.write(np.ascontiguousarray(block, dtype.newbyteorder(">")).tobytes())
-            written += len(block)
-        if written != shape[0]:
-            raise ValueError(f"{written} rows in the blocks of {shape}")
+    if not values.size:
+        raise InputError(f"{path}: nothing to write, the array has shape {values.shape}")
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, WRITABLE[dtype], values.ndim, *values.shape)
+    content = header + np.ascontiguousarray(values, dtype.newbyteorder(">")).tobytes()
+    with atomic_path(path) as temporary:
+        gzipped = temporary.suffix == ".gz"
+        temporary.write_bytes(gzip.compress(content, 6, mtime=0) if gzipped else content)
 
 
-def _is_gzipped(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(len(_GZIP)) == _GZIP
+def to_levels(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    r"""Return the levels 0 to 255 of pixels x in units of their noise.
+
+    .. math:: n = 255 \frac{\mathrm{asinh}(x) - \mathrm{asinh}(low)}
+        {\mathrm{asinh}(high) - \mathrm{asinh}(low)}
+
+    rounded and clipped (Lupton, Gunn & Szalay 1999): the error of the rounding is a fraction of
+    the noise in the sky, and a fixed percentage of bright pixels.
+    """
+    start, step = _scale(low, high)
+    levels = (np.arcsinh(np.asarray(pixels, np.float64)) - start) / step
+    return np.clip(np.rint(levels), 0, _HIGHEST).astype(np.uint8)
 
 
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for reading its content; whatever is wrong with the gzip becomes an error."""
-    path = Path(path)
-    if not path.is_file():
-        kind = "is a folder, not an IDX file" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: {kind}")
-    try:
-        with gzip.open(path) if _is_gzipped(path) else path.open("rb") as stream:
-            yield stream
-    except _BROKEN as problem:
-        raise InputError(f"{path}: broken gzip file ({problem}); get it again") from problem
+def from_levels(levels: NDArray[np.uint8], low: float, high: float) -> NDArray[np.float32]:
+    """Return the pixels, in units of their noise, that levels of `to_levels` stand for."""
+    start, step = _scale(low, high)
+    table = np.sinh(start + step * np.arange(_HIGHEST + 1)).astype(np.float32)
+    return np.asarray(table[levels])
 
 
-@contextmanager
-def _created(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing; the same content gives the same bytes, gzipped too."""
-    with path.open("wb") as raw:
-        if path.suffix != ".gz":
-            yield raw
-            return
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
-            yield packed
+def _scale(low: float, high: float) -> tuple[float, float]:
+    """Return the stretched value of level 0, and the step from one level to the next."""
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(f"a stretch from {low:g} to {high:g} sigma: expected two rising numbers")
+    return math.asinh(low), (math.asinh(high) - math.asinh(low)) / _HIGHEST
 
 
-def _read_header(stream: BinaryIO, path: str | os.PathLike[str]) -> IdxHeader:
+def _read_header(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[tuple[int, ...], Any]:
+    """Return the shape and the type of the values."""
     magic = stream.read(4)
     if not magic:
         raise InputError(f"{path}: the file is empty; expected an IDX file")
@@ -272,31 +150,7 @@ def _read_header(stream: BinaryIO, path: str | os.PathLike[str]) -> IdxHeader:
     lengths = stream.read(4 * axes)
     if len(lengths) < 4 * axes:
         raise InputError(f"{path}: ends within its header; get it again")
-    header = IdxHeader(struct.unpack(f">{axes}I", lengths), TYPES[kind])
-    if not header.size:
-        raise InputError(f"{path}: holds no images, its shape is {_words(header)}")
-    _check_length(header, Path(path))
-    return header
-
-
-def _check_length(header: IdxHeader, path: Path) -> None:
-    """Compare the length of a file with what its header says, as far as it is known."""
-    found, expected = path.stat().st_size, header.offset + header.size
-    # No memory shall be taken for what can't be in a gzipped file.
-    impossible = expected > _DEFLATE_LIMIT * found
-    if impossible if _is_gzipped(path) else expected != found:
-        raise InputError(
-            f"{path}: {found} bytes, {'more' if found > expected else 'fewer'} than the {expected} "
-            f"of {_words(header)}; get it again"
-        )
-
-
-def _block_lengths(header: IdxHeader) -> Iterator[int]:
-    """Yield how many rows are read or written at a time."""
-    length = max(1, _BLOCK_BYTES * header.shape[0] // header.size)
-    for first in range(0, header.shape[0], length):
-        yield min(length, header.shape[0] - first)
-
-
-def _words(header: IdxHeader) -> str:
-    return f"{' x '.join(map(str, header.shape))} {header.dtype}"
+    shape = struct.unpack(f">{axes}I", lengths)
+    if not math.prod(shape):
+        raise InputError(f"{path}: holds no images, its shape is {' x '.join(map(str, shape))}")
+    return shape, TYPES[kind]

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from clumpygan.errors import InputError
+from clumpygan.io.arrays import load_array
 from clumpygan.io.atomic import atomic_path
 from clumpygan.io.fits import open_fits
 
@@ -50,7 +51,7 @@ def read_stack(path: str | os.PathLike[str]) -> ImageStack:
         If the file can't be read or doesn't hold images of numbers.
     """
     path = Path(path)
-    images, unit = _read_npy(path) if path.suffix == ".npy" else _read_fits(path)
+    images, unit = (load_array(path), None) if path.suffix == ".npy" else _read_fits(path)
     if images.dtype.kind not in "iuf":
         raise InputError(f"{path}: holds {images.dtype}; expected integers or floats")
     if images.ndim == 2:
@@ -100,16 +101,6 @@ def write_stack(
                     stream.write(np.ascontiguousarray(block, dtype).tobytes())
         else:
             _write_fits(temporary, blocks, shape, np.dtype(dtype), unit)
-
-
-def _read_npy(path: Path) -> tuple[np.ndarray, None]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return np.load(path, mmap_mode="r"), None
-    except (OSError, ValueError, EOFError) as problem:
-        reason = " ".join(str(problem).split())
-        raise InputError(f"{path}: can't be read as a NumPy array ({reason})") from problem
 
 
 def _read_fits(path: Path) -> tuple[np.ndarray, str | None]:

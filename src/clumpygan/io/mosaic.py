@@ -1,12 +1,9 @@
 """Mosaics far larger than memory: stamps cut from them at many positions, whatever the file."""
 
-import gzip
 import hashlib
 import mmap
 import os
 import re
-import shutil
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,13 +18,13 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import ArrayLike, DTypeLike
 
 from clumpygan.errors import InputError
-from clumpygan.io.fits import open_fits
+from clumpygan.io.atomic import atomic_path
+from clumpygan.io.fits import is_gzipped, open_fits, unpack
 from clumpygan.io.wcs import pixel_scale_of, read_wcs
 
 BAND_BYTES = 2**25
 """Of a file that can't be mapped so many rows are read at a time; of one that can, are kept."""
 
-_GZIP = b"\x1f\x8b"
 _TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _EXTENSION = re.compile(r"(.+)\[(\w+)\]")
 
@@ -193,7 +190,7 @@ class Mosaic:
 
     def _read(self, first: int, last: int) -> np.ndarray:
         """Read rows from the file."""
-        with open_fits(self.file) as hdus:
+        with open_fits(self.file, self.name) as hdus:
             ahead = (0,) * (self._axes - 2)
             return np.asarray(hdus[self.index].section[(*ahead, slice(first, last), slice(None))])
 
@@ -219,7 +216,7 @@ def open_mosaic(name: str | os.PathLike[str], scratch: Path) -> Mosaic:
     if found and not path.exists():
         path, extension = Path(found[1]), found[2]
     file = _unpacked(path, scratch)
-    with open_fits(file) as hdus:
+    with open_fits(file, path) as hdus:
         index = _image_index(hdus, extension, str(path))
         hdu = hdus[index]
         lengths = tuple(hdu.shape)
@@ -254,7 +251,7 @@ def _image_index(hdus: fits.HDUList, extension: str | None, name: str) -> int:
         if not candidates:
             raise InputError(f"{name}: holds no image; expected a 2-D FITS image")
         shape = hdus[candidates[0]].shape
-    if len(shape) < 2 or np.prod(shape[:-2]) != 1:
+    if len(shape) < 2 or np.prod(shape[:-2]) != 1 or 0 in shape:
         size = " x ".join(map(str, shape[::-1])) or "no image"
         raise InputError(f"{name}: HDU {candidates[0]} is {size}; expected a 2-D image")
     return int(candidates[0])
@@ -274,19 +271,13 @@ def _unpacked(path: Path, scratch: Path) -> Path:
     if not path.is_file():
         kind = "is a folder, not a FITS file" if path.is_dir() else "no such file"
         raise InputError(f"{path}: {kind}")
-    with path.open("rb") as stream:
-        if stream.read(len(_GZIP)) != _GZIP:
-            return path
+    if not is_gzipped(path):
+        return path
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
     copy = scratch / f"{digest[:16]}.fits"
     if not copy.exists():
-        try:
-            with gzip.open(path) as source, copy.open("wb") as target:
-                shutil.copyfileobj(source, target, 2**22)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
-            raise InputError(
-                f"{path}: can't be unpacked, truncated or damaged: get it again"
-            ) from (problem)
+        with atomic_path(copy) as temporary, temporary.open("wb") as target:
+            unpack(path, target)
     return copy
 
 

@@ -1,6 +1,7 @@
 """From the counts of a FITS image to nJy: units and AB zero points."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from astropy import units
@@ -9,6 +10,10 @@ from astropy.io.fits import Header
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 
 _AB_KEYWORDS = ("ABMAGZP", "MAGZERO", "MAGZPT", "ZPAB", "MAGZP", "PHOTZP", "ZEROPT", "PHOTZPT")
+_MAGGY = re.compile(r"(nano-?|n)?(maggy|maggies|mgy)", re.IGNORECASE)
+NANOMAGGY_ZERO_POINT = 22.5
+"""AB magnitude of a nanomaggy, the unit of SDSS and of the Legacy Surveys."""
+
 _ARCSEC2_PER_STERADIAN = (180 * 3600 / math.pi) ** 2
 
 
@@ -48,8 +53,8 @@ def zero_point_from_unit(header: Header, pixel_scale: float) -> float | None:
     Parameters
     ----------
     header : astropy.io.fits.Header
-        The image's header; BUNIT may be a flux density per pixel (nJy, uJy, Jy, ...) or per solid
-        angle (MJy/sr, as from JWST).
+        The image's header; BUNIT may be a flux density per pixel (nJy, uJy, Jy, nanomaggy, ...) or
+        per solid angle (MJy/sr, as from JWST).
     pixel_scale : float
         Width of a pixel in arcsec.
 
@@ -58,8 +63,11 @@ def zero_point_from_unit(header: Header, pixel_scale: float) -> float | None:
     float or None
         AB magnitude of one unit of the image in one pixel; None if BUNIT is no flux density.
     """
+    name = str(header.get("BUNIT", "")).strip()
+    if _MAGGY.fullmatch(name):
+        return NANOMAGGY_ZERO_POINT if name[0] in "nN" else 0.0
     try:
-        unit = units.Unit(str(header.get("BUNIT", "")).strip())
+        unit = units.Unit(name)
     except ValueError:
         return None
     if unit.is_equivalent(units.nJy):
@@ -107,10 +115,13 @@ def zero_point_of_filter(band: str) -> float | None:
 
 
 def filter_of(header: Header) -> str:
-    """Return the filter that the header names, "" if it names none (ACS has two wheels)."""
-    for keyword in ("FILTER", "FILTER1", "FILTER2"):
+    """Return the filter that the header names, "" if it names none.
+
+    ACS has two wheels; WFPC2 has, too, and its FILTER1 and FILTER2 are numbers.
+    """
+    for keyword in ("FILTER", "FILTNAM1", "FILTNAM2", "FILTER1", "FILTER2"):
         name = str(header.get(keyword, "")).strip()
-        if name and not name.upper().startswith("CLEAR"):
+        if name and not name.upper().startswith("CLEAR") and not name.isdecimal():
             return name
     return ""
 

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS, NoConvergence
 
 from clumpygan.errors import InputError
-from clumpygan.io.spectral_axis import UNITS, SpectralAxis
+from clumpygan.io.cubes.spectral_axis import UNITS, SpectralAxis
 
 Window = tuple[slice, slice, slice]
 

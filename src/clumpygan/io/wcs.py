@@ -8,7 +8,7 @@ from astropy.io.fits import Header
 from astropy.wcs import WCS, Sip
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 
 _ARCSEC_PER_DEGREE = 3600.0
 _SQUARE_TOLERANCE = 0.01
@@ -16,6 +16,7 @@ _WCS_KEYWORD = re.compile(
     r"WCSAXES|NAXIS\d?|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV|PS)\d+_\d+"
     r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX"
 )
+_PC, _CD = re.compile(r"PC\d+_\d+"), re.compile(r"CD\d+_\d+")
 _SIP_KEYWORD = re.compile(r"[AB]P?_(ORDER|DMAX|\d_\d)")
 
 
@@ -24,13 +25,21 @@ def read_wcs(header: Header) -> WCS | None:
 
     Mended headers, old keywords, CD beside CDELT: what astropy can read is read without a word,
     and what it can't counts as no WCS. Distortion polynomials left over in the header of an image
-    that was drizzled (CTYPE without -SIP) don't apply, and are dropped.
+    that was drizzled (CTYPE without -SIP) don't apply, and are dropped. So is a CD matrix beside a
+    PC matrix, which the standard forbids (Greisen & Calabretta 2002, section 2.1.2) and which
+    ``header.update(wcs.to_header())`` leaves: wcslib reads PC then. A PC matrix that has lost its
+    off-diagonals is no rotation any more; its scale is taken from CDELT, and an `InputWarning` says
+    that the orientation isn't known.
     """
     keywords = _WCS_KEYWORD
     if str(header.get("CTYPE1", "")).endswith("-SIP"):
         keywords = re.compile(f"{_WCS_KEYWORD.pattern}|{_SIP_KEYWORD.pattern}")
     # Only these cards: drizzled images have thousands of others, and astropy reads each twice.
     header = Header([card for card in header.cards if keywords.fullmatch(card.keyword)])
+    if any(_PC.fullmatch(key) for key in header):
+        kept = [card for card in header.cards if not _CD.fullmatch(card.keyword)]
+        header = Header(kept).copy()
+        _mend_rotation(header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -42,6 +51,26 @@ def read_wcs(header: Header) -> WCS | None:
         except Exception:  # wcslib reports a broken header by several unrelated exceptions
             return None
     return celestial if np.isfinite(corner).all() else None
+
+
+def _mend_rotation(header: Header) -> None:
+    """Take the scale out of a PC matrix whose off-diagonals are missing, which is no rotation."""
+    if "PC1_2" in header or "PC2_1" in header or "CDELT1" not in header:
+        return
+    cosines = [header.get("PC1_1"), header.get("PC2_2")]
+    # Smaller ones are scales in degrees beside a CDELT of 1.
+    if not all(isinstance(one, float) and 0.05 < abs(one) < 0.99 for one in cosines):
+        return
+    if abs(abs(cosines[0]) - abs(cosines[1])) > _SQUARE_TOLERANCE:
+        return
+    header["PC1_1"], header["PC2_2"] = (float(np.sign(one)) for one in cosines)
+    warnings.warn(
+        "the header's PC matrix has lost its off-diagonals (a rotation by "
+        f"{np.degrees(np.arccos(abs(cosines[0]))):.0f} degrees, one way or the other): centre and "
+        "pixel scale are right, the orientation isn't known",
+        InputWarning,
+        stacklevel=4,
+    )
 
 
 def pixel_scale_of(wcs: WCS, name: str = "image") -> float:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clumpygan.constants import FINE_BLOCK
 from clumpygan.networks.blocks import LEAK
 from clumpygan.networks.super_resolution import Crop, Observation
 
@@ -55,7 +54,11 @@ class AncestorGenerator(nn.Module):
         )
 
     def draw_noise(
-        self, batch: int, coarse_shape: tuple[int, int], generator: torch.Generator
+        self,
+        batch: int,
+        coarse_shape: tuple[int, int],
+        generator: torch.Generator,
+        crop: Crop | None = None,
     ) -> None:
         """Return nothing: this generator has one answer."""
 
@@ -86,5 +89,5 @@ class AncestorGenerator(nn.Module):
         again = self.observation(sharp, transfer)
         scale = (again * observed).flatten(1).sum(1) / again.square().flatten(1).sum(1)
         image = sharp * scale[:, None, None, None]
-        image = crop.of(image, FINE_BLOCK) if crop is not None else image
+        image = crop.of(image, self.observation.grid.fine_block) if crop is not None else image
         return tuple(image for _ in noises)

@@ -4,7 +4,8 @@ Every adversarial loss has one signature, `loss(real, fake)` of scores of any sh
 one row per image; it returns one number per image, to be averaged by the caller.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import torch
@@ -99,18 +100,18 @@ def zero_centred_penalty(scores: Tensor, images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1)
 
 
-def energy_score(samples: tuple[Tensor, Tensor], truth: Tensor) -> Tensor:
-    """Return the pixelwise energy score of two samples against the truth.
+def energy_score(samples: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """Return the pixelwise energy score of samples against the truth.
 
-    With two independent samples x1, x2 of a predicted distribution,
-    ``(|x1 - t| + |x2 - t| - |x1 - x2|) / 2`` is an unbiased estimate of the continuous ranked
+    With independent samples x_i of a predicted distribution, the mean of ``|x_i - t|`` less half
+    the mean of ``|x_i - x_j|`` over pairs is an unbiased estimate of the continuous ranked
     probability score (Gneiting & Raftery 2007, eq. 21). Its expectation is least for the true
     posterior marginals: a generator that collapses to one answer loses, and so does one that
-    spreads too far. With one sample given twice it is the absolute error.
+    spreads too far. With one sample, or one given twice, it is the absolute error.
 
     Parameters
     ----------
-    samples : two Tensors (B, C, ...)
+    samples : Tensors (B, C, ...)
     truth : Tensor (B, C, ...)
 
     Returns
@@ -118,23 +119,25 @@ def energy_score(samples: tuple[Tensor, Tensor], truth: Tensor) -> Tensor:
     Tensor (B,)
         Mean over pixels.
     """
-    first, second = samples
-    error = (first - truth).abs() + (second - truth).abs() - (first - second).abs()
-    return _per_image(error) / 2
+    error = torch.stack([(sample - truth).abs() for sample in samples]).mean(0)
+    apart = [(one - other).abs() for one, other in combinations(samples, 2)]
+    if apart:
+        error = error - torch.stack(apart).mean(0) / 2
+    return _per_image(error)
 
 
-def relative_error(samples: tuple[Tensor, Tensor], truth: Tensor, floor: float) -> Tensor:
-    """Return the relative root-mean-square error of the mean that two samples estimate.
+def relative_error(samples: Sequence[Tensor], truth: Tensor, floor: float) -> Tensor:
+    """Return the relative root-mean-square error of the mean that samples estimate.
 
-    For independent samples the expectation of ``(x1 - t)(x2 - t)`` is the squared error of their
-    mean, whatever their spread: the spread is neither rewarded nor punished. Each image is
+    For independent samples the expectation of ``(x_i - t)(x_j - t)`` is the squared error of
+    their mean, whatever their spread: the spread is neither rewarded nor punished. Each image is
     weighted by the inverse of its present error, which makes the loss linear in the error, as
-    the median of |x - t| / |t| that the recovery is judged by. With one sample given twice it is
-    exactly that.
+    the median of |x - t| / |t| that the recovery is judged by. With one sample it is exactly
+    that.
 
     Parameters
     ----------
-    samples : two Tensors (B, C, ...)
+    samples : Tensors (B, C, ...)
     truth : Tensor (B, C, ...)
     floor : float
         Added in quadrature to the norm of the truth, so that an empty image divides by no zero.
@@ -143,11 +146,36 @@ def relative_error(samples: tuple[Tensor, Tensor], truth: Tensor, floor: float) 
     -------
     Tensor (B,)
     """
-    first, second = ((sample - truth).flatten(1) for sample in samples)
+    errors = [(sample - truth).flatten(1) for sample in samples]
     norm = truth.square().flatten(1).sum(1) + floor**2
-    squared = (first * second).sum(1) / norm
-    present = (first.square() + second.square()).sum(1).div(2 * norm).sqrt().detach()
-    return squared / present.clamp_min(1e-6)
+    pairs = list(combinations(errors, 2)) or [(errors[0], errors[0])]
+    squared = torch.stack([(one * other).sum(1) for one, other in pairs]).mean(0) / norm
+    size = torch.stack([error.square().sum(1) for error in errors]).mean(0)
+    return squared / size.div(norm).sqrt().detach().clamp_min(1e-6)
+
+
+def aperture_sums(images: Tensor, centres: Tensor, radii: Sequence[float]) -> Tensor:
+    """Return the sums of images within circles.
+
+    Pixels at the rim count in part, by a linear ramp a pixel wide.
+
+    Parameters
+    ----------
+    images : Tensor (B, 1, Y, X)
+    centres : Tensor (B, 2)
+        (y, x) in pixels.
+    radii : sequence of float
+        In pixels.
+
+    Returns
+    -------
+    Tensor (B, R)
+    """
+    y, x = (torch.arange(n, device=images.device, dtype=images.dtype) for n in images.shape[-2:])
+    rows, columns = centres.to(images.dtype).unbind(1)
+    distance = torch.hypot((y - rows[:, None])[:, :, None], (x - columns[:, None])[:, None, :])
+    weights = torch.stack([(radius + 0.5 - distance).clamp(0, 1) for radius in radii], 1)
+    return torch.einsum("byx,bryx->br", images[:, 0], weights)
 
 
 def misfit_excess(residual: Tensor, tolerance: float = 0.0) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clumpygan.networks.augment import draw_placements, place
 from clumpygan.networks.blocks import (
     LEAK,
     ConditionalResidualBlock,
@@ -13,7 +14,6 @@ from clumpygan.networks.blocks import (
     convolution,
     unstretch,
 )
-from clumpygan.networks.placement import draw_placements, place
 from clumpygan.networks.stamp_shapes import Noise, resolutions, widths
 
 

@@ -1,6 +1,6 @@
-"""The super-resolution generator: HSC images in, HST images out.
+"""The super-resolution generator: observed images in, sharp images out.
 
-The generator unrolls the inversion of a known observation (DESIGN.md, decisions 4 and 6):
+The generator unrolls the inversion of a known observation:
 
 1. a Wiener deconvolution of the observed image is the base;
 2. a residual network on the coarse grid corrects it;
@@ -8,7 +8,10 @@ The generator unrolls the inversion of a known observation (DESIGN.md, decisions
    with the features, the base and random noise, through a second residual network and a short
    one on the fine grid, which make one sample of the posterior;
 4. a regularised step along the remaining residual, whose trust the network predicts from the
-   flux and the point spread function, ends it with an image that agrees with the data.
+   flux and the point spread function, ends it with an image that agrees with the data. Each
+   sample is led to the data plus a draw of their noise of its own: were all led to the same data,
+   sums over many pixels would hardly differ among them (the rule of Hoffman & Ribak 1991 for
+   constrained realisations).
 
 Everything inside is in units of the observed noise and asinh-compressed; no image is scaled by
 its own maximum, so that fluxes survive.
@@ -22,7 +25,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clumpygan.constants import COARSE_BLOCK, FINE_BLOCK, PIXEL_AREA_RATIO
 from clumpygan.networks.blocks import (
     LEAK,
     ConditionalResidualBlock,
@@ -33,10 +35,6 @@ from clumpygan.networks.blocks import (
     unstretch,
 )
 
-SUBPIXELS = 3
-"""Sub-pixels per coarse pixel and axis in which features are shuffled onto the sky. The fine grid
-has 2.8, so that resampling from 3 loses nothing."""
-
 PROFILE_FREQUENCIES = (0.4, 0.8, 1.2, 1.6, 2.0, 2.6)
 """Frequencies in cycles/arcsec at which the network is told the transfer function."""
 
@@ -44,17 +42,40 @@ WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 """Prior power of a galaxy, F^2 / (1 + (k / turnover)^2)^slope, with the turnover in cycles/arcsec:
 an exponential disk of 0.3 arcsec scale length has 0.53 and 3, clumps make it shallower."""
 
+LEAST_TRUST = 30.0
+"""Largest exponent of the regularisation of the last step: data count for nothing long before, and
+beyond 88 it would overflow, with gradients that are no numbers."""
 
-DEPTH_RANGE = (0.0, 0.7)
-"""log10 of the noise in nJy per coarse pixel that blocks are told, at least and at most: images in
-other units, or far deeper ones, are taken to be at the edge of what is seen in training."""
+BRIGHTEST = 363.08
+"""Flux in nJy, over 100, of the brightest galaxy that blocks are told of: 20 mag (AB)."""
 
-LARGEST_FLUX = 2.2
-"""Largest flux that blocks are told, as asinh(flux / 100 sigma) / 3: H of 20 at HSC-Wide depth."""
+
+class Grids(Protocol):
+    """The pixels of the fine and of the coarse image; handed in with the operator."""
+
+    @property
+    def fine_block(self) -> int:
+        """Return how many fine pixels are as wide as `coarse_block` coarse ones."""
+
+    @property
+    def coarse_block(self) -> int:
+        """Return how many coarse pixels are as wide as `fine_block` fine ones."""
+
+    @property
+    def ratio(self) -> float:
+        """Return the quotient of the two."""
+
+    @property
+    def area_ratio(self) -> float:
+        """Return its square."""
 
 
 class Observation(Protocol):
     """The linear operator that observes a fine image on the coarse grid; handed in."""
+
+    @property
+    def grid(self) -> Grids:
+        """Return the two grids."""
 
     def frequencies(
         self, coarse_shape: tuple[int, int], device: torch.device | None = None
@@ -72,7 +93,7 @@ class Observation(Protocol):
 
 
 class Crop(NamedTuple):
-    """A window of the coarse grid on which the convolutions run, in blocks of 5 coarse pixels.
+    """A window of the coarse grid on which the convolutions run, in blocks of the two grids.
 
     Training on the part of a stamp that holds the galaxy costs a quarter; the observation always
     sees the whole stamp.
@@ -100,18 +121,29 @@ class Crop(NamedTuple):
 
 
 class SampleNoise(NamedTuple):
-    """What distinguishes two samples of one posterior: images of white Gaussian noise."""
+    """What distinguishes two samples of one posterior: images of white Gaussian noise.
+
+    Attributes
+    ----------
+    coarse : Tensor (B, C, y, x)
+        Random input of the network on the coarse grid, of the crop if there is one.
+    fine : Tensor (B, 1, Y, X)
+        The same on the fine grid.
+    data : Tensor (B, 1, y, x)
+        Another draw of the noise of the data, in units of it, of the whole stamp.
+    """
 
     coarse: Tensor
     fine: Tensor
+    data: Tensor
 
     def opposite(self) -> "SampleNoise":
         """Return the antithetic noise: the mean of a pair has no first-order scatter."""
-        return SampleNoise(-self.coarse, -self.fine)
+        return self.mapped(torch.neg)
 
-    def rows(self, choose: Callable[[Tensor], Tensor]) -> "SampleNoise":
-        """Return the noise of some of the images of a batch."""
-        return SampleNoise(choose(self.coarse), choose(self.fine))
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> "SampleNoise":
+        """Return the noise with each of its images changed: the rows of some of a batch, say."""
+        return SampleNoise(*(change(image) for image in self))
 
 
 class SuperResolutionGenerator(nn.Module):
@@ -133,6 +165,10 @@ class SuperResolutionGenerator(nn.Module):
         Standard deviation of the random input. The layers that take it start silent, and late in
         the training, when learning rates are low: a large input lets them grow as fast as they
         must.
+    depth_range : tuple of float
+        log10 of the noise per coarse pixel, in nJy, that blocks are told at least and at most:
+        images in other units, or far deeper ones, are taken to be at the edge of what is seen in
+        training. So is a flux above 20 mag at the lower limit.
     """
 
     observation: Observation
@@ -146,12 +182,18 @@ class SuperResolutionGenerator(nn.Module):
         fine_blocks: int = 2,
         noise_channels: int = 8,
         noise_amplitude: float = 3.0,
+        depth_range: tuple[float, float] = (0.0, 0.7),
     ) -> None:
         super().__init__()
-        self.observation = observation
+        self.observation, self.grid = observation, observation.grid
+        self.depth_range = depth_range
+        self.largest_flux = round(math.asinh(BRIGHTEST / 10 ** depth_range[0]) / 3, 1)
+        # Features are shuffled onto the sky in at least as many sub-pixels per coarse pixel and
+        # axis as there are fine pixels in it (3 for 2.8), so that resampling loses nothing.
+        self.subpixels = math.ceil(self.grid.ratio)
         self.noise_channels, self.noise_amplitude = noise_channels, noise_amplitude
         conditions = len(PROFILE_FREQUENCIES) + 2
-        shuffled = SUBPIXELS**2
+        shuffled = self.subpixels**2
 
         self.embed = nn.Sequential(
             nn.Linear(conditions, channels), nn.LeakyReLU(LEAK), nn.Linear(channels, channels)
@@ -178,7 +220,11 @@ class SuperResolutionGenerator(nn.Module):
             self.trust.bias.copy_(torch.tensor([2.0, 1.0]))
 
     def draw_noise(
-        self, batch: int, coarse_shape: tuple[int, int], generator: torch.Generator
+        self,
+        batch: int,
+        coarse_shape: tuple[int, int],
+        generator: torch.Generator,
+        crop: Crop | None = None,
     ) -> SampleNoise:
         """Draw the random input of `batch` samples on the generator's device.
 
@@ -186,22 +232,28 @@ class SuperResolutionGenerator(nn.Module):
         ----------
         batch : int
         coarse_shape : tuple of int
-            (y, x) of the coarse grid, or of the crop of it.
+            (y, x) of the coarse grid.
         generator : torch.Generator
+        crop : Crop, optional
+            As in `forward`.
 
         Returns
         -------
         SampleNoise
-            Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), float32, of standard
-            deviation `noise_amplitude`.
+            Tensors (batch, noise_channels, y, x) and (batch, 1, Y, X), of the crop if there is
+            one, of standard deviation `noise_amplitude`, and (batch, 1, y, x) of 1; float32.
         """
-        fine_shape = self._fine(coarse_shape)
-        device = generator.device
-        coarse = torch.randn(
-            batch, self.noise_channels, *coarse_shape, generator=generator, device=device
+        block, device = self.grid.coarse_block, generator.device
+        window = coarse_shape if crop is None else (crop.height * block, crop.width * block)
+        coarse, fine, data = (
+            torch.randn(batch, *shape, generator=generator, device=device)
+            for shape in (
+                (self.noise_channels, *window),
+                (1, *self._fine(window)),
+                (1, *coarse_shape),
+            )
         )
-        fine = torch.randn(batch, 1, *fine_shape, generator=generator, device=device)
-        return SampleNoise(self.noise_amplitude * coarse, self.noise_amplitude * fine)
+        return SampleNoise(self.noise_amplitude * coarse, self.noise_amplitude * fine, data)
 
     def forward(
         self,
@@ -210,13 +262,15 @@ class SuperResolutionGenerator(nn.Module):
         transfer: Tensor,
         noises: tuple[SampleNoise | None, ...] = (None,),
         crop: Crop | None = None,
+        *,
+        whole: bool = False,
     ) -> tuple[Tensor, ...]:
         """Return one sample of the fine image for each random input.
 
         Parameters
         ----------
         observed : Tensor (B, 1, y, x)
-            Flux per coarse pixel; y and x multiples of 5.
+            Flux per coarse pixel; y and x multiples of the grid's coarse block.
         sigma : Tensor (B,)
             Noise per coarse pixel, in the same unit.
         transfer : Tensor (B, Ky, Kx)
@@ -225,42 +279,45 @@ class SuperResolutionGenerator(nn.Module):
             None makes the deterministic estimate.
         crop : Crop, optional
             Window in which the convolutions run; the rest of the stamp stays the Wiener base.
+        whole : bool
+            Return the whole stamp, not the crop alone.
 
         Returns
         -------
         tuple of Tensor (B, 1, Y, X)
-            Flux per fine pixel, on the crop if there is one.
+            Flux per fine pixel, on the crop if there is one, unless `whole`.
         """
         shape = (observed.shape[-2], observed.shape[-1])
-        window = crop or Crop(0, 0, shape[0] // COARSE_BLOCK, shape[1] // COARSE_BLOCK)
+        fine, coarse = self.grid.fine_block, self.grid.coarse_block
+        window = crop or Crop(0, 0, shape[0] // coarse, shape[1] // coarse)
         unit = sigma[:, None, None, None]
         data = observed / unit
         base = self._base(data, transfer)
         condition = self.embed(self._conditions(data, sigma, transfer))
 
-        visible = stretch(window.of(data, COARSE_BLOCK))
-        foundation = stretch(self._units(window.of(base, FINE_BLOCK)))
+        visible = stretch(window.of(data, coarse))
+        foundation = stretch(self._units(window.of(base, fine)))
         features = self.enter(torch.cat([visible, self._shuffle(foundation)], 1))
         for block in self.first:
             features = block(features, condition)
         estimate = foundation + self._unshuffle(self.estimate(features))
         residual = window.of(
-            data - self.observation(self._paste(base, estimate, window), transfer),
-            COARSE_BLOCK,
+            data - self.observation(self._paste(base, estimate, window), transfer), coarse
         )
         features = features + self.look(torch.cat([stretch(residual), self._shuffle(estimate)], 1))
+        shown = Crop(0, 0, shape[0] // coarse, shape[1] // coarse) if whole else window
         return tuple(
             unit
-            * window.of(
+            * shown.of(
                 self._consistent(
                     self._paste(
                         base, self._sample(features, foundation, estimate, condition, noise), window
                     ),
-                    data,
+                    data if noise is None else data + noise.data,
                     transfer,
                     condition,
                 ),
-                FINE_BLOCK,
+                fine,
             )
             for noise in noises
         )
@@ -274,7 +331,7 @@ class SuperResolutionGenerator(nn.Module):
         noise: SampleNoise | None,
     ) -> Tensor:
         """Return the stretched fine image (B, 1, Y, X) for one random input."""
-        coarse, fine = noise if noise is not None else (None, None)
+        coarse, fine = (noise.coarse, noise.fine) if noise is not None else (None, None)
         if coarse is not None:
             features = features + self.noise(coarse)
         for block in self.second:
@@ -298,7 +355,8 @@ class SuperResolutionGenerator(nn.Module):
         """
         level, slope = self.trust(condition)[:, :, None, None].unbind(1)
         squared = self._squared_frequency(data)
-        regularisation = torch.exp(level + functional.softplus(slope) * squared)
+        exponent = level + functional.softplus(slope) * squared
+        regularisation = torch.exp(exponent.clamp(max=LEAST_TRUST))
         residual = data - self.observation(image, transfer)
         return image + self.observation.wiener(residual, transfer, regularisation)
 
@@ -317,11 +375,11 @@ class SuperResolutionGenerator(nn.Module):
         rings = []
         for frequency in PROFILE_FREQUENCIES:
             weight = torch.exp(-0.5 * ((radius - frequency) / 0.15) ** 2)
-            mean = (magnitude * weight).flatten(1).sum(1) / weight.sum()
+            mean = (magnitude * weight).flatten(1).sum(1) / weight.sum().clamp_min(1e-30)
             rings.append(mean.clamp_min(1e-6).log10() + 1)
         flux = torch.asinh(data.flatten(1).sum(1) / 100) / 3
-        depth = sigma.log10().clamp(*DEPTH_RANGE)
-        return torch.stack([*rings, depth, flux.clamp(max=LARGEST_FLUX)], 1)
+        depth = sigma.log10().clamp(*self.depth_range)
+        return torch.stack([*rings, depth, flux.clamp(max=self.largest_flux)], 1)
 
     def _squared_frequency(self, data: Tensor) -> Tensor:
         """Return k^2 in (cycles/arcsec)^2 on the grid of the transfer functions."""
@@ -331,23 +389,26 @@ class SuperResolutionGenerator(nn.Module):
 
     def _paste(self, base: Tensor, stretched: Tensor, window: Crop) -> Tensor:
         """Return the base with its window replaced by a stretched image, in flux per pixel."""
-        image = unstretch(stretched.clamp(-20, 20)) / PIXEL_AREA_RATIO
-        return window.paste(image, base, FINE_BLOCK)
+        image = unstretch(stretched.clamp(-20, 20)) / self.grid.area_ratio
+        return window.paste(image, base, self.grid.fine_block)
 
     def _units(self, image: Tensor) -> Tensor:
         """Return the surface brightness in units of the noise of a coarse pixel."""
-        return image * PIXEL_AREA_RATIO
+        return image * self.grid.area_ratio
 
     def _fine(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
-        rows, columns = (n * FINE_BLOCK // COARSE_BLOCK for n in coarse_shape)
+        rows, columns = (n * self.grid.fine_block // self.grid.coarse_block for n in coarse_shape)
         return rows, columns
 
     def _shuffle(self, image: Tensor) -> Tensor:
-        """Bring a fine image (B, C, Y, X) to the coarse grid as (B, 9 C, y, x)."""
-        rows, columns = (n * COARSE_BLOCK // FINE_BLOCK * SUBPIXELS for n in image.shape[-2:])
-        return functional.pixel_unshuffle(resample(image, (rows, columns)), SUBPIXELS)
+        """Bring a fine image (B, C, Y, X) to the coarse grid as (B, n^2 C, y, x)."""
+        rows, columns = (
+            n * self.grid.coarse_block // self.grid.fine_block * self.subpixels
+            for n in image.shape[-2:]
+        )
+        return functional.pixel_unshuffle(resample(image, (rows, columns)), self.subpixels)
 
     def _unshuffle(self, features: Tensor) -> Tensor:
-        """Bring coarse features (B, 9 C, y, x) to the fine grid as (B, C, Y, X)."""
+        """Bring coarse features (B, n^2 C, y, x) to the fine grid as (B, C, Y, X)."""
         shape = self._fine((features.shape[-2], features.shape[-1]))
-        return resample(functional.pixel_shuffle(features, SUBPIXELS), shape)
+        return resample(functional.pixel_shuffle(features, self.subpixels), shape)

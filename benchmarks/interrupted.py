@@ -1,0 +1,307 @@
+"""Kill every program that writes more than a file, or fill its disk; the same command must mend it.
+
+    python benchmarks/interrupted.py                # all, about ten minutes
+    python benchmarks/interrupted.py train "prepare"
+    python benchmarks/interrupted.py --kills 5      # more moments each
+
+Each program is run once undisturbed. Then it is killed with signal 9 at several moments, and the
+same command is run again: the files must be those of the undisturbed run, byte for byte (in states
+of trainings: tensor by tensor; what tells times aside). Then it is run on a disk that is too small
+(a tmpfs, as root; else no file may become as large): one line that names a file, exit code 2; and
+with room again the same command must give the same files. No process may stay.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+CUBES = "--shape 16 16 16 --instrument muse_wfm --seed 1"
+
+PROGRAMS: dict[str, str] = {
+    "train": "train.py model=dcgan debug=fast shorten_to=96 threads=1 callbacks.pictures=1"
+    " data.size=32 model.generator.channels=4 model.discriminator.channels=4 output=out name=net",
+    "generate cubes": "generate.py cubes --n 12 --seed 1 --output out.fits",
+    "generate galaxies": "generate.py galaxies --n 40 --seed 1 --output out.fits --picture out.png"
+    " --metrics out.json",
+    "prepare cubes": f"prepare.py cubes --n 60 --workers 1 {CUBES} --output out",
+    "prepare cutouts": "prepare.py cutouts --mosaic mosaic.fits --catalog catalog.fits --size 20"
+    " --output out",
+    "prepare idx": "prepare.py idx --input stamps.npy --output out.idx",
+    "fit": "fit.py a.fits b.fits c.fits d.fits --psf-fwhm 0.6 --method laplace --no-picture"
+    " --workers 2 --seed 1 --output out --metrics out.json",
+    "survey": "survey.py --image hsc.fits --detect --psf-fwhm 0.6 --samples 4 --unit 1 --workers 2"
+    " --output out",
+    "evaluate cubes": "evaluate.py cubes --n 20 --train-size 20 --fits 0 --groups 0 --epochs 0"
+    " --workers 1"
+    " --seed 1 --cache cache --output out --metrics out.json",
+}
+"""Small runs; what they write is called out, or lies in the cache."""
+
+TIMED = re.compile(
+    r"(^|/)(train\.log|lock|\.hydra/.*|metrics\.csv|hparams\.yaml|run\.json)$|/logs/|\.png$|\.html$"
+)
+"""Files that tell times, or are drawn: they must be there, but their bytes may differ."""
+
+TIMES = re.compile(
+    rb'("?(cpu_seconds|seconds|hours|date|DATE|elapsed|created|commit|command|COMMAND)"?'
+    rb"\s*[:=]\s*)[^,\n}]*"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a program ended, and what it said."""
+
+    code: int
+    said: str
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("programs", nargs="*", help="beginnings of their names (all)")
+    parser.add_argument("--kills", type=int, default=3, help="moments of a kill (3)")
+    parser.add_argument("--disks", type=int, default=3, help="sizes of the full disk (3)")
+    asked = parser.parse_args()
+    wrong = 0
+    print(f"{'':20}{'undisturbed s':>14}{'killed':>8}{'same':>6}   full disk")
+    for name, command in PROGRAMS.items():
+        if asked.programs and not name.startswith(tuple(asked.programs)):
+            continue
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+            wrong += _try(name, command.split(), Path(folder), asked.kills, asked.disks)
+    sys.exit(wrong > 0)
+
+
+def _try(name: str, command: Sequence[str], folder: Path, kills: int, disks: int) -> int:
+    """Disturb one program; print a line, and what is wrong; return how many things are."""
+    good = folder / "good"
+    _make_good(good)
+    whole = folder / "whole"
+    shutil.copytree(good, whole)
+    usual = _run(command, whole)
+    if usual.code:
+        print(f"{name:20} ends with {usual.code} undisturbed: {usual.said[-300:]}", flush=True)
+        return 1
+    expected = _digests(whole)
+    problems, killed, same = [], 0, 0
+    for number in range(kills):
+        home = folder / f"killed{number}"
+        shutil.copytree(good, home)
+        # From the end of the imports on: a kill before that does nothing.
+        moment = usual.seconds * (0.35 + 0.6 * (number + 0.5) / kills)
+        killed += _killed(command, home, moment)
+        again = _run(command, home)
+        if again.code:
+            problems.append(f"killed after {moment:.1f} s, then: {again.said.strip()[-200:]}")
+        differing = _differing(expected, _digests(home))
+        same += not differing and not again.code
+        if differing:
+            problems.append(f"killed after {moment:.1f} s: differs in {', '.join(differing[:5])}")
+    told, more = _full(command, good, folder / "small", expected, disks)
+    problems += more
+    stayed = _processes(folder)
+    problems += [f"stays: {one}" for one in stayed]
+    print(f"{name:20}{usual.seconds:14.1f}{killed:8}{same:6}   {told}", flush=True)
+    for one in problems:
+        print(f"    WRONG {one}", flush=True)
+    return len(problems)
+
+
+def _make_good(folder: Path) -> None:
+    from benchmarks.bad_inputs import _make_good as make_good
+    from tests.commands.fit_cubes import make_cube
+
+    make_good(folder)
+    for seed, name in enumerate("abcd"):
+        make_cube(folder / f"{name}.fits", seed=seed)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    return [sys.executable, str(ROOT / words[0]), *words[1:]]
+
+
+def _run(words: Sequence[str], home: Path, largest: int | None = None) -> Run:
+    """Run a program to its end; with `largest` bytes, no file may become larger."""
+
+    def limit() -> None:
+        # Without a handler the signal would end the program, as a shell's ulimit does not.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest or 0, largest or 0))
+
+    begin = time.monotonic()
+    done = subprocess.run(
+        _command(words), cwd=home, env=_environment(), capture_output=True, text=True, check=False,
+        timeout=600, preexec_fn=limit if largest is not None else None,
+    )  # fmt: skip
+    return Run(done.returncode, done.stderr, time.monotonic() - begin)
+
+
+def _killed(words: Sequence[str], home: Path, after: float) -> bool:
+    """Kill a program after so many seconds; return whether it was still running."""
+    running = subprocess.Popen(
+        _command(words), cwd=home, env=_environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        running.wait(after)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        return True
+    return False
+
+
+def _full(
+    words: Sequence[str], good: Path, home: Path, expected: dict[str, str], disks: int
+) -> tuple[str, list[str]]:
+    """Run a program on a disk that is too small, then on a large one; return what to tell."""
+    page = resource.getpagesize()
+    # A page for each beginning of one, and for the folder.
+    size = sum(-(-path.stat().st_size // page) * page for path in good.rglob("*")) + page
+    known = {path.relative_to(good).as_posix() for path in good.rglob("*")}
+    made = sum(int(one.rpartition(" ")[2]) for name, one in expected.items() if name not in known)
+    problems: list[str] = []
+    refused, mounted = 0, False
+    for share in (0.5, 0.9, 0.05)[:disks]:
+        room = home.with_name(f"{home.name}{share}")
+        room.mkdir()
+        mounted = _mount(room, size + int(share * made))
+        try:
+            shutil.copytree(good, room, dirs_exist_ok=True)
+            largest = None if mounted else max(int(share * _largest(expected)), 4096)
+            small = _run(words, room, largest)
+            refused += small.code == 2
+            problems += [f"full disk ({share:g}): {one}" for one in _complaints(small)]
+            if mounted:
+                subprocess.run(["mount", "-o", "remount,size=1g", str(room)], check=True)
+            again = _run(words, room)
+            differing = _differing(expected, _digests(room))
+            if again.code or differing:
+                problems.append(
+                    f"room again ({share:g}): code {again.code}, differs in {differing[:5]}"
+                    f" {again.said.strip()[-150:]}"
+                )
+        finally:
+            if mounted:
+                subprocess.run(["umount", str(room)], check=True)
+    return f"{refused} of {disks} refused ({'tmpfs' if mounted else 'limit of a file'})", problems
+
+
+def _complaints(run: Run) -> list[str]:
+    """Return what is wrong with how a program ended whose disk was full."""
+    lines = [line for line in run.said.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line for line in lines if not re.search(r"\d%\|| warning: ", line)]
+    if run.code not in (0, 2):
+        return [f"code {run.code}: {lines[-1:]}"]
+    if run.code == 0:
+        return []
+    if len(lines) != 1 or not re.match(r"\w+\.py( \w+)?: error: ", lines[0]):
+        return [f"{len(lines)} lines: {lines[-1:]}"]
+    return [] if re.search(r"out|cache", lines[0]) else [f"names no file: {lines[0][:200]}"]
+
+
+def _largest(expected: dict[str, str]) -> int:
+    return max(int(one.rpartition(" ")[2]) for one in expected.values())
+
+
+def _mount(folder: Path, size: int) -> bool:
+    """Put a small file system there; return whether that is allowed."""
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    return done.returncode == 0
+
+
+def _digests(home: Path) -> dict[str, str]:
+    """Return of each file what must be the same, and its size."""
+    found = {}
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home).as_posix()
+        if path.is_file():
+            found[name] = f"{_digest(path, name)} {path.stat().st_size}"
+    return found
+
+
+def _digest(path: Path, name: str) -> str:
+    if TIMED.search(name):
+        return "timed"
+    if path.suffix == ".ckpt":
+        state = torch.load(path, weights_only=True)
+        parts = {**state["state_dict"], "images": state["images_seen"], "curve": state["curve"]}
+        text = repr([(key, one.tolist() if hasattr(one, "tolist") else one)
+                     for key, one in parts.items()])  # fmt: skip
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    if path.suffix == ".yaml":
+        card = yaml.safe_load(path.read_text())
+        return hashlib.sha256(repr(_without_times(card)).encode()).hexdigest()[:16]
+    if path.suffix == ".json":
+        found = _without_times(json.loads(path.read_text()))
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    data = path.read_bytes()
+    if path.suffix in (".ecsv", ".fits"):
+        data = TIMES.sub(rb"\1", data)
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _without_times(card: object) -> object:
+    if isinstance(card, dict):
+        timed = re.compile("^commit$|hours|seconds|date|elapsed")
+        return {key: _without_times(one) for key, one in card.items() if not timed.search(key)}
+    return [_without_times(one) for one in card] if isinstance(card, list) else card
+
+
+def _differing(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Return the names of files that are missing, new, or hold something else."""
+
+    def told(one: str | None) -> str | None:
+        return one and one.partition(" ")[0]
+
+    names = {**expected, **found}
+    # A training that went on has another version of its logs.
+    return [
+        name
+        for name in sorted(names)
+        if told(expected.get(name)) != told(found.get(name)) and "/logs/" not in name
+    ]
+
+
+def _processes(folder: Path) -> list[str]:
+    """Return the command lines of processes that still work in a folder, after a while."""
+    time.sleep(2)
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder) in str((process / "cwd").readlink()):
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                found.append(line.decode()[:80])
+        except OSError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    main()

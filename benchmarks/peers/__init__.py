@@ -1,0 +1,1 @@
+"""The conventions of other programs that render disks."""

@@ -1,0 +1,152 @@
+"""Measure surveys: galaxies a second, CPU a galaxy against recover's, and the catalogue's truth.
+
+A patch is simulated (or taken from a folder of `generate.py patch`), its galaxies are recovered by
+one worker and by two, and by `recover` one by one; magnitudes and radii are compared with those of
+the sharp image of the truth, neighbours included, measured alike.
+
+    python benchmarks/survey.py --size 900 --n 300
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+import clumpygan
+from clumpygan.evaluation.recovery.fidelity import aperture_flux, half_light_radius, nucleus_of
+from clumpygan.galaxies import StampRenderer
+from clumpygan.instruments import SurveyPair
+from clumpygan.recovery.pipeline import recover_with
+from clumpygan.recovery.resolver import SuperResolver
+from clumpygan.recovery.settings import RecoverySettings
+from clumpygan.survey.patches import read_patch
+from clumpygan.survey.run import read_catalogue
+
+ROOT = Path(__file__).parents[1]
+BINS = ((20, 22), (22, 23), (23, 24), (24, 25))
+REACH = 3.5
+"""Arcsec within which neighbours count for the sharp image of the truth."""
+
+
+def survey(patch: Path, catalog: Path, workers: int, output: Path) -> tuple[float, float, float]:
+    """Recover all galaxies; return wall seconds, CPU seconds, and the peak memory in GB."""
+    shutil.rmtree(output, ignore_errors=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin = time.perf_counter()
+    subprocess.run(
+        [sys.executable, str(ROOT / "survey.py"), "--image", str(patch / "calexp.fits"),
+         "--catalog", str(catalog), "--psf", str(patch / "psf"), "--workers", str(workers),
+         "--output", str(output)],
+        check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begin, cpu, after.ru_maxrss / 1e6
+
+
+def one_by_one(patch: Path, rows: Table) -> float:
+    """Recover stamps of 40 x 40 pixels by `recover`; return the CPU seconds of each."""
+    image = read_patch(patch / "calexp.fits", 0.168)
+    psf = fits.getdata(patch / "psf" / "psf_00_00.fits")
+    resolver = SuperResolver.from_checkpoint()
+    spent = []
+    for row in rows:
+        data, sigma, mask = image.cut(row["x"], row["y"], 40)
+        settings = RecoverySettings(
+            observed=data, variance=sigma**2, mask=mask, pixel_scale=0.168, unit="nJy", psf=psf,
+            psf_scale=0.168, richardson_lucy=False, samples=16, seed=0,
+        )  # fmt: skip
+        begin = time.process_time()
+        recover_with(settings, resolver).to_dict()
+        spent.append(time.process_time() - begin)
+    return float(np.median(spent))
+
+
+def truth_of(truth: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return magnitudes in 1.5" and half-light radii of the sharp images of the truth."""
+    pair = SurveyPair.of()
+    renderer = StampRenderer(112, pair.grid.target_scale, psf=pair.target.psf())
+    found = []
+    for number in rows:
+        image = np.zeros((112, 112))
+        own = truth[int(number)]
+        dy, dx = ((truth[axis] - own[axis]) * 0.168 for axis in "yx")
+        for other in np.flatnonzero(np.hypot(dy, dx) < REACH):
+            galaxy = {name: truth[int(other)][name] for name in truth.colnames}
+            if galaxy["star"]:
+                continue
+            galaxy["offset_y"], galaxy["offset_x"] = dy[other], dx[other]
+            image += renderer.render(galaxy)
+        nucleus = nucleus_of(image)
+        flux = float(aperture_flux(image, nucleus, 1.5))
+        found.append((31.4 - 2.5 * np.log10(flux), half_light_radius(image, nucleus)))
+    magnitude, radius = np.array(found).T
+    return magnitude, radius
+
+
+def compare(found: Table, truth: Table) -> None:
+    """Print bias, scatter and coverage of magnitude and radius, by magnitude."""
+    place = {str(one): i for i, one in enumerate(truth["id"])}
+    number = np.array([place[one] for one in found["id"]])
+    star = np.array(truth["star"])[number]
+    dy, dx = (np.subtract.outer(np.array(truth[a]), np.array(truth[a])) * 0.168 for a in "yx")
+    near_star = (np.hypot(dy, dx)[:, np.array(truth["star"])] < 5).any(1)[number]
+    keep = (found["status"] == "good") & ~star & ~near_star
+    found, number = found[keep], number[keep]
+    magnitude, radius = truth_of(truth, number)
+    own = np.array(truth["h_magnitude"])[number]
+    for low, high in BINS:
+        rows = (own >= low) & (own < high)
+        if rows.sum() < 5:
+            continue
+        words = []
+        for name, true in (("magnitude", magnitude), ("half_light_radius", radius)):
+            values = np.asarray(found[name], float)
+            shift = (values - true) / (1 if name == "magnitude" else true)
+            middle = np.nanmedian(shift[rows])
+            held = (true >= found[f"{name}_low"]) & (true <= found[f"{name}_high"])
+            scatter = 1.4826 * np.nanmedian(np.abs(shift[rows] - middle))
+            words.append(f"{name} {middle:+.3f} +- {scatter:.3f}, held {np.mean(held[rows]):.2f}")
+        print(f"  H {low}-{high}, {rows.sum()} galaxies: {'; '.join(words)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("survey_benchmark"))
+    parser.add_argument("--patch", type=Path, help="of generate.py patch; made by default")
+    parser.add_argument("--size", type=int, default=900)
+    parser.add_argument("--n", type=int, default=300, help="galaxies that are recovered")
+    options = parser.parse_args()
+    home = options.folder
+    home.mkdir(exist_ok=True)
+    patch = options.patch or home / "patch"
+    if not (patch / "calexp.fits").exists():
+        clumpygan.generate_patch(size=options.size, output=patch, seed=1).write()
+    truth = Table.read(patch / "truth.fits")
+    middle = np.abs(truth["x"] - truth["x"].max() / 2) + np.abs(truth["y"] - truth["y"].max() / 2)
+    chosen = truth[np.argsort(np.where(truth["star"], np.inf, middle))[: options.n]]
+    catalog = home / "objects.fits"
+    chosen["id", "ra", "dec"].write(catalog, overwrite=True)
+    for workers in (1, 2):
+        wall, cpu, memory = survey(patch, catalog, workers, home / f"out{workers}")
+        print(
+            f"{workers} workers: {len(chosen) / wall:.2f} galaxies/s, {cpu / len(chosen):.3f} CPU s"
+            f" a galaxy, start included; {memory:.2f} GB at most",
+            flush=True,
+        )
+    same = [(home / f"out{workers}" / "catalogue.parquet").read_bytes() for workers in (1, 2)]
+    print(f"the same bytes: {same[0] == same[1]}")
+    print(f"recover, one by one: {one_by_one(patch, chosen[:5]):.3f} CPU s a galaxy", flush=True)
+    compare(read_catalogue(home / "out1" / "catalogue.parquet"), truth)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+from .cube_report import CubeRealismReport as CubeRealismReport
+from .cube_report import cube_realism as cube_realism
+from .realism_report import RealismReport as RealismReport
+from .realism_report import realism as realism
+from .settings import CubeRealismSettings as CubeRealismSettings
+from .settings import RealismSettings as RealismSettings
+from .settings import ShearSettings as ShearSettings
+from .shear import ShearReport as ShearReport
+from .shear import shear_forecast as shear_forecast
+from .stamp_sets import StampSet as StampSet

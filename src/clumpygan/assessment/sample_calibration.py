@@ -1,0 +1,369 @@
+"""Whether samples of recovered galaxies are what they say, for what users publish of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+
+from clumpygan.assessment.sample_calibration_settings import CalibrationSettings
+from clumpygan.data.real_galaxies.store import open_real
+from clumpygan.engine import open_engine
+from clumpygan.evaluation.calibration import ranks
+from clumpygan.evaluation.recovery import fidelity
+from clumpygan.evaluation.recovery.clump_reliability import Clumps, match_clumps
+from clumpygan.evaluation.recovery.clumps import MATCHING_RADIUS
+from clumpygan.evaluation.recovery.intervals import SHARES, Widening, brightness_of, predict
+from clumpygan.evaluation.recovery.observations import (
+    GivenGalaxies,
+    Observations,
+    SeenGalaxies,
+    SyntheticGalaxies,
+)
+from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Measured
+from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS, in_bin
+from clumpygan.recovery.resolver import SuperResolver
+
+BATCH_SIZE = 16
+
+FEWEST = 20
+"""Galaxies of a bin, at least, for a test of its ranks."""
+
+PIXELS = {"pixel": 0.5, "bright_pixel": 3.0}
+"""One pixel a galaxy, at random of those whose mean is above so many sigma of the observation."""
+
+Stretched = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What was found of N galaxies, a row each.
+
+    Attributes
+    ----------
+    magnitude : ndarray (N,)
+    rank : dict
+        Quantity -> (N,) ranks of the truth among independent draws, NaN where it isn't defined.
+    apart : dict
+        Quantity -> (N, 2), distance of the truth from the mean of the samples over half of their
+        interval of each of `SHARES`, as the samples scatter.
+    factor : dict
+        Quantity -> (N, 2), by which these intervals are widened: they hold the truth where it is
+        no farther apart.
+    brightness : ndarray (N,)
+        AB magnitude by the mean of the samples.
+    clumps : Clumps
+        Of all galaxies.
+    """
+
+    magnitude: NDArray[np.float64]
+    rank: dict[str, NDArray[np.float64]]
+    apart: dict[str, NDArray[np.float64]]
+    factor: dict[str, NDArray[np.float64]]
+    brightness: NDArray[np.float64]
+    clumps: Clumps
+
+    @property
+    def widening(self) -> Widening:
+        """What would make the intervals of these galaxies hold what they say."""
+        # Single pixels have the error map.
+        apart = {name: one for name, one in self.apart.items() if name in QUANTITIES}
+        return Widening.measured(apart, self.brightness)
+
+    def of_bin(self, name: str) -> dict[str, dict[str, float | int | None]]:
+        """Return n, coverage_68, coverage_95, ks_p and mean_rank of each quantity."""
+        found: dict[str, dict[str, float | int | None]] = {}
+        for quantity, rank in self.rank.items():
+            rows = in_bin(self.magnitude, name) & np.isfinite(rank)
+            count = int(rows.sum())
+            held = None
+            if quantity in self.apart:
+                held = self.apart[quantity][rows] <= self.factor[quantity][rows]
+            found[quantity] = {
+                "n": count,
+                "coverage_68": float(held[:, 0].mean()) if held is not None and count else None,
+                "coverage_95": float(held[:, 1].mean()) if held is not None and count else None,
+                "ks_p": float(stats.kstest(rank[rows], "uniform").pvalue)
+                if count >= FEWEST
+                else None,
+                "mean_rank": float(rank[rows].mean()) if count else None,
+            }
+        return found
+
+
+@dataclass(frozen=True)
+class SampleCalibration:
+    """How well samples are calibrated, set by set.
+
+    Attributes
+    ----------
+    settings : CalibrationSettings
+    sets : dict
+        "synthetic", and "real" where there is a recipe -> outcomes.
+    """
+
+    settings: CalibrationSettings
+    sets: dict[str, Outcomes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return sets -> quantity -> magnitude bin -> numbers, the definitions and the settings."""
+        tables: dict[str, Any] = {}
+        for name, outcomes in self.sets.items():
+            bins = {label: outcomes.of_bin(label) for label in MAGNITUDE_BINS}
+            tables[name] = {
+                quantity: {label: bins[label][quantity] for label in MAGNITUDE_BINS}
+                for quantity in outcomes.rank
+            }
+        definitions = {name: one.definition for name, one in QUANTITIES.items()} | {
+            name: f"one pixel a galaxy, at random of those above {level:g} sigma"
+            for name, level in PIXELS.items()
+        }
+        definitions["clumps"] = (
+            f"sources outside the nucleus: those of the truth that stand out as sharply, within "
+            f'{MATCHING_RADIUS}" of those of the samples; completeness and purity at p > 0.5; '
+            "reliability: share that is true in bins of the share of samples that have it"
+        )
+        definitions["image"] = "whole images by TARP (Lemos et al. 2023): mean_rank and ks_p of f"
+        settings = self.settings
+        return {
+            "sets": tables,
+            "clumps": {name: one.clumps.to_dict() for name, one in self.sets.items()},
+            "definitions": definitions,
+            "settings": {
+                "n": settings.n, "seed": settings.seed, "samples": settings.samples,
+                "checkpoint": settings.checkpoint,
+                "real": None if settings.real is None else str(settings.real),
+            },
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        """Return a table for each set: coverage of all, and p of the ranks."""
+        lines = []
+        for name, outcomes in self.sets.items():
+            whole = outcomes.of_bin("all")
+            bins = [label for label in MAGNITUDE_BINS if label != "all"]
+            parts = {label: outcomes.of_bin(label) for label in bins}
+            lines.append(
+                f"{name}: {len(outcomes.magnitude)} galaxies, share of 68 and 95 % intervals that "
+                "hold the truth, p of the ranks, their mean; 68 % by magnitude"
+            )
+            lines.append(
+                f"  {'':18}{'68 %':>6}{'95 %':>6}{'p':>9}{'rank':>6}  "
+                + "".join(f"{label:>7}" for label in bins)
+            )
+            for quantity, one in whole.items():
+                cells = "".join(_cell(parts[label][quantity]["coverage_68"], 7) for label in bins)
+                lines.append(
+                    f"  {quantity:18}{_cell(one['coverage_68'], 6)}{_cell(one['coverage_95'], 6)}"
+                    f"{_cell(one['ks_p'], 9, '.2g')}{_cell(one['mean_rank'], 6)}  {cells}"
+                )
+            lines.append(f"  clumps: {outcomes.clumps}")
+        return "\n".join(lines)
+
+
+def _cell(value: float | int | None, width: int, form: str = ".2f") -> str:
+    return f"{'-' if value is None else format(value, form):>{width}}"
+
+
+def measure_calibration(
+    settings: CalibrationSettings | None = None,
+    *,
+    progress: Callable[[int, int, str], object] = lambda done, of, stage: None,
+    **given: Any,
+) -> SampleCalibration:
+    """Recover galaxies whose truth is known, and rank it among the samples.
+
+    Parameters
+    ----------
+    settings : CalibrationSettings, optional
+    progress : callable, optional
+        Called with the galaxies measured since the last call, all of them, and the set.
+    **given
+        Settings by their names, in place of `settings`.
+
+    Raises
+    ------
+    InputError
+        For a missing or wrong checkpoint, recipe or device.
+    """
+    settings = settings or CalibrationSettings(**given)
+    names = ["synthetic"] + (["real"] if settings.real is not None else [])
+    sets = {}
+    for name in names:
+        _bench_of(settings, name)  # what is wrong with the input is said before all starts
+        batches = [
+            range(first, min(first + BATCH_SIZE, settings.n))
+            for first in range(0, settings.n, BATCH_SIZE)
+        ]
+        parts = []
+        for part in _results(settings, name, batches):
+            parts.append(part)
+            progress(len(part.magnitude), settings.n, name)
+        sets[name] = _joined(parts)
+    return SampleCalibration(settings, sets)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    galaxies: SeenGalaxies
+    resolver: SuperResolver
+    samples: int
+    seed: int
+
+    def measure(self, indices: Sequence[int]) -> Outcomes:
+        batch = self.galaxies.batch(indices)
+        state = np.random.SeedSequence([self.seed, indices[0]]).generate_state(1)
+        with torch.inference_mode():
+            found = self.resolver.recover(
+                batch.observed, batch.sigma, batch.psf, samples=self.samples, seed=int(state[0])
+            )
+        samples = found.samples[:, :, 0].numpy()
+        truths = batch.truth[:, 0].cpu().numpy()
+        rows = [
+            self._one(batch, i, samples[:, i], truths[i], truths[i - 1])
+            for i in range(len(indices))
+        ]
+        clumps = [self._clumps(batch, i, samples[:, i], truths[i]) for i in range(len(indices))]
+        return Outcomes(
+            batch.magnitude,
+            {name: np.array([row[0][name] for row in rows]) for name in rows[0][0]},
+            {name: np.array([row[1][name] for row in rows]) for name in rows[0][1]},
+            {name: np.array([row[2][name] for row in rows]) for name in rows[0][2]},
+            np.array([row[3] for row in rows]),
+            Clumps.joined(clumps),
+        )
+
+    def _clumps(
+        self,
+        batch: Observations,
+        place: int,
+        samples: NDArray[np.float32],
+        truth: NDArray[np.float32],
+    ) -> Clumps:
+        grid = self.galaxies.operator.grid
+        sigma = float(batch.sigma[place]) / grid.area_ratio
+        nucleus = fidelity.nucleus_of(samples.mean(0), grid.target_scale)
+        return match_clumps(samples, truth, sigma, nucleus, grid.target_scale)
+
+    def _one(
+        self,
+        batch: Observations,
+        place: int,
+        samples: NDArray[np.float32],
+        truth: NDArray[np.float32],
+        other: NDArray[np.float32],
+    ) -> tuple[
+        dict[str, float], dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], float
+    ]:
+        """Return ranks, distances, factors and brightness of one galaxy."""
+        generator = np.random.default_rng([self.seed, 1, batch.index[place]])
+        grid = self.galaxies.operator.grid
+        sigma = float(batch.sigma[place]) / grid.area_ratio
+        mean = samples.mean(0)
+        nucleus = fidelity.nucleus_of(mean, grid.target_scale)
+        images = [Measured(image, nucleus, sigma, grid.target_scale) for image in (truth, *samples)]
+        values = {
+            name: np.array([quantity.measure(image) for image in images])
+            for name, quantity in QUANTITIES.items()
+        }
+        for name, level in PIXELS.items():
+            bright = np.argwhere(mean > level * sigma)
+            pixel = tuple(generator.choice(bright)) if len(bright) else None
+            values[name] = np.array(
+                [float(image.image[pixel]) if pixel else np.nan for image in images]
+            )
+        light = [QUANTITIES[WHOLE_FLUX].measure(image) for image in images[1:]]
+        brightness = brightness_of(float(np.mean(light)))
+        widening = self.resolver.widening
+        rank, apart, factor = {}, {}, {}
+        for name, row in values.items():
+            # A quantity that isn't defined in every image says nothing of this galaxy.
+            whole = bool(np.isfinite(row).all())
+            rank[name] = _rank(row[1::2], row[0], generator) if whole else np.nan
+            said = predict(row[1:] if whole else np.zeros(len(samples)))
+            missed = abs(row[0] - said.mean)
+            halves = np.array([said.half_width(share) for share in SHARES])
+            # Where all samples agree, the truth agrees, or is as far as can be.
+            agreed = np.full(len(SHARES), 0.0 if missed == 0 else np.inf)
+            apart[name] = np.divide(missed, halves, out=agreed, where=halves > 0)
+            if not whole:
+                apart[name] = np.full(len(SHARES), np.nan)
+            factor[name] = np.array([widening.of(name, brightness, share) for share in SHARES])
+        rank["image"] = _tarp(samples[::2], truth, other, sigma, generator)
+        return rank, apart, factor, brightness
+
+
+def _rank(draws: NDArray[np.float64], truth: float, generator: np.random.Generator) -> float:
+    return float(ranks(draws[:, None], np.array([truth]), generator=generator)[0])
+
+
+def _tarp(
+    samples: NDArray[np.float32],
+    truth: NDArray[np.float32],
+    other: NDArray[np.float32],
+    sigma: float,
+    generator: np.random.Generator,
+) -> float:
+    """Return the share of independent samples nearer to a reference than the truth is.
+
+    Of samples of the true posterior it is uniform, whatever the reference (Lemos et al. 2023,
+    arXiv:2302.03026, theorem 3): here another galaxy, in the flux of the mean of the samples.
+    """
+
+    def stretched(image: NDArray[np.float32]) -> Stretched:
+        return np.asarray(np.arcsinh(image / (2 * sigma)), np.float64)
+
+    scale = samples.mean(0).sum(dtype=np.float64) / other.sum(dtype=np.float64)
+    reference = stretched((other * max(scale, 0.0)).astype(np.float32))
+    away = [np.linalg.norm(stretched(image) - reference) for image in (truth, *samples)]
+    return _rank(np.array(away[1:]), float(away[0]), generator)
+
+
+def _joined(parts: Sequence[Outcomes]) -> Outcomes:
+    return Outcomes(
+        np.concatenate([part.magnitude for part in parts]),
+        {name: np.concatenate([part.rank[name] for part in parts]) for name in parts[0].rank},
+        {name: np.concatenate([part.apart[name] for part in parts]) for name in parts[0].apart},
+        {name: np.concatenate([part.factor[name] for part in parts]) for name in parts[0].factor},
+        np.concatenate([part.brightness for part in parts]),
+        Clumps.joined([part.clumps for part in parts]),
+    )
+
+
+@lru_cache(maxsize=1)
+def _bench_of(settings: CalibrationSettings, name: str) -> _Bench:
+    """Keep galaxies and network from one batch to the next."""
+    resolver = SuperResolver.from_checkpoint(settings.checkpoint, settings.device)
+    galaxies: SeenGalaxies
+    if name == "synthetic":
+        galaxies = SyntheticGalaxies(seed=settings.seed, pair=resolver.pair, device=settings.device)
+    else:
+        assert settings.real is not None
+        found = open_real(
+            settings.cache, settings.real, resolver.pair, "test", settings.n, settings.seed,
+            workers=settings.workers,
+        )  # fmt: skip
+        galaxies = GivenGalaxies(
+            found.images,
+            np.asarray(found.table["h_magnitude"]),
+            seed=settings.seed,
+            pair=resolver.pair,
+            device=settings.device,
+        )
+    return _Bench(galaxies, resolver, settings.samples, settings.seed)
+
+
+def _results(settings: CalibrationSettings, name: str, batches: list[range]) -> Iterator[Outcomes]:
+    workers = settings.workers if settings.device == "cpu" or settings.cluster else 1
+    with open_engine(len(batches), workers, settings.cluster) as engine:
+        yield from engine.map(partial(_measure, settings, name), batches)
+
+
+def _measure(settings: CalibrationSettings, name: str, indices: range) -> Outcomes:
+    return _bench_of(settings, name).measure(indices)

@@ -1,0 +1,327 @@
+"""What is assessed, with how much effort: settings with defaults, units and ranges."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clumpygan.data.cubes.frame_settings import FieldSettings
+from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
+from clumpygan.errors import InputError
+from clumpygan.settings import check, seed_setting, setting
+
+NOTHING = "none"
+"""In place of the name of a generator: there is none."""
+
+MUSE = {"instrument": "muse_wfm"}
+"""Who observes the disks whose shear is measured, unless something else is asked for."""
+
+_GALAXIES, _EFFORT = "galaxies", "effort"
+
+
+@dataclass(frozen=True)
+class RealismSettings:
+    """Which stamps are compared with which real ones.
+
+    Attributes
+    ----------
+    real : pathlib.Path, optional
+        Held-out real stamps; synthetic ones without it.
+    generated : tuple of pathlib.Path
+        Files of generated stamps.
+    checkpoint : str
+        Generator that makes stamps if there are no files; `NOTHING` for none.
+    catalog : pathlib.Path, optional
+        Stamps of another survey, shown beside.
+    train : pathlib.Path, optional
+        What the generator learnt from.
+    train_size : int, optional
+        Training images searched for copies; 0 leaves it out.
+    training_seed : int
+        Of the training.
+    band : str, optional
+        Of cutouts in several bands.
+    n : int
+        Most galaxies of each set.
+    seed : int
+    pixel_epochs : int
+        Times the pixel classifier sees its images; 0 leaves it out.
+    device : str
+        Of generator and pixel classifier.
+    """
+
+    real: Path | None = setting(
+        None,
+        "held-out real stamps: a folder of prepare.py cutouts (its test split), a folder of FITS"
+        " stamps, or a FITS cube",
+        "PATH",
+        heading=_GALAXIES,
+        default_words="synthetic CANDELS galaxies",
+    )
+    generated: tuple[Path, ...] = setting(
+        (),
+        "FITS cubes (n, y, x) in nJy with PIXSCALE (arcsec) and SIGMA (nJy, noise per pixel), as"
+        " generate.py galaxies writes them",
+        "FILE",
+        heading=_GALAXIES,
+        default_words="made on the spot",
+    )
+    checkpoint: str = setting(
+        "dcgan",
+        "generator, where no generated stamps are given: a shipped name, the path of a"
+        f" .safetensors file, or {NOTHING}",
+        "NAME",
+        heading=_GALAXIES,
+    )
+    catalog: Path | None = setting(
+        None,
+        "catalogue of other real HST stamps to be shown too, brought to 0.06 arcsec pixels and the"
+        " PSF of F160W (GalSim's RealGalaxyCatalog included)",
+        "FILE",
+        heading=_GALAXIES,
+    )
+    train: Path | None = setting(
+        None,
+        "what the generator learnt from, in the form of the real stamps, to look for copies",
+        "PATH",
+        heading=_GALAXIES,
+        default_words="the synthetic training sample, or the train split of the cutouts",
+    )
+    train_size: int | None = setting(
+        None, "training images searched for copies; 0 leaves it out", "N",
+        least=0, most=10**6, heading=_GALAXIES, default_words="20 times n, at most 20000",
+    )  # fmt: skip
+    training_seed: int = seed_setting(
+        0,
+        "seed of the training: says which galaxies it learnt from and which it held out",
+        heading=_GALAXIES,
+    )
+    band: str | None = setting(None, "of cutouts in several bands", "NAME", heading=_GALAXIES)
+    n: int = setting(
+        1000, "most galaxies of each set, at least 20", "N",
+        least=20, most=10**6, heading=_GALAXIES,
+    )  # fmt: skip
+    seed: int = seed_setting(
+        11, "of synthetic galaxies, noise, generator and tests", heading=_GALAXIES
+    )
+    pixel_epochs: int = setting(
+        16, "times the pixel classifier sees its images; 0 leaves it out", "N",
+        least=0, most=1000, heading=_EFFORT,
+    )  # fmt: skip
+    device: str = setting(
+        "cpu", "of generator and pixel classifier: cpu, cuda", "NAME", heading=_EFFORT
+    )
+
+    def __post_init__(self) -> None:
+        """Check each setting, and those that go together.
+
+        Raises
+        ------
+        InputError
+            For a band without real stamps, or a generated file that is named twice.
+        """
+        check(self)
+        if self.train_size is None:
+            object.__setattr__(self, "train_size", min(20 * self.n, 20_000))
+        if self.band is not None and self.real is None:
+            raise InputError("`band` goes with `real`: give the cutouts or leave it out")
+        names = [path.name for path in self.generated]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"`generated`: {twice[0]} is given twice; rename one of the files")
+
+    @property
+    def searched(self) -> int:
+        """Training images searched for copies."""
+        return self.train_size or 0
+
+
+@dataclass(frozen=True)
+class CubeRealismSettings:
+    """Which generated cubes are compared with which true ones.
+
+    Attributes
+    ----------
+    checkpoint, opponent : str
+        Generators; `NOTHING` for no opponent.
+    root : pathlib.Path, optional
+        Folder of real cubes; rendered ones without it.
+    table : pathlib.Path, optional
+        Of their parameters.
+    n : int
+        Galaxies of each set.
+    seed : int
+    cache : pathlib.Path
+        Where samples are rendered.
+    train_size : int, optional
+        Training galaxies searched for copies; 0 leaves it out.
+    fits : int, optional
+        Galaxies of each set that are fitted; 0 leaves it out.
+    groups : int, optional
+        Parameters of which several galaxies are made; 0 leaves it out.
+    epochs : int
+        Times the networks among the classifiers see the cubes; 0 leaves them out.
+    workers, cluster
+        Who fits, see `clumpygan.engine.Workplace`.
+    device : str
+        Of generators and classifiers.
+    """
+
+    checkpoint: str = setting(
+        "cube_gan", "generator: a shipped name or the path of a .safetensors file", "NAME",
+        heading=_GALAXIES,
+    )  # fmt: skip
+    opponent: str = setting(
+        NOTHING, "another generator, trained on the same data", "NAME", heading=_GALAXIES
+    )
+    root: Path | None = setting(
+        None,
+        "real cubes, as the generator was trained on (data=muse): its held-out ones are compared"
+        " with, as they were observed",
+        "FOLDER",
+        heading=_GALAXIES,
+        default_words="rendered ones",
+    )
+    table: Path | None = setting(
+        None, "of the parameters of real cubes", "FILE", heading=_GALAXIES,
+        default_words="results.ecsv in the folder",
+    )  # fmt: skip
+    n: int = setting(
+        500, "galaxies of each set, at least 20, or as many real ones as there are", "N",
+        least=20, most=10**5, heading=_GALAXIES,
+    )  # fmt: skip
+    seed: int = seed_setting(11, "of generator and tests", heading=_GALAXIES)
+    cache: Path = setting(
+        Path("cache"), "where samples are rendered that aren't there yet", "FOLDER",
+        heading=_GALAXIES,
+    )  # fmt: skip
+    train_size: int | None = setting(
+        None, "training galaxies searched for copies; 0 leaves it out", "N",
+        least=0, most=10**6, heading=_GALAXIES, default_words="4 times n, at most 2000",
+    )  # fmt: skip
+    fits: int | None = setting(
+        None, "galaxies of each set that are fitted, a third of a second each; 0 leaves it out",
+        "N", least=0, most=10**5, heading=_EFFORT, default_words="n, at most 100",
+    )  # fmt: skip
+    groups: int | None = setting(
+        None,
+        "parameters of which several galaxies are made, for their diversity; 0 leaves it out",
+        "N",
+        least=0,
+        most=1000,
+        heading=_EFFORT,
+        default_words="n, at most 16",
+    )
+    epochs: int = setting(
+        16, "times the networks among the classifiers see the cubes; 0 leaves them out", "N",
+        least=0, most=1000, heading=_EFFORT,
+    )  # fmt: skip
+    workers: int | None = workers_setting(_EFFORT, "processes of the fits, of one thread each")
+    cluster: str | None = cluster_setting(_EFFORT)
+    device: str = setting(
+        "cpu", "of generators and classifiers: cpu, cuda", "NAME", heading=_EFFORT
+    )
+
+    def __post_init__(self) -> None:
+        """Check each setting, and those that go together.
+
+        Raises
+        ------
+        InputError
+            If more is fitted than there is, both generators are the same, or there is a table
+            without cubes.
+        """
+        check(self)
+        check_workplace(self)
+        for name, usual in (
+            ("train_size", min(4 * self.n, 2000)),
+            ("fits", min(self.n, 100)),
+            ("groups", min(self.n, 16)),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, usual)
+        if self.opponent == self.checkpoint:
+            raise InputError(f"`opponent` {self.opponent}: is `checkpoint`; expected another one")
+        for name in ("fits", "groups"):
+            if getattr(self, name) > self.n:
+                raise InputError(
+                    f"`{name}` {getattr(self, name)}: there are {self.n} galaxies; expected as "
+                    "many or fewer, or a larger `n`"
+                )
+        if self.table is not None and self.root is None:
+            raise InputError(
+                "`table` goes with `root`: give the folder of the cubes or leave it out"
+            )
+        if 0 < (self.fits or 0) < 3:
+            raise InputError(f"`fits` {self.fits}: expected 3 or more, or 0 for none")
+
+
+@dataclass(frozen=True)
+class ShearSettings:
+    """Of which disks the shear is measured, and how.
+
+    Attributes
+    ----------
+    n : int
+        Mocks that are fitted, in pairs of opposite noise.
+    signal_to_noise : float
+        Of the brightest voxel of those.
+    scatter : float
+        Of the Tully-Fisher relation in dex.
+    tully_fisher : bool
+        Whether the fits have that prior.
+    signals, sizes, inclinations : tuple of float
+        Of the forecast: S/N, half-light radii over half the FWHM of the PSF, degrees.
+    workers, cluster
+        Who fits, see `clumpygan.engine.Workplace`.
+    seed : int
+    frame : FieldSettings
+        Of the cubes.
+    """
+
+    n: int = setting(
+        100, "mocks that are fitted, in pairs of opposite noise", "N", least=0, most=10**6
+    )
+    signal_to_noise: float = setting(
+        20.0, "S/N of the brightest voxel of the mocks", "RATIO", above=0
+    )
+    scatter: float = setting(0.056, "scatter of the Tully-Fisher relation", "DEX", above=0)
+    tully_fisher: bool = setting(True, "whether the fits have that prior")
+    signals: tuple[float, ...] = setting(
+        (5.0, 10.0, 20.0, 40.0), "S/N of the forecast", "A,B,...", above=0
+    )
+    sizes: tuple[float, ...] = setting(
+        (1.5, 2.0, 3.0, 4.0),
+        "half-light radii of the forecast, over half the FWHM of the PSF",
+        "A,B,...",
+        above=0,
+    )
+    inclinations: tuple[float, ...] = setting(
+        (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0),
+        "inclinations of the forecast, degrees",
+        "A,B,...",
+        above=0,
+    )
+    workers: int | None = workers_setting()
+    cluster: str | None = cluster_setting()
+    seed: int = seed_setting(0, "of mocks and noise")
+    frame: FieldSettings = field(
+        default_factory=lambda: FieldSettings(instrument=MUSE["instrument"])
+    )
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises
+        ------
+        InputError
+            For mocks that don't come in pairs, or a number that is given twice.
+        """
+        check(self)
+        check_workplace(self)
+        if self.n % 2 or self.n == 2:
+            raise InputError(
+                f"`n` {self.n}: mocks come in pairs; expected an even number from 4 on, or 0"
+            )
+        for name in ("signals", "sizes", "inclinations"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise InputError(f"`{name}` has a number twice")

@@ -1,0 +1,59 @@
+"""Recover the galaxies of a survey, and measure them: `survey.py`."""
+
+import time
+from argparse import Namespace, RawDescriptionHelpFormatter
+
+from clumpygan.commands.flags import add_config, add_settings, settings_from
+from clumpygan.commands.program import Parser, run_program
+from clumpygan.survey.settings import SurveySettings
+
+DESCRIPTION = """\
+Recover the galaxies of a survey from the ground as HST would see them, and measure them.
+
+catalogue.parquet gets a row for each galaxy: magnitude, fluxes in apertures, half-light radius,
+concentration, ellipticity and number of sources, each with a median and a 68 % interval; the
+probabilities of a blend and of clumps; chi^2, the masked share, seeing and depth. A galaxy that
+can't be recovered has a row that says why. components.parquet has a row for each source of a
+galaxy; card.yaml all settings."""
+
+EPILOG = """\
+examples:
+  %(prog)s --image calexp-*.fits --catalog objects.fits --psf psf/ --output out/
+  %(prog)s --image patch.fits --detect --psf-fwhm 0.62 --max-magnitude 25 --output out/
+  %(prog)s --image calexp-*.fits --catalog objects.parquet --psf psf/ --output out/ \\
+      --cluster slurm:queue=short,workers=64
+
+A survey that is stopped or killed goes on with the same command; what comes out depends neither on
+who works nor on how many."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program: exit code 0, or 2 with one line saying what is wrong with the input."""
+    run_program(_survey, _parser(), arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="survey.py", description=DESCRIPTION, epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add_settings(parser, SurveySettings)
+    add_config(parser)
+    return parser
+
+
+def _survey(options: Namespace) -> None:
+    begin = time.perf_counter()
+    settings = settings_from(SurveySettings, options)
+    # What follows takes seconds to import; --help and wrong flags need none of it.
+    from clumpygan.commands.evaluation.outputs import Progress
+    from clumpygan.survey.run import survey_of, words_of
+
+    try:
+        with Progress("galaxy") as bar:
+            found = survey_of(settings, progress=lambda done, of: bar(done, of, "recovering"))
+    except KeyboardInterrupt:
+        print("the same command goes on from here", flush=True)
+        raise
+    seconds = time.perf_counter() - begin
+    print(f"{settings.output}: {words_of(found)} in {seconds:.1f} s")

@@ -1,0 +1,1 @@
+"""Velocity cubes in batches: rendered, prepared on disk, or measured."""

@@ -1,0 +1,1 @@
+"""Cutouts of the mosaics of a survey: selected, masked, stored and served."""

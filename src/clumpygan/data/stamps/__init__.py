@@ -1,0 +1,1 @@
+"""Pairs of a sharp and a blurred image: synthetic galaxies or real stamps."""

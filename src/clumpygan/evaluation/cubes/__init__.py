@@ -1,0 +1,1 @@
+"""How real velocity cubes are: maps, kinematics, clumps, and whether they obey."""

@@ -1,0 +1,1 @@
+"""How real images are: features, distances between samples, classifiers."""

@@ -1,0 +1,114 @@
+"""The realism table in words: what each test means, and its numbers as text."""
+
+from clumpygan.evaluation.realism.realism import Number, Realism
+
+TESTS: dict[str, tuple[str, str]] = {
+    "frechet": (
+        "Frechet distance",
+        "How far the distributions of the features are apart, in squared standard deviations, "
+        "extrapolated to infinitely many galaxies: 0 is equal.",
+    ),
+    "frechet_at_n": (
+        "Frechet distance at N",
+        "The same without the extrapolation: with so few galaxies even equal distributions are not "
+        "at 0, compare with the floor.",
+    ),
+    "largest_ks": (
+        "largest KS distance",
+        "The feature whose distribution differs most: largest distance of the cumulative curves, "
+        "0 is equal, 1 is no overlap.",
+    ),
+    "mmd": (
+        "MMD^2",
+        "Maximum mean discrepancy of the features, about 0 for equal distributions, and how often "
+        "equal ones give as much (p).",
+    ),
+    "feature_classifier": (
+        "classifier, features",
+        "Share of galaxies whose set boosted trees tell right by the features: 0.5 is "
+        "indistinguishable.",
+    ),
+    "pixel_classifier": (
+        "classifier, pixels",
+        "The same for a small convolutional network that sees the images: 0.5 is "
+        "indistinguishable.",
+    ),
+    "precision": (
+        "precision",
+        "Share of these galaxies that lie among the real ones in feature space.",
+    ),
+    "recall": (
+        "recall",
+        "Share of the real galaxies that lie among these: low if kinds of galaxies are missing.",
+    ),
+    "novelty_ratio": (
+        "distance to training",
+        "Median distance to the nearest training image, in units of that of held-out real ones: "
+        "copies are below 1.",
+    ),
+    "close_share": (
+        "suspiciously close",
+        "Share nearer to a training image than the nearest 1 % of held-out real ones: 0.01 is no "
+        "copying.",
+    ),
+}
+"""Test -> heading and explanation, in the order of the table."""
+
+_DIGITS = {"mmd": 4, "close_share": 3}
+
+
+def cell(number: Number | None, digits: int = 3) -> str:
+    """Return a number with its error or p-value, "-" where there is none."""
+    if number is None or number["value"] is None:
+        return "-"
+    text = f"{number['value']:.{digits}f}"
+    if number.get("error") is not None:
+        return f"{text} +- {number['error']:.{digits}f}"
+    if number.get("p_value") is not None:
+        return f"{text} (p {_probability(number['p_value'])})"
+    return text
+
+
+def _probability(value: float | None) -> str:
+    return "< 0.001" if value is None or value < 0.001 else f"{value:.3f}"
+
+
+def rows(result: Realism) -> list[tuple[str, list[str]]]:
+    """Return the table: heading of each test that was made, and a cell for each candidate."""
+    made = [name for name in TESTS if any(name in tests for tests in result.numbers.values())]
+    return [
+        (
+            TESTS[name][0],
+            [cell(tests.get(name), _DIGITS.get(name, 3)) for tests in result.numbers.values()],
+        )
+        for name in made
+    ]
+
+
+def ks_rows(result: Realism) -> list[tuple[str, list[str]]]:
+    """Return the Kolmogorov-Smirnov distances: each feature, and a cell for each candidate."""
+    features = list(next(iter(result.ks.values())))
+    return [
+        (name, [cell(distances.get(name)) for distances in result.ks.values()]) for name in features
+    ]
+
+
+def text_table(result: Realism) -> str:
+    """Return both tables as text, and how many galaxies there are."""
+    names = list(result.numbers)
+    width = max(22, *(len(name) + 2 for name in names))
+    blocks = [
+        ("", rows(result)),
+        ("Kolmogorov-Smirnov distance of each feature", ks_rows(result)),
+    ]
+    lines = []
+    for title, table in blocks:
+        lines += ["", title] if title else []
+        lines.append(" " * 24 + "".join(f"{name:>{width}}" for name in names))
+        lines += [
+            f"{heading:<24}" + "".join(f"{one:>{width}}" for one in cells)
+            for heading, cells in table
+        ]
+    counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())
+    lines += ["", f"stamps: {counts}"]
+    return "\n".join(lines)

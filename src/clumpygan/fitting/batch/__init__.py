@@ -1,0 +1,1 @@
+"""Many cubes: where they come from, the fits, their files, and the summary of all."""

@@ -1,0 +1,1 @@
+"""Fits of velocity maps: rotating disks from velocities with errors alone."""

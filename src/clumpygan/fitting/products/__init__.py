@@ -1,0 +1,1 @@
+"""What comes out of a fit besides its parameters: maps, slits, profiles, derived quantities."""

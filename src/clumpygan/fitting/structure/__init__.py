@@ -1,0 +1,1 @@
+"""What a disk has besides its plain profiles: clumps, rings."""

@@ -1,0 +1,62 @@
+"""Departures of a galaxy from a smooth disk, as maps in the plane of the disk."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from clumpygan.galaxies.disks.light_map import LightMap
+
+
+@dataclass(frozen=True, eq=False)
+class DiskMaps:
+    """Maps of what a smooth, regularly rotating disk lacks.
+
+    All are Tensors (B, N, N) over a square in the plane of the disk, of +- `extent` half-light
+    radii around the centre. The last axis runs along the major axis, its end on the receding side;
+    the second 90 degrees further in the direction of the azimuth. The centres of the first and of
+    the last pixel lie half a pixel inside the square; beyond, the outermost pixels continue.
+
+    Attributes
+    ----------
+    light : Tensor (B, N, N)
+        Factor of the surface brightness, 0 or more.
+    velocity : Tensor (B, N, N)
+        Along the line of sight, beside the rotation, km/s.
+    dispersion : Tensor (B, N, N)
+        Factor of the velocity dispersion, above 0.
+    extent : float
+        Half a side, in half-light radii.
+    """
+
+    light: Tensor
+    velocity: Tensor
+    dispersion: Tensor
+    extent: float
+
+    @classmethod
+    def of_light(cls, light: Tensor, where: LightMap) -> "DiskMaps":
+        """Return maps of factors of the light (B, N, N) alone, as large as another."""
+        return cls(light, torch.zeros_like(light), torch.ones_like(light), where.extent)
+
+    def sample(self, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
+        """Interpolate bilinearly.
+
+        Parameters
+        ----------
+        along, across : Tensor (B, G)
+            Places in the plane of the disk in half-light radii, along the major axis and 90
+            degrees further.
+
+        Returns
+        -------
+        light, velocity, dispersion : Tensor (B, G)
+        """
+        stacked = torch.stack([self.light, self.velocity, self.dispersion], 1)
+        places = torch.stack([along, across], -1)[:, None] / self.extent
+        values = functional.grid_sample(
+            stacked, places.to(stacked), "bilinear", "border", align_corners=False
+        )
+        light, velocity, dispersion = values[:, :, 0].unbind(1)
+        return light, velocity, dispersion

@@ -1,0 +1,1 @@
+"""The galaxies of an image: a population, its structure, and noiseless stamps."""

@@ -1,0 +1,6 @@
+"""Galaxies made to order: mock cubes from the parameter table, images and cubes from networks."""
+
+import lazy_loader
+
+# What is public, and from where, is in the stub beside; each name is imported when it is used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .cubes import GeneratedCubes as GeneratedCubes
+from .cubes import generate_cubes as generate_cubes
+from .cubes import write_cubes as write_cubes
+from .galaxies import GeneratedGalaxies as GeneratedGalaxies
+from .galaxies import generate_galaxies as generate_galaxies
+from .mock import Mock as Mock
+from .mock import generate_cube as generate_cube
+from .mock import make_mock as make_mock
+from .settings import CubesSettings as CubesSettings
+from .settings import GalaxiesSettings as GalaxiesSettings
+from .settings import MockSettings as MockSettings

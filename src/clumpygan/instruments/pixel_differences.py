@@ -1,0 +1,108 @@
+"""The noise of images that light fills: from differences of neighbours, in which light cancels."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter
+
+from clumpygan.errors import InputError
+from clumpygan.instruments.correlation import drizzled_correlation
+from clumpygan.instruments.noise import NoiseModel
+
+LARGEST_DROP = 3.0
+"""Pixels: beyond, noise looks like light."""
+
+_FIRST, _SECOND, _THIRD = (np.array(taps, float) for taps in ((1, -1), (1, -2, 1), (1, -3, 3, -1)))
+_DARKER = 0.4  # share of the pixels, those with the least light, in which differences are taken
+_SMOOTHING = 2.0  # pixels, by which they are found
+_WHITE_DROP = 0.5  # pixels: below, a drop can't be told from none
+_FEWEST = 60  # differences
+_MAD_TO_SIGMA = 1.4826
+
+
+def small_scale_noise(
+    image: ArrayLike,
+    pixel_scale: float,
+    mask: NDArray[np.bool_] | None = None,
+    largest_drop: float = LARGEST_DROP,
+) -> NoiseModel:
+    """Measure noise from the differences of neighbouring pixels, where these see no sky.
+
+    Second differences along both axes (Immerkaer 1996, Computer Vision and Image Understanding 64,
+    300) are free of light that is smooth over three pixels, as behind any PSF that is sampled. What
+    they miss of correlated noise is told by third and first differences: their ratio gives the size
+    of the drop in `drizzled_correlation`, and that the rest. All are median absolute values in the
+    darkest 0.4 of the pixels, where the shot noise of the light is least.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (y, x).
+    pixel_scale : float
+        arcsec per pixel.
+    mask : numpy.ndarray, optional
+        Shape (y, x), True for bad pixels.
+    largest_drop : float
+        Pixels; light that isn't smooth is taken for no more than such a correlation.
+
+    Returns
+    -------
+    NoiseModel
+        Of five stamps of the XDF, which are full of light, sigma within 10 % of that of empty sky.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 60 differences of good pixels, or they don't differ.
+    """
+    data = np.asarray(image, dtype=np.float64)
+    bad = ~np.isfinite(data) if mask is None else np.asarray(mask, bool) | ~np.isfinite(data)
+    good = (~bad).astype(float)
+    light = gaussian_filter(np.where(bad, 0.0, data), _SMOOTHING)
+    light /= np.maximum(gaussian_filter(good, _SMOOTHING), 1e-3)
+    known = np.where(bad, np.nan, data)
+    first, second, third = (_spread(known, light, taps) for taps in (_FIRST, _SECOND, _THIRD))
+    if not min(first, second, third) > 0:
+        raise InputError("neighbouring pixels don't differ: give the noise level itself")
+    drops = np.linspace(0.02, max(largest_drop, 0.04), 150)
+    ratios = np.array([_excess(_THIRD, drop) / _excess(_FIRST, drop) for drop in drops])
+    nearest = int(np.argmin(np.abs(np.log(ratios / (third / first)))))
+    if drops[nearest] < _WHITE_DROP:
+        return NoiseModel(second / float(np.square(_SECOND).sum()), pixel_scale)
+    return NoiseModel(
+        second / _excess(_SECOND, float(drops[nearest])),
+        pixel_scale,
+        _correlation(float(drops[nearest])),
+    )
+
+
+def _spread(
+    known: NDArray[np.float64], light: NDArray[np.float64], taps: NDArray[np.float64]
+) -> float:
+    """Return sigma of the differences by `taps` along both axes, in the darker pixels."""
+    windows = sliding_window_view(known, (len(taps), len(taps)))
+    values = np.einsum("yxij,i,j->yx", windows, taps, taps)
+    rows, columns = values.shape
+    beside = light[len(taps) // 2 :, len(taps) // 2 :][:rows, :columns]
+    whole = np.isfinite(values)
+    if whole.sum() < _FEWEST:
+        raise InputError(f"only {int(whole.sum())} differences of neighbours: give a larger stamp")
+    share = max(_DARKER, _FEWEST / float(whole.sum()))
+    darker = values[whole & (beside <= np.quantile(beside[whole], share))]
+    return _MAD_TO_SIGMA * float(np.median(np.abs(darker)))
+
+
+def _correlation(drop: float) -> NDArray[np.float64]:
+    return drizzled_correlation(1.0, drop, pixfrac=1.0)
+
+
+def _excess(taps: NDArray[np.float64], drop: float) -> float:
+    """Return sigma of the differences by `taps` along both axes, for noise of sigma 1."""
+    table = _correlation(drop)
+    along = table[len(table) // 2]
+    pairs = np.correlate(taps, taps, "full")
+    reach = min(len(pairs) // 2, len(along) // 2)
+    middle, centre = len(pairs) // 2, len(along) // 2
+    lags = range(-reach, reach + 1)
+    # The variance along one axis: that of both is its square.
+    return float(sum(pairs[middle + lag] * along[centre + lag] for lag in lags))

@@ -1,0 +1,1 @@
+"""FITS cubes in and out: their axes, units, dialects and noise."""

@@ -1,0 +1,309 @@
+"""The picture of a cube: its maps, a slit along the major axis, its spectrum and channel maps."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from clumpygan.errors import InputError
+from clumpygan.galaxies.measuring.moments import Moments
+from clumpygan.io.atomic import atomic_path, check_output_path
+from clumpygan.plots.cube_view import CHANNEL_MAPS, Channel, CubeView, Slit, view_of
+from clumpygan.plots.panels import (
+    DASHES,
+    Span,
+    add_panel,
+    direction,
+    flux_stretch,
+    head,
+    mark_north,
+    plot_diagram,
+    plot_flux,
+    plot_map,
+    plot_spectrum,
+    velocity_limits,
+)
+from clumpygan.plots.style import (
+    BRIGHTNESS_MAP,
+    DISPERSION_MAP,
+    LABEL,
+    VELOCITY_MAP,
+    brightness_bar,
+    mark_scale,
+    new_figure,
+    stretch,
+)
+
+FloatArray = NDArray[np.float64]
+
+# All in inches: the squares of the maps in three columns, those of the channel maps in five.
+_WIDTH, _HEIGHT, _LEFT = 15.6, 12.75, 0.85
+_MAP, _COLUMN, _CHANNEL = 3.75, 5.0, 2.61
+_ROWS = (7.9, 3.95, 0.25)  # of the lower sides of maps, diagram and channel maps
+_DIAGRAM = 3.0  # height
+_DOTS = 120  # per inch
+
+_UNIT_AT = 1.22  # of a panel's width: the unit beside the colour bar of the channel maps
+_CONTOURS = 9  # lines of equal velocity at most
+
+
+def cube_picture(path: str | os.PathLike[str], *cube: Any, **how: Any) -> None:
+    """Draw what `cube_figure` draws, and write it to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the picture goes; the suffix says the format (.png, .pdf, .svg, .jpg).
+    *cube, **how
+        See `cube_figure`.
+
+    Raises
+    ------
+    InputError
+        If arrays don't fit together, no line stands out of the noise, or the file can't be
+        written.
+    """
+    path = check_output_path(path)
+    suffix = path.suffix.lstrip(".").lower()
+    if suffix not in FigureCanvasAgg(Figure()).get_supported_filetypes():
+        raise InputError(f"{path}: expected a name that ends in .png, .pdf, .svg or .jpg")
+    figure = cube_figure(*cube, **how)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=suffix, facecolor="white")
+
+
+def cube_figure(
+    cube: ArrayLike,
+    velocities: ArrayLike,
+    pixel_scale: float,
+    *,
+    variance: ArrayLike | None = None,
+    maps: Moments | None = None,
+    systemic_velocity: float = 0.0,
+    slit: Slit | None = None,
+    title: str = "",
+    lines: Sequence[str] = (),
+    flux_unit: str = "flux units",
+    noise_correlation: float = 1.0,
+    psf_fwhm: float | None = None,
+    north_angle: float | None = 0.0,
+    mirrored: bool = False,
+) -> Figure:
+    """Draw a cube of one line, all that is usually asked about it on one page.
+
+    Parameters
+    ----------
+    cube : ndarray (v, y, x)
+        Flux per voxel; NaN where unknown.
+    velocities : ndarray (v,)
+        Centres of the channels in km/s.
+    pixel_scale : float
+        Arcsec.
+    variance : ndarray (v, y, x) or (v,), or float, optional
+        Of the flux per voxel; without it the cube counts as free of noise.
+    maps : Moments, optional
+        Made with the same velocities; by default `moments(cube, velocities, variance=variance)`.
+    systemic_velocity : float
+        Velocity that counts as 0 in the picture, km/s.
+    slit : Slit, optional
+        Of the position-velocity diagram; by default through the centroid of the flux along the
+        gradient of the velocity map, as wide as the PSF, or as three pixels.
+    title : str
+        Of the picture.
+    lines : sequence of str
+        Parameters and remarks, written beside the spectrum.
+    flux_unit : str
+        Unit of a voxel's flux.
+    noise_correlation : float
+        By how much the error of the spectrum exceeds that of independent pixels.
+    psf_fwhm : float, optional
+        Drawn as a circle, arcsec.
+    north_angle : float, optional
+        Direction of north in degrees from +y towards -x; None if unknown, as for a model.
+    mirrored : bool
+        Whether east is to the right of north.
+
+    Raises
+    ------
+    InputError
+        If arrays don't fit together, or no line stands out of the noise.
+    """
+    figure = new_figure(_WIDTH, _HEIGHT, None)
+    figure.set_dpi(_DOTS)
+    view = view_of(
+        cube,
+        velocities,
+        pixel_scale,
+        variance=variance,
+        maps=maps,
+        systemic_velocity=systemic_velocity,
+        slit=slit,
+        slit_width=psf_fwhm or 3 * pixel_scale,
+        noise_correlation=noise_correlation,
+    )
+    flux, velocity, dispersion = (
+        add_panel(figure, _LEFT + i * _COLUMN, _ROWS[0], _MAP, _MAP) for i in range(3)
+    )
+    diagram, spectrum, words = (
+        add_panel(figure, _LEFT + i * _COLUMN, _ROWS[1], _MAP, _DIAGRAM) for i in range(3)
+    )
+    _draw_maps((flux, velocity, dispersion), view, flux_unit)
+    mark_scale(flux, view.extent, psf_fwhm)
+    if north_angle is not None:
+        mark_north(velocity, view, north_angle, mirrored)
+    limits = velocity_limits(view)
+    _draw_diagram(diagram, view, limits, flux_unit)
+    for channel in view.channels:
+        spectrum.axvspan(channel.low, channel.high, color=_colour(channel, view), alpha=0.45,
+                         linewidth=0)  # fmt: skip
+    head(spectrum, "Spectrum", 15)
+    plot_spectrum(spectrum, [(view.spectrum, {"color": "black"})], limits, flux_unit)
+    spectrum.axvline(0, color="0.3", linewidth=1, linestyle=DASHES)
+    step = (2 * _COLUMN + _MAP - _CHANNEL) / (CHANNEL_MAPS - 1)
+    channels = [
+        add_panel(figure, _LEFT + i * step, _ROWS[2], _CHANNEL, _CHANNEL)
+        for i in range(CHANNEL_MAPS)
+    ]
+    _draw_channels(channels, view, flux_unit)
+    _write(words, view, lines, systemic_velocity)
+    figure.text(_LEFT / _WIDTH, 1 - 0.2 / _HEIGHT, title, fontsize=21, fontweight="bold", va="top")
+    return figure
+
+
+def _draw_maps(axes: tuple[Axes, Axes, Axes], view: CubeView, unit: str) -> None:
+    """Draw flux, velocity with the slit and lines of equal velocity, and dispersion."""
+    maps, galaxy, limit = view.maps, view.galaxy, view.velocity_range
+    # What is left of a model far out may be a little below 0: there is no flux, not no data.
+    noisy = np.isfinite(maps.flux_error).any()
+    flux = maps.flux if noisy else np.nan_to_num(maps.flux)
+    plot_flux(axes[0], view, flux, flux_stretch(maps.flux, maps), unit)
+    velocity = np.where(galaxy, maps.velocity, np.nan)
+    plot_map(axes[1], view, velocity, "km/s", cmap=VELOCITY_MAP, vmin=-limit, vmax=limit)
+    _draw_isovelocities(axes[1], view, velocity)
+    _mark_slit(axes[1], view)
+    low, high = view.dispersion_range
+    dispersion = np.where(galaxy, maps.dispersion, np.nan)
+    plot_map(axes[2], view, dispersion, "km/s", cmap=DISPERSION_MAP, vmin=low, vmax=high)
+    for axis, name in zip(axes, ("Flux", "Velocity", "Dispersion"), strict=True):
+        head(axis, name, 15)
+        axis.set_xlabel("arcsec", fontsize=LABEL)
+        axis.tick_params(labelleft=axis is axes[0])
+    axes[0].set_ylabel("arcsec", fontsize=LABEL, labelpad=2)
+
+
+def _draw_isovelocities(axis: Axes, view: CubeView, velocity: FloatArray) -> None:
+    """Draw lines of equal velocity, thick at the systemic, where noise leaves them legible."""
+    levels = _velocity_levels(view)
+    error = view.maps.velocity_error[np.isfinite(view.maps.velocity_error)]
+    if min(velocity.shape) < 2:
+        return
+    if error.size and np.median(error) >= 0.5 * (levels[1] - levels[0]):
+        return
+    y, x = (_centres(count, view) for count in velocity.shape)
+    axis.contour(x, y, velocity, levels=levels, colors="black", linestyles="solid", alpha=0.7,
+                 linewidths=[1.6 if level == 0 else 0.6 for level in levels])  # fmt: skip
+
+
+def _velocity_levels(view: CubeView) -> FloatArray:
+    """Return round velocities in km/s, symmetric about 0, within the range of the colours."""
+    limit = view.velocity_range
+    levels = np.asarray(MaxNLocator(_CONTOURS, symmetric=True).tick_values(-limit, limit))
+    return np.asarray(levels[np.abs(levels) < limit])
+
+
+def _draw_diagram(axis: Axes, view: CubeView, limits: Span, unit: str) -> None:
+    plot_diagram(axis, view.diagram, limits, unit=unit, contours_of=view.diagram)
+    axis.axhline(0, color="white", linewidth=1, linestyle=DASHES)
+    axis.axvline(0, color="white", linewidth=1, linestyle=DASHES)
+    (low, high), reach = axis.get_xlim(), _slit_reach(view)
+    axis.set_xlim(max(-reach, low), min(reach, high))
+    axis.set_ylabel("velocity [km/s]", fontsize=LABEL, labelpad=2)
+    head(axis, f'Slit of {view.slit.width:.2g}" at {view.slit.position_angle % 360:.0f}°', 15)
+
+
+def _draw_channels(axes: list[Axes], view: CubeView, unit: str) -> None:
+    """Draw the channel maps on one stretch, each under a band in the colour of its velocity."""
+    images = np.stack([_shown_part(view, channel.image) for channel in view.channels])
+    norm = stretch(images, max(channel.noise for channel in view.channels))
+    for axis, channel in zip(axes, view.channels, strict=False):  # of a few channels: fewer maps
+        plot_map(axis, view, channel.image, cmap=BRIGHTNESS_MAP, norm=norm)
+        axis.set_title(f"{channel.low:+.0f} to {channel.high:+.0f} km/s", fontsize=LABEL, pad=13)
+        axis.add_patch(Rectangle((0, 1.015), 1, 0.04, transform=axis.transAxes, clip_on=False,
+                                 facecolor=_colour(channel, view), edgecolor="0.3"))  # fmt: skip
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    last = axes[len(view.channels) - 1]
+    unit = brightness_bar(last, last.images[0], unit)
+    last.text(_UNIT_AT, 0.5, unit, transform=last.transAxes, fontsize=LABEL, rotation=90,
+              ha="left", va="center")  # fmt: skip
+
+
+def _mark_slit(axis: Axes, view: CubeView) -> None:
+    """Draw the outline of the slit and its centre."""
+    slit, reach = view.slit, _slit_reach(view)
+    along, across = direction(slit.position_angle), direction(slit.position_angle - 90)
+    for side in (-0.5, 0.5):
+        ends = [
+            np.array(slit.centre) + end * reach * along + side * slit.width * across
+            for end in (-1, 1)
+        ]
+        axis.plot(*zip(*ends, strict=True), color="black", linewidth=1, linestyle=DASHES)
+    axis.plot(*slit.centre, marker="+", color="black", markersize=11, markeredgewidth=1.6)
+
+
+def _slit_reach(view: CubeView) -> float:
+    """Return the offset in arcsec at which the slit leaves what is shown."""
+    left, right, bottom, top = view.extent
+    x, y = view.slit.centre
+    along = direction(view.slit.position_angle)
+    corners = itertools.product((left - x, right - x), (bottom - y, top - y))
+    return float(max(abs(along @ np.array(corner)) for corner in corners))
+
+
+def _shown_part(view: CubeView, image: FloatArray) -> FloatArray:
+    """Return the image with NaN outside of what is shown."""
+    left, right, bottom, top = view.extent
+    y, x = (_centres(count, view) for count in image.shape)
+    inside = ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
+    return np.where(inside, image, np.nan)
+
+
+def _centres(count: int, view: CubeView) -> FloatArray:
+    """Return where the centres of pixels are, in arcsec from the middle of the field."""
+    return np.asarray((np.arange(count) - (count - 1) / 2) * view.pixel_scale)
+
+
+def _colour(channel: Channel, view: CubeView) -> Any:
+    middle = 0.5 * (channel.low + channel.high)
+    return colormaps[VELOCITY_MAP](0.5 + 0.5 * middle / view.velocity_range)
+
+
+def _write(axis: Axes, view: CubeView, lines: Sequence[str], systemic_velocity: float) -> None:
+    """Write beside the spectrum what is known, and how to read the panels."""
+    axis.axis("off")
+    # Six lines of this size fill the room above the legend.
+    size = 12 * min(1.0, 6 / max(len(lines), 1))
+    axis.text(0, 1, "\n".join(lines), transform=axis.transAxes, va="top", fontsize=size,
+              linespacing=1.5)  # fmt: skip
+    levels = _velocity_levels(view)
+    legend = [
+        f"Velocities relative to {systemic_velocity:g} km/s, red: receding.",
+        f"Lines on the map every {levels[1] - levels[0]:g} km/s, thick at 0.",
+        "Position angles from +y towards -x; offsets",
+        "along the slit are positive at its angle.",
+        f"Channels of {view.channel_width:.3g} km/s; {view.galaxy.sum()} spaxels with signal.",
+    ]
+    if view.diagram.error is not None:
+        legend.insert(4, "Contours at 3, 6, 12, ... times the noise.")
+    axis.text(0, 0, "\n".join(legend), transform=axis.transAxes, va="bottom", fontsize=10.5,
+              color="0.3", linespacing=1.45)  # fmt: skip

@@ -1,0 +1,146 @@
+"""The picture of a fit of a velocity map: data, model, residual, rotation curve, posterior."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from clumpygan.plots.corner import plot_corner
+from clumpygan.plots.fit import label_of, turned, write_words
+from clumpygan.plots.panels import RESIDUAL_MAP, add_panel, head, write_unit
+from clumpygan.plots.style import (
+    LABEL,
+    VELOCITY_MAP,
+    colour_bar,
+    extent_of,
+    mark_scale,
+    new_figure,
+    rounded_up,
+    show_map,
+)
+
+if TYPE_CHECKING:
+    from clumpygan.fitting.maps.result import MapFitResult
+
+FloatArray = NDArray[np.float64]
+
+# All in inches: three maps in a row, the curve below, the corner plot to the right.
+_WIDTH, _HEIGHT = 21.0, 10.5
+_LEFTS, _MAP, _MAPS = (0.85, 4.35, 7.85), 2.75, 6.3
+_CURVE = (0.85, 0.9, 9.6, 4.2)
+_CORNER = (12.6, 0.95, 7.9)
+_WORDS = (14.7, 10.1)
+_DOTS = 100  # per inch
+
+_MODEL = "#c8451b"
+_WEDGE = 30.0
+"""Degrees from the major axis, in the plane of the disk, within which velocities are a curve."""
+
+_ROOMY = 10
+_SHOWN = 95.0
+"""Percentile of velocities that sets the colours."""
+
+
+def map_figure(
+    result: "MapFitResult", *, title: str = "", truth: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw a fit of a velocity map.
+
+    Parameters
+    ----------
+    result : MapFitResult
+    title : str
+    truth : mapping of str to float, optional
+        Values of a mock, drawn into the corner plot; by default those that are known.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Without a window; `figure.savefig` writes it, notebooks show it.
+    """
+    figure = new_figure(_WIDTH, _HEIGHT, None)
+    figure.set_dpi(_DOTS)
+    _draw_maps(figure, result)
+    _draw_curve(add_panel(figure, *_CURVE), result)
+    names = [str(name) for name in result.table["name"]]
+    known = result.observation.truth if truth is None else truth
+    places = {names.index(name): value for name, value in known.items() if name in names}
+    plot_corner(
+        figure,
+        _CORNER,
+        np.stack([np.asarray(result.samples[name], dtype=np.float64) for name in names], axis=1),
+        [
+            label_of(name, str(unit), len(names) <= _ROOMY)
+            for name, unit in zip(names, result.table["unit"], strict=True)
+        ],
+        turned(places, result),
+    )
+    left, top = _LEFTS[0] / _WIDTH, 1 - 0.2 / _HEIGHT
+    figure.text(left, top, title, fontsize=20, fontweight="bold", va="top")
+    write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), bool(places))
+    return figure
+
+
+def _draw_maps(figure: Figure, result: "MapFitResult") -> None:
+    """Draw data, model and residual."""
+    known, scale = result.observation.valid[0], result.observation.frame.grid.pixel_scale
+    systemic, extent = result.values["systemic_velocity"], extent_of(known, scale)
+    images = [
+        np.where(known, one, np.nan)
+        for one in (
+            result.observation.data[0] - systemic,
+            result.velocity_field - systemic,
+            result.residual_map,
+        )
+    ]
+    speed = rounded_up(max(float(np.nanpercentile(np.abs(images[0]), _SHOWN)), 1.0))
+    rest = rounded_up(max(float(np.nanpercentile(np.abs(images[2]), _SHOWN)), 1.0))
+    for number, (image, words) in enumerate(
+        zip(images, ("Velocity, data", "Velocity, model", "Velocity, residual"), strict=True)
+    ):
+        axis = add_panel(figure, _LEFTS[number], _MAPS, _MAP, _MAP)
+        limit, colours = (rest, RESIDUAL_MAP) if number == 2 else (speed, VELOCITY_MAP)
+        show_map(axis, image, scale, extent, cmap=colours, vmin=-limit, vmax=limit)
+        if number:
+            colour_bar(axis, axis.images[0])
+            write_unit(axis, "km/s")
+        else:
+            mark_scale(axis, extent, result.observation.frame.psf_fwhm)
+            axis.set_ylabel("arcsec", fontsize=LABEL)
+        axis.tick_params(labelleft=number == 0)
+        head(axis, words)
+
+
+def _draw_curve(axis: Axes, result: "MapFitResult") -> None:
+    """Draw the rotation curve, and the velocities near the major axis as if there were no PSF."""
+    curve = result.rotation_curve()
+    along, across = result.places()
+    radius, azimuth = np.hypot(along, across), np.arctan2(across, np.abs(along))
+    near = (np.abs(np.degrees(azimuth)) < _WEDGE) & (radius > 0)
+    known = result.observation.valid[0]
+    velocity = result.observation.data[0][known] - result.values["systemic_velocity"]
+    error = np.sqrt(result.observation.variance[0][known])
+    tilt = np.sin(np.radians(result.values["inclination"])) * np.cos(azimuth) * np.sign(along)
+    for side, colour, words in ((1, "#b2182b", "receding"), (-1, "#2166ac", "approaching")):
+        part = near & (np.sign(along) == side)
+        axis.errorbar(
+            radius[part], velocity[part] / tilt[part], error[part] / np.abs(tilt[part]), fmt=".",
+            color=colour, alpha=0.35, markersize=4, elinewidth=0.6, label=words,
+        )  # fmt: skip
+    axis.fill_between(
+        curve["radius"], curve["velocity_lower"], curve["velocity_upper"], color=_MODEL, alpha=0.3
+    )
+    axis.plot(curve["radius"], curve["velocity"], color=_MODEL, linewidth=2, label="model")
+    top = max(float(np.nanmax(curve["velocity_upper"])), 1.0)
+    axis.set_xlim(0, float(curve["radius"][-1]))
+    axis.set_ylim(min(0.0, -0.3 * top), 1.6 * top)
+    axis.set_xlabel("radius in the plane of the disk [arcsec]", fontsize=LABEL)
+    axis.set_ylabel("rotation velocity [km/s]", fontsize=LABEL)
+    axis.legend(frameon=False, fontsize=LABEL, loc="lower right", ncol=3)
+    words = (
+        f"Rotation curve, and data within {_WEDGE:.0f}° of the major axis as the PSF smears them"
+    )
+    head(axis, words)

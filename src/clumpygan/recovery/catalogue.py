@@ -1,0 +1,91 @@
+"""The catalogue of a recovery: its galaxy's quantities with intervals, and its sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import Table
+
+from clumpygan.evaluation.recovery.intervals import brightness_of, predict
+from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Measured
+
+if TYPE_CHECKING:
+    from clumpygan.recovery.result import Recovery
+
+
+def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
+    """Return what is published of a galaxy, with its 68 % interval.
+
+    Returns
+    -------
+    dict
+        Quantity (`clumpygan.evaluation.recovery.quantities`) -> `value`, the mean over the
+        samples, `low` and `high`, the ends of the interval that holds 68.3 % of the truths,
+        `unit`, and `widened`, the factor with which the scatter of the samples is taken, as found
+        of galaxies whose truth is known; None where a sample doesn't have it.
+    """
+    scene = recovery.scene
+    grid, sigma = scene.grid, scene.sigma / scene.grid.area_ratio
+    images = [
+        Measured(np.where(recovery.mask, 0, image), recovery.nucleus, sigma, grid.target_scale)
+        for image in recovery.samples
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    light = np.mean([QUANTITIES[WHOLE_FLUX].measure(image) for image in images])
+    brightness = brightness_of(float(light) if recovery.unit == "nJy" else 0.0)
+    for name, quantity in QUANTITIES.items():
+        values = np.array([quantity.measure(image) for image in images])
+        known = bool(np.isfinite(values).all())
+        unit = recovery.unit if quantity.unit == "nJy" else quantity.unit
+        one: dict[str, Any] = dict.fromkeys(("value", "low", "high", "widened"))
+        if known:
+            said = predict(values)
+            factor = recovery.widening.of(name, brightness)
+            mean, half = float(said.mean), factor * float(said.half_width())
+            one = {"value": mean, "low": mean - half, "high": mean + half, "widened": factor}
+        found[name] = {**one, "unit": unit}
+    return found
+
+
+def source_table(recovery: Recovery) -> Table:
+    """Return the sources that the samples show, most probable first.
+
+    Returns
+    -------
+    astropy.table.Table
+        `x` and `y` (pixels of the recovered image, from 0), `dx` and `dy` (arcsec from the middle
+        of the stamp), `ra` and `dec` (deg, where the WCS is known), `flux` and
+        `half_light_radius` with `_low` and `_high`, the ends of their 68 % intervals,
+        `probability`, the share of the samples that have it, and `nucleus`.
+    """
+    scale, shape = recovery.scene.grid.target_scale, recovery.best.shape
+    columns: dict[str, list[Any]] = {}
+    for source in recovery.sources:
+        y, x = source.y[1], source.x[1]
+        row: dict[str, Any] = {
+            "x": x,
+            "y": y,
+            "dx": (x - (shape[1] - 1) / 2) * scale,
+            "dy": (y - (shape[0] - 1) / 2) * scale,
+        }
+        if recovery.wcs is not None:
+            row |= dict(
+                zip(("ra", "dec"), map(float, recovery.wcs.all_pix2world(x, y, 0)), strict=True)
+            )
+        for name in ("flux", "half_light_radius"):
+            low, middle, high = getattr(source, name)
+            row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+        row |= {"probability": source.probability, "nucleus": source.nucleus}
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    table = Table(columns)
+    units = {"x": "pix", "y": "pix", "dx": "arcsec", "dy": "arcsec", "ra": "deg", "dec": "deg"}
+    for name in table.colnames:
+        if name.startswith("flux"):
+            table[name].unit = "nJy" if recovery.unit == "nJy" else "ct"
+        elif name.startswith("half_light_radius"):
+            table[name].unit = "arcsec"
+        elif name in units:
+            table[name].unit = units[name]
+    return table

@@ -1,0 +1,168 @@
+"""A real image of a survey: its PSF, its noise, its pixels without data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clumpygan.errors import InputError, PixelScaleError
+from clumpygan.gan.checkpoint import shipped_grids
+from clumpygan.instruments import SurveyPair, fwhm_of
+from clumpygan.io import read_image, rescaled_wcs
+from clumpygan.recovery.bad_pixels import fill_gaps, mask_saturated_stars
+from clumpygan.recovery.camera import mask_bad_pixels, measured_psf
+from clumpygan.recovery.observed_noise import (
+    IN_SKY,
+    OBSERVED_MAP,
+    ObservedNoise,
+    depth_of,
+    measured_noise,
+    noise_of_observed,
+    of_map,
+)
+from clumpygan.recovery.reference import with_reference
+from clumpygan.recovery.resampling import Collection
+from clumpygan.recovery.scene import (
+    Scene,
+    SeenThrough,
+    asked_part,
+    check_usable,
+    embed,
+    embedding_corner,
+    fine_mask,
+    padded_shape,
+    part_around,
+    shifted_wcs,
+    title_of,
+)
+from clumpygan.recovery.sky import without_sky
+
+if TYPE_CHECKING:
+    import galsim
+
+    from clumpygan.io import Image
+    from clumpygan.recovery.settings import RecoverySettings
+
+SAME_SCALE = 0.01
+"""Relative difference up to which pixels are the network's."""
+
+FINEST = 0.4
+"""Pixels of the network: finer ones aren't those of a survey from the ground."""
+
+
+def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> Scene:
+    """Read an observed image with its PSF and noise, and register the reference if there is one.
+
+    Raises
+    ------
+    InputError
+        If something is wrong with a file, or its pixels aren't those of the network.
+    """
+    survey, grid = pair.survey_in(settings.band), pair.grid
+    try:
+        image = read_image(
+            settings.observed,
+            pixel_scale=settings.pixel_scale,
+            zero_point=settings.zero_point,
+            unit=settings.unit,
+            hdu=settings.hdu,
+            plane=survey.band,
+            expected_scale=grid.observed_scale,
+            finest_scale=FINEST * grid.observed_scale,
+            weight=settings.weight,
+            mask=settings.mask,
+            name="`observed`",
+        )
+    except PixelScaleError as error:
+        raise InputError(
+            f"{error}, for `checkpoint` {settings.checkpoint} is of {pair.survey_name}; "
+            f"{shipped_grids()}: train one for these pixels, train.py survey=NAME"
+        ) from error
+    check_usable(image)
+    image, noise = noise_of_observed(image, settings, survey.band)
+    part = part_around(image, settings.position, settings.size)
+    image = asked_part(image, settings.position, settings.size)
+    noise = noise.part(part, image.mask)
+    image = mask_saturated_stars(image, noise.sigma)
+    unit = "counts" if image.zero_point is None else "nJy"
+    image, sky, sky_remarks = without_sky(image, noise.sigma, settings.background or "auto", unit)
+    if settings.psf is None:
+        blurred = survey.psf(fwhm=settings.seeing)
+    else:
+        blurred = measured_psf(settings.psf, settings.psf_scale, image.pixel_scale, survey.band)
+    clean = mask_bad_pixels(image, blurred, noise.of_pixels)
+    if not noise.given and clean is not image:
+        # In a stamp, one hot pixel hides the sky around it from the first measurement.
+        noise = noise if settings.position else ObservedNoise(*measured_noise(clean))
+    image, noise, blurred, resampled = _on_grid(clean, noise, blurred, pair)
+    psf = SeenThrough(blurred, pair.target.psf())
+    shape = padded_shape(image.data.shape, grid.coarse_block, grid)
+    mask = embed(image.mask, shape, True)
+    wcs = shifted_wcs(image.wcs, embedding_corner(image.data.shape, shape))
+    sigma_map = None if noise.map is None else embed(noise.map, shape, noise.sigma)
+    drawn = np.random.default_rng(seed).standard_normal(shape)
+    filling = (noise.sigma if sigma_map is None else sigma_map) * drawn
+    scene = Scene(
+        pair=pair,
+        title=title_of(image.path),
+        subtitle=f"real image of {survey.short_name}, {survey.band} band, seeing "
+        f'{float(psf.fwhm):.2f}"',
+        observed=fill_gaps(embed(image.data, shape, 0), mask, filling),
+        sigma=noise.sigma,
+        sigma_map=sigma_map,
+        psf=psf,
+        seeing=float(psf.fwhm),
+        observed_mask=mask,
+        reference_mask=fine_mask(mask, grid),
+        reference_fwhm=fwhm_of(psf.sharp),
+        observed_name=f"{survey.short_name}, {survey.band} band",
+        unit=unit,
+        observed_wcs=wcs,
+        reference_wcs=None
+        if wcs is None
+        else rescaled_wcs(wcs, grid.coarse_block / grid.fine_block),
+        facts={
+            "noise_from": noise.how,
+            "depth": depth_of(image, noise),
+            "resampled": resampled or None,
+            **sky,
+        },
+        remarks=(
+            *([f"observed image resampled: {resampled}"] if resampled else []),
+            f"noise of {noise.sigma:.3g} {unit} per {survey.short_name} pixel, {noise.how}",
+            *noise.remarks(image.mask, OBSERVED_MAP),
+            *sky_remarks,
+        ),
+    )
+    return scene if settings.reference is None else with_reference(scene, settings, seed)
+
+
+def _on_grid(
+    image: Image, noise: ObservedNoise, psf: galsim.GSObject, pair: SurveyPair
+) -> tuple[Image, ObservedNoise, galsim.GSObject, str]:
+    """Return the image in the pixels of the network, its noise and PSF, and what was done.
+
+    An image that has them stays as it is. Finer ones are collected in them: the PSF is widened by a
+    pixel. A map of the noise becomes that of white noise, times what is then measured where there
+    is sky, for resampled images of surveys have noise that neighbours share.
+    """
+    scale = pair.grid.observed_scale
+    if abs(image.pixel_scale / scale - 1) <= SAME_SCALE:
+        return image, noise, psf, ""
+    collection = Collection.of(image.data.shape, image.pixel_scale, scale)
+    collected, wider = collection.image(image), collection.psf(psf)
+    check_usable(collected)
+    done = (
+        f'pixels of {image.pixel_scale:.4g}" to {scale:.4g}", by which its PSF is widened from'
+        f' {fwhm_of(psf):.3f}" to {fwhm_of(wider):.3f}"'
+    )
+    sigma, how = measured_noise(collected)
+    if not noise.given:
+        after = ObservedNoise(sigma, f"{how} after that")
+    else:
+        each = np.ones(image.data.shape) * noise.of_pixels
+        white = of_map(collection.variance(each**2), collected.mask, noise.how)
+        factor = sigma / white.sigma if how == IN_SKY else 1.0
+        after = white.times(factor)
+    return collected, after, wider, done

@@ -1,0 +1,280 @@
+"""The noise of an observed image: of each pixel by a map that was given, or measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from clumpygan.errors import InputError
+from clumpygan.instruments import (
+    NoiseModel,
+    effective_depth,
+    estimate_noise,
+    small_scale_noise,
+)
+from clumpygan.instruments.correlation import separable
+from clumpygan.io.fits import is_file, variance_of
+from clumpygan.io.images import read_variance, read_weight
+from clumpygan.io.photometry import nanojansky_per_count
+from clumpygan.recovery.bad_pixels import quantisation_step
+from clumpygan.recovery.resolver import UNEVEN
+from clumpygan.recovery.scene import title_of
+
+if TYPE_CHECKING:
+    from clumpygan.io import Image
+    from clumpygan.recovery.settings import RecoverySettings
+
+IN_SKY = "measured in the pixels without source"
+"""How noise is measured where there is sky."""
+
+BY_DIFFERENCES = "measured from differences of neighbouring pixels"
+"""How it is measured where light fills the image."""
+
+OBSERVED_MAP = (
+    "chi^2, bad pixels and Richardson-Lucy weigh each pixel by its own; the network, which knows"
+    " the median alone, is run on what pixels of that would have shown"
+)
+"""What makes use of the map of an observed image."""
+
+_CROWDED = 2.0  # times as much as neighbours differ, and what scatters is light
+_DEPTH_GRID = 64  # pixels, wider than the aperture of the depth
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedNoise:
+    """Noise of the pixels of an image.
+
+    Attributes
+    ----------
+    sigma : float
+        That of a typical pixel: the median of the map where there is one; in the unit of the image.
+    how : str
+        Where it comes from.
+    map : numpy.ndarray or None
+        (y, x), that of each pixel, `sigma` in masked ones; None where it is the same everywhere.
+    given : bool
+        Whether a map of it was given: else it was measured.
+    """
+
+    sigma: float
+    how: str
+    map: np.ndarray | None = None
+    given: bool = False
+
+    @property
+    def of_pixels(self) -> float | np.ndarray:
+        """What values are divided by: the map, or the one number."""
+        return self.sigma if self.map is None else self.map
+
+    def part(self, part: tuple[slice, slice], mask: np.ndarray) -> ObservedNoise:
+        """Return the noise of a part (rows, columns) of the image, which has such a mask."""
+        if self.map is None:
+            return self
+        return of_map(np.square(self.map[part]), mask, self.how)
+
+    def times(self, factor: float) -> ObservedNoise:
+        """Return noise that is `factor` as large, which was measured after resampling."""
+        each = None if self.map is None else self.map * factor
+        words = f"{self.how}, resampled, times {factor:.2f} {IN_SKY}"
+        return ObservedNoise(self.sigma * factor, words if factor != 1 else self.how, each, True)
+
+    def remarks(self, mask: np.ndarray, use: str) -> tuple[str, ...]:
+        """Say so, and what makes use of it, if the variance varies by more than `UNEVEN`."""
+        if self.map is None or mask.all():
+            return ()
+        low, high = np.quantile(np.square(self.map[~mask]), [0.05, 0.95])
+        if high < UNEVEN * low:
+            return ()
+        return (f"the variance differs by a factor of {high / low:.1f} within the image: {use}",)
+
+
+def of_map(variance: np.ndarray, mask: np.ndarray, how: str) -> ObservedNoise:
+    """Return the noise by a variance map (y, x), which counts where `mask` is False."""
+    sigma = float(np.median(variance[~mask])) ** 0.5
+    each = np.where(mask, sigma**2, variance) ** 0.5
+    same = bool(np.ptp(each) < 1e-6 * sigma)
+    return ObservedNoise(sigma, how, None if same else each, given=True)
+
+
+def noise_of_observed(
+    image: Image, settings: RecoverySettings, band: str | None
+) -> tuple[Image, ObservedNoise]:
+    """Return the image and its noise.
+
+    By the variance map, if there is one; else measured (`measured_noise`), and where there is a
+    weight map, taken for the inverse of the variance up to a factor, distributed like that. Pixels
+    without a variance > 0 are masked.
+
+    Parameters
+    ----------
+    image : Image
+    settings : RecoverySettings
+    band : str, optional
+        Plane of a stack of maps.
+
+    Raises
+    ------
+    InputError
+        If a map can't be read, doesn't belong to the image, or the noise can't be measured.
+    """
+    image, variance, how = variance_map(image, settings, band)
+    if variance is not None:
+        return image, of_map(variance, image.mask, how)
+    sigma, how = measured_noise(image)
+    return image, _weighted(image, ObservedNoise(sigma, how), settings, band)
+
+
+def variance_map(
+    image: Image, settings: RecoverySettings, band: str | None
+) -> tuple[Image, np.ndarray | None, str]:
+    """Return the image without the pixels of no variance, the variance, and what it is called.
+
+    Parameters
+    ----------
+    image : Image
+    settings : RecoverySettings
+    band : str, optional
+        Plane of a stack of maps.
+
+    Returns
+    -------
+    image : Image
+    variance : numpy.ndarray or None
+        (y, x), in its unit squared; None where none was given.
+    how : str
+        "the median of ...".
+
+    Raises
+    ------
+    InputError
+        If a map can't be read, or doesn't belong to the image.
+    """
+    variance, of = _variance(settings, band)
+    if variance is None:
+        return image, None, ""
+    if variance.shape != image.data.shape:
+        raise InputError(
+            f"{of}: the variance map has shape {variance.shape}; expected"
+            f" {image.data.shape}, that of {image.path}"
+        )
+    known = np.isfinite(variance) & (variance > 0) & ~image.mask
+    if not known.any():
+        middle = float(np.median(variance))
+        raise InputError(f"{of}: the median variance is {middle:g}; expected a finite one > 0")
+    image = replace(image, data=np.where(known, image.data, 0), mask=~known)
+    variance = np.where(known, variance, np.median(variance[known]))
+    return image, variance * _unit_of(image) ** 2, f"the median of {title_of(of)}"
+
+
+def weight_map(image: Image, settings: RecoverySettings, band: str | None) -> np.ndarray | None:
+    """Return the inverse (y, x) of the weight map, in the unit of the image squared; or None.
+
+    None where there is no map, or one that says no more than which pixels are good.
+    """
+    if settings.weight is None:
+        return None
+    weight = read_weight(settings.weight, plane=band)
+    good = ~image.mask & np.isfinite(weight) & (weight > 0)
+    if weight.dtype.kind == "b" or not good.any() or not np.ptp(weight[good]) > 0:
+        return None
+    middle = float(np.median(weight[good]))
+    return np.asarray(_unit_of(image) ** 2 / np.where(good, weight, middle).astype(np.float64))
+
+
+def _unit_of(image: Image) -> float:
+    """Return what a count of the file is in the unit of the image."""
+    return 1.0 if image.zero_point is None else nanojansky_per_count(image.zero_point)
+
+
+def _weighted(
+    image: Image, noise: ObservedNoise, settings: RecoverySettings, band: str | None
+) -> ObservedNoise:
+    """Return measured noise, distributed over the pixels as the weight map says."""
+    inverse = weight_map(image, settings, band)
+    if inverse is None:
+        return noise
+    relative = np.where(image.mask, 1.0, np.median(inverse[~image.mask]) / inverse)
+    # The level is that of the image in which all pixels are as noisy.
+    alike = replace(image, data=(image.data * relative**0.5).astype(np.float32))
+    variance = measured_noise(alike)[0] ** 2 / relative
+    return of_map(
+        variance, image.mask, f"{noise.how}, distributed as {_name(settings.weight)} says"
+    )
+
+
+def _variance(settings: RecoverySettings, band: str | None) -> tuple[np.ndarray | None, Path]:
+    """Return the variance that was given, or comes with the image, and what it is called."""
+    given = settings.variance
+    if given is None:
+        source = settings.observed if settings.image is None else settings.image
+        return variance_of(source), Path("the image's uncertainty")
+    name = Path(given) if is_file(given) else Path("`variance`")
+    return read_variance(given, plane=band, name=str(name)), name
+
+
+def _name(weight: object) -> str:
+    return title_of(Path(str(weight))) if is_file(weight) else "weight"
+
+
+def measured_noise(image: Image) -> tuple[float, str]:
+    """Measure the noise of a pixel, and say how: see `noise_model`.
+
+    Raises
+    ------
+    InputError
+        If the pixels don't vary.
+    """
+    model, how = noise_model(image)
+    return model.sigma, how
+
+
+def noise_model(image: Image) -> tuple[NoiseModel, str]:
+    """Measure the noise of a pixel and what neighbours share of it, and say how.
+
+    In the source-free pixels; else, where there are none or they scatter twice as much (a galaxy
+    fills the field), by the differences of neighbouring pixels (`small_scale_noise`).
+
+    Raises
+    ------
+    InputError
+        If the pixels don't vary.
+    """
+    values = image.data[~image.mask]
+    try:
+        least = small_scale_noise(image.data, image.pixel_scale, image.mask)
+    except InputError as problem:
+        step = quantisation_step(values)
+        if step > 0:
+            sigma = step / 12**0.5
+            return NoiseModel(sigma, image.pixel_scale), "that of the quantisation alone"
+        raise InputError(
+            f"{image.path}: the noise can't be measured, the pixels don't vary; give `variance`"
+        ) from problem
+    try:
+        sky = estimate_noise(image.data, image.pixel_scale, image.mask)
+    except InputError:
+        return least, BY_DIFFERENCES
+    return (
+        (least, BY_DIFFERENCES) if sky.sigma > _CROWDED * least.sigma else (separable(sky), IN_SKY)
+    )
+
+
+def depth_of(image: Image, noise: ObservedNoise) -> float | None:
+    """Return the 5-sigma depth in a 2" aperture, with what neighbouring pixels share; or None.
+
+    AB magnitudes; None where fluxes are in counts, or nothing can be measured.
+    """
+    if image.zero_point is None:
+        return None
+    try:
+        shared = noise_model(image)[0].correlation
+    except InputError:
+        shared = np.ones((1, 1))
+    scale = image.pixel_scale
+    ky, kx = (torch.fft.fftfreq(_DEPTH_GRID, scale), torch.fft.rfftfreq(_DEPTH_GRID, scale))
+    power = NoiseModel(noise.sigma, scale, shared).power((ky[:, None], kx[None, :]))
+    return effective_depth(power, scale)

@@ -1,0 +1,97 @@
+"""Columns of the tables of a survey: each name with its unit and meaning, declared once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow
+
+from clumpygan.evaluation.recovery.quantities import QUANTITIES, RADII
+
+APERTURES = tuple(f"flux_{radius:g}" for radius in RADII)
+
+MEASURED: dict[str, tuple[str, str]] = {
+    "magnitude": ("mag", f'AB, of the flux in r = {RADII[-1]:g}"'),
+    **{name: ("nJy", QUANTITIES[name].definition) for name in APERTURES},
+    **{
+        name: (QUANTITIES[name].unit, QUANTITIES[name].definition)
+        for name in ("half_light_radius", "concentration", "ellipticity")
+    },
+    "sources": ("", "number of peaks within the isophote, the nucleus among them"),
+}
+"""Quantities with a median and the ends of a 68 % interval, _low and _high."""
+
+P_CLUMPS = tuple(f"p_clumps_{count}" for count in (1, 2, 3))
+
+COLUMNS: dict[str, tuple[str, str, str]] = {
+    "id": ("string", "", "of the catalogue, or PATCH-NUMBER"),
+    "status": ("string", "", "good, or why nothing was measured"),
+    "patch": ("string", "", "image in which it was recovered"),
+    "ra": ("float64", "deg", "of the catalogue or the detection"),
+    "dec": ("float64", "deg", "the same"),
+    "x": ("float64", "pix", "in the patch, from 0"),
+    "y": ("float64", "pix", "the same"),
+    **{
+        name + end: ("float32", unit, f"{what}{words}")
+        for name, (unit, what) in MEASURED.items()
+        for end, words in (("", ""), ("_low", "; lower end of 68 %"), ("_high", "; upper end"))
+    },
+    "p_blend": (
+        "float32", "", "share of the samples in which two or more sources stand in the isophote"
+    ),
+    **{
+        name: ("float32", "", f"share of the samples with {name[-1]} or more beside the nucleus")
+        for name in P_CLUMPS
+    },
+    "chi2": ("float32", "", "per pixel of the window, of the recovered image observed again"),
+    "misfit": ("bool", "", "chi2 above 1.5: unlike the galaxies that the network knows, or a wrong"
+               " PSF or noise"),
+    "masked": ("float32", "", "share of the pixels of the stamp without data"),
+    "seeing": ("float32", "arcsec", "FWHM of the PSF"),
+    "noise": ("float32", "nJy", "of a pixel of the patch, median of the stamp"),
+    "depth": ("float32", "mag", '5 sigma in r = 1"'),
+}  # fmt: skip
+"""Name -> type, unit and description, of the catalogue."""
+
+COMPONENTS: dict[str, tuple[str, str, str]] = {
+    "id": ("string", "", "of the galaxy"),
+    "ra": ("float64", "deg", "of the component"),
+    "dec": ("float64", "deg", "the same"),
+    "x": ("float64", "pix", "in the patch, from 0"),
+    "y": ("float64", "pix", "the same"),
+    **{
+        name + end: ("float32", unit, f"{what}{words}")
+        for name, unit, what in (
+            ("flux", "nJy", "as of a point source as sharp"),
+            ("half_light_radius", "arcsec", 'of the light within 0.3"'),
+        )
+        for end, words in (("", "; median"), ("_low", "; lower end of 68 %"), ("_high", "; upper"))
+    },
+    "probability": ("float32", "", "share of the samples that have it"),
+    "nucleus": ("bool", "", "whether it is the galaxy's"),
+}
+"""The same, of its components: a row for each source of a galaxy."""
+
+_TYPES = {
+    "string": pyarrow.string(),
+    "float32": pyarrow.float32(),
+    "float64": pyarrow.float64(),
+    "bool": pyarrow.bool_(),
+}
+
+
+def schema_of(columns: dict[str, tuple[str, str, str]]) -> pyarrow.Schema:
+    """Return the schema of a table, with units and descriptions as metadata of the columns."""
+    return pyarrow.schema(
+        [
+            pyarrow.field(name, _TYPES[kind], metadata={"unit": unit, "description": what})
+            for name, (kind, unit, what) in columns.items()
+        ]
+    )
+
+
+def arrow_table(
+    rows: list[dict[str, Any]], columns: dict[str, tuple[str, str, str]]
+) -> pyarrow.Table:
+    """Return rows as a table; what a row lacks is null."""
+    return pyarrow.Table.from_pylist(rows, schema=schema_of(columns))

@@ -1,0 +1,126 @@
+"""Patches of a survey: read once by each process that needs them, cut into stamps."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from clumpygan.errors import InputError, InputWarning
+from clumpygan.io import read_image
+from clumpygan.io.images import read_variance
+from clumpygan.io.photometry import nanojansky_per_count
+from clumpygan.recovery.observed_noise import measured_noise
+
+_SCALE = 0.01
+"""Relative difference up to which pixels are the network's."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyPatch:
+    """A patch.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    data, sigma : ndarray (y, x), float32
+        nJy per pixel, and its noise.
+    mask : ndarray (y, x) of bool
+        True where nothing was observed.
+    wcs : WCS or None
+    """
+
+    path: Path
+    data: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    wcs: WCS | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.data.shape[0], self.data.shape[1]
+
+    def corner(self, x: float, y: float, size: int) -> tuple[int, int]:
+        """Return the first row and column of a stamp around a position."""
+        return round(y - (size - 1) / 2), round(x - (size - 1) / 2)
+
+    def cut(
+        self, x: float, y: float, size: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return data, noise and mask (size, size) around a position; masked outside the patch."""
+        top, left = self.corner(x, y, size)
+        rows = np.arange(top, top + size)
+        columns = np.arange(left, left + size)
+        outside = ((rows < 0) | (rows >= self.shape[0]))[:, None] | (
+            (columns < 0) | (columns >= self.shape[1])
+        )
+        place = np.ix_(rows.clip(0, self.shape[0] - 1), columns.clip(0, self.shape[1] - 1))
+        return self.data[place], self.sigma[place], self.mask[place] | outside
+
+
+def read_patch(path: Path, pixel_scale: float) -> SurveyPatch:
+    """Read a patch with its mask and its noise: the variance plane, or measured in the empty sky.
+
+    Patches are kept until others are read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    pixel_scale : float
+        That of the network, arcsec.
+
+    Raises
+    ------
+    InputError
+        If it can't be read, has other pixels, or no zero point.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected an image of the survey")
+    return _read(path.resolve(), path, pixel_scale, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(_where: Path, path: Path, pixel_scale: float, _when: int) -> SurveyPatch:
+    with warnings.catch_warnings():
+        # What is masked is in the table of each galaxy.
+        warnings.simplefilter("ignore", InputWarning)
+        image = read_image(path, expected_scale=pixel_scale)
+        variance = _variance(path, image.data.shape)
+    if image.zero_point is None:
+        raise InputError(
+            f"{path}: no zero point known (BUNIT in nJy, MAGZERO, FLUXMAG0); expected one, as"
+            " magnitudes are measured"
+        )
+    mask = image.mask
+    if variance is None:
+        sigma = np.full(image.data.shape, measured_noise(image)[0], np.float32)
+    else:
+        unit = nanojansky_per_count(image.zero_point)
+        known = np.isfinite(variance) & (variance > 0) & ~mask
+        if not known.any():
+            raise InputError(f"{path}: its variance is nowhere positive; expected a variance > 0")
+        mask = mask | ~known
+        filled = np.where(known, variance, np.median(variance[known]))
+        sigma = (np.sqrt(filled) * unit).astype(np.float32)
+    return SurveyPatch(path, np.where(mask, 0, image.data), sigma, mask, image.wcs)
+
+
+def _variance(path: Path, shape: tuple[int, ...]) -> NDArray[np.floating] | None:
+    """Return the plane VARIANCE of the file itself; None where it has none."""
+    from clumpygan.io.fits import open_fits
+
+    with open_fits(path) as hdus:
+        if "VARIANCE" not in hdus:
+            return None
+    variance = read_variance(path, name=str(path))
+    if variance.shape != shape:
+        raise InputError(
+            f"{path}: VARIANCE has shape {variance.shape}; expected {shape}, that of the image"
+        )
+    return np.asarray(variance)

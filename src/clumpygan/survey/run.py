@@ -1,0 +1,240 @@
+"""Recover the galaxies of a survey: units on any workers, one catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as parquet
+from astropy.table import Table
+
+from clumpygan import __version__
+from clumpygan.engine import open_engine
+from clumpygan.errors import InputError
+from clumpygan.gan.checkpoint import weights_digest
+from clumpygan.settings import plain, takes_settings
+from clumpygan.survey.columns import COLUMNS
+from clumpygan.survey.objects import OUTSIDE, Objects, find_objects
+from clumpygan.survey.psfs import MISSING, PsfFiles, assign_psfs
+from clumpygan.survey.recovering import GOOD, Galaxy, Unit, recover_unit, resolver_of
+from clumpygan.survey.settings import SurveySettings
+from clumpygan.survey.store import CATALOGUE, SurveyStore
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_FREE = ("output", "workers", "cluster")
+"""Settings that nothing of the results depends on."""
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey that is recovered.
+
+    Attributes
+    ----------
+    home : pathlib.Path
+        Folder of its tables.
+    galaxies : int
+    by_status : dict
+        Status -> how many galaxies have it.
+    """
+
+    home: Path
+    galaxies: int
+    by_status: dict[str, int]
+
+    def table(self) -> Table:
+        """Return the catalogue as an astropy table, with units and descriptions."""
+        return read_catalogue(self.home / CATALOGUE)
+
+
+@takes_settings(SurveySettings)
+def recover_survey(
+    image: str | Path | Iterable[str | Path],
+    catalog: str | Path | None = None,
+    *,
+    client: Client | None = None,
+    progress: Progress = lambda done, of: None,
+    **settings: Any,
+) -> Table:
+    """Recover the galaxies of a survey, and measure them: a row for each, in Parquet and here.
+
+    >>> recover_survey("calexp.fits", "objects.fits", psf=["psf/"])  # doctest: +SKIP
+
+    What was interrupted goes on with the same call. Results depend neither on who works nor on how
+    many there are.
+
+    Parameters
+    ----------
+    image : path or iterable of path
+        Patches.
+    catalog : path, optional
+        Of the galaxies; without it `detect=True` finds them.
+    client : distributed.Client, optional
+        Of Dask, whose workers are used in place of `workers` or `cluster`.
+    progress : callable, optional
+        Called with the galaxies that were recovered since the last call, and all of them.
+    **settings
+        The fields of `SurveySettings`; `psf` may be one path.
+
+    Returns
+    -------
+    astropy.table.Table
+        See `clumpygan.survey.columns.COLUMNS`.
+
+    Raises
+    ------
+    InputError
+        See `survey_of`.
+    """
+    images = [image] if isinstance(image, str | Path) else list(image)
+    if not all(isinstance(one, str | Path) for one in images):
+        raise InputError("`image`: expected names of files, as workers read them by themselves")
+    if isinstance(settings.get("psf"), str | Path):
+        settings["psf"] = (settings["psf"],)
+    chosen = SurveySettings(
+        image=tuple(map(Path, images)),
+        catalog=None if catalog is None else Path(catalog),
+        **settings,
+    )
+    return survey_of(chosen, client=client, progress=progress).table()
+
+
+def survey_of(
+    settings: SurveySettings,
+    *,
+    client: Client | None = None,
+    progress: Progress = lambda done, of: None,
+) -> Survey:
+    """Recover what is missing of a survey, and write its tables.
+
+    Parameters
+    ----------
+    settings : SurveySettings
+    client, progress
+        See `recover_survey`.
+
+    Raises
+    ------
+    InputError
+        If an image, the catalogue, a PSF or the checkpoint can't be used, the folder holds
+        something else, or there is no such cluster.
+    """
+    resolver = resolver_of(settings.checkpoint)
+    objects = find_objects(settings, resolver.grid.observed_scale)
+    psfs = assign_psfs(settings, objects)
+    units, lost = _units(settings, objects, psfs)
+    store = SurveyStore(settings.output, _card(settings, objects, psfs), len(units) + bool(lost))
+    with store.writing():
+        missing = store.missing()
+        if lost and len(units) in missing:
+            store.write_unit(len(units), lost, [])
+        todo = [unit for unit in units if unit.number in set(missing)]
+        done = sum(len(unit.galaxies) for unit in units) - sum(len(u.galaxies) for u in todo)
+        if done:
+            progress(done, len(objects))
+        if todo:
+            with open_engine(len(todo), settings.workers, settings.cluster, client) as engine:
+                for place, (rows, parts) in engine.run(partial(recover_unit, settings), todo):
+                    store.write_unit(todo[place].number, rows, parts)
+                    progress(len(rows), len(objects))
+        store.finish()
+    counts = _statuses(settings.output / CATALOGUE)
+    return Survey(settings.output, sum(counts.values()), counts)
+
+
+def read_catalogue(path: Path) -> Table:
+    """Read a table of a survey, with the units and descriptions of its columns."""
+    found = parquet.read_table(path)
+    columns = {}
+    for field in found.schema:
+        values = found[field.name]
+        columns[field.name] = (
+            np.array(values.to_pylist(), str)
+            if str(field.type) == "string"
+            else _numbers(values, str(field.type))
+        )
+    table = Table(columns)
+    for field in found.schema:
+        words = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        table[field.name].description = words.get("description")
+        table[field.name].unit = words.get("unit") or None
+    return table
+
+
+def _numbers(values: Any, kind: str) -> np.ndarray:
+    if kind == "bool":
+        return np.array([bool(one) for one in values.to_pylist()])
+    return np.asarray(values.to_numpy(zero_copy_only=False), kind.replace("double", "float64"))
+
+
+def _statuses(path: Path) -> dict[str, int]:
+    counts = parquet.read_table(path, columns=["status"])["status"].value_counts().to_pylist()
+    return {one["values"]: one["counts"] for one in counts}
+
+
+def _units(
+    settings: SurveySettings, objects: Objects, psfs: PsfFiles
+) -> tuple[list[Unit], list[dict[str, Any]]]:
+    """Return the units, patch by patch, and rows of what is in no patch or has no PSF."""
+    units: list[Unit] = []
+    usable = (objects.patch >= 0) & (psfs.number >= 0)
+    for number, path in enumerate(settings.image):
+        inside = np.flatnonzero(usable & (objects.patch == number))
+        for first in range(0, len(inside), settings.unit):
+            galaxies = tuple(
+                Galaxy(
+                    str(objects.id[i]), float(objects.ra[i]), float(objects.dec[i]),
+                    float(objects.x[i]), float(objects.y[i]),
+                    psfs.files[psfs.number[i]] if psfs.files else None,
+                )
+                for i in inside[first : first + settings.unit]
+            )  # fmt: skip
+            units.append(Unit(len(units), path, galaxies))
+    lost = [
+        {
+            "id": str(objects.id[i]),
+            "status": OUTSIDE if objects.patch[i] < 0 else MISSING,
+            "ra": float(objects.ra[i]),
+            "dec": float(objects.dec[i]),
+        }
+        for i in np.flatnonzero(~usable)
+    ]
+    return units, lost
+
+
+def _card(settings: SurveySettings, objects: Objects, psfs: PsfFiles) -> dict[str, Any]:
+    """Return all that the results depend on."""
+    chosen = {
+        one.name: plain(getattr(settings, one.name))
+        for one in fields(settings)
+        if one.name not in _FREE
+    }
+    digest = sha256("\n".join(objects.id).encode())
+    for values in (objects.x, objects.y, objects.patch, psfs.number):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return {
+        "clumpygan": __version__,
+        **chosen,
+        "galaxies": len(objects),
+        "positions_sha256": digest.hexdigest(),
+        "checkpoint_sha256": weights_digest(settings.checkpoint),
+        "columns": sorted(COLUMNS),
+    }
+
+
+def words_of(survey: Survey) -> str:
+    """Return what came out in one line."""
+    good = survey.by_status.get(GOOD, 0)
+    rest = [f"{n} {name}" for name, n in sorted(survey.by_status.items()) if name != GOOD]
+    return f"{good} of {survey.galaxies} galaxies recovered" + (
+        f" ({'; '.join(rest)})" if rest else ""
+    )

@@ -1,0 +1,117 @@
+"""Settings of the recovery of a survey."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
+from clumpygan.errors import InputError
+from clumpygan.settings import check, seed_setting, setting
+
+_WHICH, _SEEN = "which galaxies", "how they were observed"
+_HOW, _RUNNING = "how they are recovered", "what comes out, and running"
+
+
+@dataclass(frozen=True)
+class SurveySettings:
+    """Which galaxies of which images are recovered, and how.
+
+    Attributes
+    ----------
+    image : tuple of pathlib.Path
+        Patches of the survey; what lies in several is recovered in one of them.
+    catalog : pathlib.Path, optional
+        Of the galaxies.
+    detect : bool
+        Whether they are looked for in the images, in place of a catalogue.
+    psf : tuple of pathlib.Path
+        One image of the PSF, one for each of `image`, or a folder of them.
+    psf_fwhm : float, optional
+        Arcsec, in place of it.
+    max_magnitude : float, optional
+        Of the catalogue; fainter ones are left out.
+    stamp : int
+        Pixels on a side of what is recovered around a galaxy.
+    window : int
+        Blocks of the network's grid (5 pixels of HSC) on a side of its middle, in which the
+        network works.
+    samples, seed : int
+    checkpoint : str
+    unit : int
+        Galaxies that a worker recovers at a time.
+    output : pathlib.Path
+        Folder.
+    workers, cluster
+        Who works, see `clumpygan.engine.Workplace`.
+    """
+
+    image: tuple[Path, ...] = setting(
+        help="patches of the survey: calexp, deepCoadd, or plain images", metavar="FILE",
+        heading=_WHICH,
+    )  # fmt: skip
+    catalog: Path | None = setting(
+        None, "of the galaxies (FITS, Parquet, ECSV, CSV): ra and dec in degrees, or x and y in"
+        " pixels from 0 (x_image and y_image: from 1)", "FILE", heading=_WHICH,
+    )  # fmt: skip
+    detect: bool = setting(
+        False, "look for galaxies in the images, in place of a catalogue", heading=_WHICH
+    )
+    max_magnitude: float | None = setting(
+        None, "faintest magnitude of the catalogue, or found", "MAG", heading=_WHICH,
+        default_words="all",
+    )  # fmt: skip
+    psf: tuple[Path, ...] = setting(
+        (), "image of the PSF, one for each patch, or a folder of them: by object (ID.fits), or on"
+        " a grid (X and Y, pixels from 0, in their headers)", metavar="FILE", heading=_SEEN,
+    )  # fmt: skip
+    psf_fwhm: float | None = setting(
+        None, "FWHM of the PSF, in place of that", "arcsec", above=0, heading=_SEEN
+    )
+    stamp: int = setting(
+        40, "pixels on a side around a galaxy", "N", least=25, most=200, heading=_HOW
+    )
+    window: int = setting(
+        4, "blocks of the grid (5 pixels of HSC) on a side of its middle, in which the network"
+        " works; beyond there is the deconvolved base", "N", least=2, most=40, even=True,
+        heading=_HOW,
+    )  # fmt: skip
+    samples: int = setting(16, "samples of each galaxy", "N", least=4, even=True, heading=_HOW)
+    seed: int = seed_setting(0, "of the samples", heading=_HOW)
+    checkpoint: str = setting(
+        "super_resolution", "a shipped name or the path of a .safetensors file", "NAME",
+        heading=_HOW,
+    )  # fmt: skip
+    unit: int = setting(
+        64, "galaxies that a worker recovers at a time", "N", least=1, most=4096, heading=_RUNNING
+    )
+    output: Path = setting(
+        Path("survey"), "made if it doesn't exist; gets catalogue.parquet, components.parquet and"
+        " card.yaml", "FOLDER", heading=_RUNNING,
+    )  # fmt: skip
+    workers: int | None = workers_setting(_RUNNING)
+    cluster: str | None = cluster_setting(_RUNNING)
+
+    def __post_init__(self) -> None:
+        """Check each setting, and those that go together.
+
+        Raises
+        ------
+        InputError
+            For no image, both or neither of a catalogue and detection, or of the ways to say the
+            PSF.
+        """
+        check(self)
+        check_workplace(self)
+        if not self.image:
+            raise InputError("`image` is missing: expected the patches of the survey")
+        twice = [str(one) for one in self.image if self.image.count(one) > 1]
+        if twice:
+            raise InputError(f"`image`: {twice[0]} is given twice")
+        if (self.catalog is None) != self.detect:
+            raise InputError("expected `catalog`, or `detect` to find the galaxies: one of them")
+        if bool(self.psf) == (self.psf_fwhm is not None):
+            raise InputError("expected `psf`, or `psf_fwhm` in arcsec: one of them")
+        if len(self.psf) not in (0, 1, len(self.image)):
+            raise InputError(
+                f"`psf`: {len(self.psf)} for {len(self.image)} patches; expected one, one for each,"
+                " or a folder"
+            )

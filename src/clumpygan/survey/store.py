@@ -1,0 +1,133 @@
+"""The folder of a survey: a file for each unit that is done, in the end two tables and a card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+import yaml
+
+from clumpygan.errors import InputError
+from clumpygan.io import atomic_path
+from clumpygan.io.atomic import check_output_folder, only_one
+from clumpygan.survey.columns import COLUMNS, COMPONENTS, arrow_table, schema_of
+
+CATALOGUE, PARTS, CARD, UNITS = "catalogue.parquet", "components.parquet", "card.yaml", "units"
+
+_TABLES = ((CATALOGUE, COLUMNS), (PARTS, COMPONENTS))
+
+Row = dict[str, Any]
+
+
+class SurveyStore:
+    """What is done of a survey.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+    card : dict
+        All that the results depend on.
+    count : int
+        Units.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or the results of other settings.
+    """
+
+    def __init__(self, home: Path, card: dict[str, Any], count: int) -> None:
+        self.home, self.card, self.count = home, card, count
+        check_output_folder(home)
+        home.mkdir(exist_ok=True)
+        self._check_card()
+        (home / UNITS).mkdir(exist_ok=True)
+
+    @property
+    def complete(self) -> bool:
+        """Whether both tables are there."""
+        return all((self.home / name).exists() for name, _ in _TABLES)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let nobody else write into the folder within the block.
+
+        Raises
+        ------
+        InputError
+            If somebody does.
+        """
+        with only_one(self.home, wait=False):
+            yield
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the units that aren't done."""
+        if self.complete:
+            return []
+        # The second file of a unit is written last.
+        return [one for one in range(self.count) if not self._path(one, PARTS).exists()]
+
+    def write_unit(self, number: int, rows: list[Row], components: list[Row]) -> None:
+        """Write what came of a unit.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; it names the file.
+        """
+        for (name, columns), found in zip(_TABLES, (rows, components), strict=True):
+            with atomic_path(self._path(number, name)) as temporary:
+                parquet.write_table(arrow_table(found, columns), temporary)
+
+    def finish(self) -> None:
+        """Join the units to two tables, one unit at a time, and remove their files.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; it names the file.
+        """
+        if self.complete:
+            return
+        for name, columns in _TABLES:
+            with (
+                atomic_path(self.home / name) as temporary,
+                # A group of rows for each unit: readers take as few as they need.
+                parquet.ParquetWriter(temporary, schema_of(columns)) as writer,
+            ):
+                for number in range(self.count):
+                    writer.write_table(parquet.read_table(self._path(number, name)))
+        shutil.rmtree(self.home / UNITS)
+
+    def _path(self, number: int, name: str) -> Path:
+        return self.home / UNITS / f"{number:07d}-{name}"
+
+    def _check_card(self) -> None:
+        path = self.home / CARD
+        if not path.exists():
+            foreign = sorted(one.name for one in self.home.iterdir() if one.name != "lock")
+            if foreign:
+                raise InputError(
+                    f"`output` {self.home} holds {foreign[0]} and no survey; expected a new or"
+                    " empty folder"
+                )
+            with atomic_path(path) as temporary:
+                temporary.write_text(yaml.safe_dump(self.card, sort_keys=False), encoding="utf-8")
+            return
+        try:
+            before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+            raise InputError(f"{path} can't be read: delete the folder {self.home}") from problem
+        if not isinstance(before, dict):
+            raise InputError(f"{path} is no card of a survey: choose another `output`")
+        for name in (*self.card, *(set(before) - set(self.card))):
+            if before.get(name) != self.card.get(name):
+                raise InputError(
+                    f"`output` {self.home} holds a survey with other settings (`{name}`"
+                    f" {before.get(name, 'left out')}, now {self.card.get(name, 'left out')}):"
+                    " choose another folder, or delete it"
+                )

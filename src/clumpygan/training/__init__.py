@@ -1,0 +1,1 @@
+"""Composing and running a training: settings, states, cards, loggers."""

@@ -1,0 +1,1 @@
+"""Many trainings: jobs, searches, and the table of their results."""

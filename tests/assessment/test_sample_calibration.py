@@ -1,0 +1,109 @@
+"""Calibration tells samples that are right from those that are too narrow, and names which."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from clumpygan.assessment import sample_calibration
+from clumpygan.assessment.sample_calibration import measure_calibration
+from clumpygan.commands.evaluate import main
+from clumpygan.evaluation.recovery.intervals import Widening
+from clumpygan.recovery.resolver import Recovered, SuperResolver
+
+
+class Oracle(SuperResolver):
+    """Draws images about a centre from which the truth is one more draw."""
+
+    spread = 1.0
+    told = Widening()
+
+    def recover(self, observed, sigma, transfer, *, samples=16, seed=0, mask=None):
+        generator = torch.Generator().manual_seed(seed)
+        shape = (len(observed), 1, 112, 112)
+        profile = self.profile.expand(shape)
+
+        def draw():
+            return torch.randn((len(observed), 1, 1, 1), generator=generator)
+
+        centre = self.truth + 0.05 * draw() * profile
+        drawn = torch.stack(
+            [centre + 0.05 * self.spread * draw() * profile for _ in range(samples)]
+        )
+        return Recovered(drawn.mean(0), drawn.std(0), drawn)
+
+
+@pytest.fixture
+def oracle(monkeypatch):
+    """Samples of galaxies whose flux alone is uncertain, by 5 %."""
+    axis = torch.arange(112) - 55.5
+    Oracle.profile = 100 * torch.exp(-(axis[:, None] ** 2 + axis**2) / 200)[None, None]
+    Oracle.truth = Oracle.profile
+    real = SuperResolver.from_checkpoint
+    batch = sample_calibration.SyntheticGalaxies.sharp
+
+    def sharp(self, indices):
+        return Oracle.profile[0].expand(len(indices), 112, 112).numpy(), batch(self, indices)[1]
+
+    monkeypatch.setattr(sample_calibration.SyntheticGalaxies, "sharp", sharp)
+
+    def from_checkpoint(name, device="cpu"):
+        found = real(name, device)
+        oracle = Oracle(found.network, found.card, device)
+        oracle.widening = Oracle.told
+        return oracle
+
+    monkeypatch.setattr(SuperResolver, "from_checkpoint", staticmethod(from_checkpoint))
+    # The others take their time, and are what they are in tests of their own.
+    flux = {name: sample_calibration.QUANTITIES[name] for name in ("flux_1", "flux_1.5")}
+    monkeypatch.setattr(sample_calibration, "QUANTITIES", flux)
+    return Oracle
+
+
+def test_right_samples_pass_and_narrow_ones_fail(oracle, monkeypatch):
+    whole = measure_calibration(n=192, workers=1, seed=3).sets["synthetic"].of_bin("all")
+    flux = whole["flux_1"]
+    assert flux["n"] == 192
+    assert flux["coverage_68"] == pytest.approx(0.68, abs=0.09)
+    assert flux["coverage_95"] == pytest.approx(0.95, abs=0.04)
+    assert flux["ks_p"] > 0.01
+    monkeypatch.setattr(oracle, "spread", 0.3)
+    narrow = measure_calibration(n=192, workers=1, seed=3).sets["synthetic"].of_bin("all")
+    assert narrow["flux_1"]["coverage_68"] < 0.5
+    assert narrow["flux_1"]["ks_p"] < 1e-3
+    assert narrow["bright_pixel"]["coverage_68"] < 0.5
+
+
+def test_narrow_samples_are_widened_to_hold_what_they_say(oracle, monkeypatch):
+    monkeypatch.setattr(oracle, "spread", 0.3)
+    narrow = measure_calibration(n=208, workers=1, seed=3).sets["synthetic"].widening
+    assert narrow.factors["flux_1"]["all"] > (2.0, 2.0)
+    monkeypatch.setattr(oracle, "told", narrow)
+    other = measure_calibration(n=208, workers=1, seed=4).sets["synthetic"].of_bin("all")["flux_1"]
+    assert other["coverage_68"] == pytest.approx(0.68, abs=0.09)
+    assert other["coverage_95"] == pytest.approx(0.95, abs=0.04)
+    # Ranks are of the samples themselves.
+    assert other["ks_p"] < 1e-3
+
+
+def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
+    numbers, picture, factors = (tmp_path / name for name in ("c.json", "c.png", "c.yaml"))
+    for _ in range(2):  # the same command again replaces its own files
+        main(["calibration", "--n", "5", "--samples", "4", "--workers", "1", "--metrics",
+              str(numbers), "--picture", str(picture), "--widening", str(factors)])  # fmt: skip
+    assert yaml.safe_load(factors.read_text()) == {"widening": {}}  # of five nothing is known
+    table = json.loads(numbers.read_text())["sets"]["synthetic"]
+    assert set(table["flux_1"]["all"]) == {"n", "coverage_68", "coverage_95", "ks_p", "mean_rank"}
+    assert table["flux_1"]["all"]["n"] == 5
+    assert sum(one["n"] for name, one in table["flux_1"].items() if name != "all") == 5
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "half_light_radius" in capsys.readouterr().out
+
+
+def test_numbers_dont_depend_on_the_number_of_processes():
+    one, two = (
+        measure_calibration(n=20, samples=4, workers=count).sets["synthetic"] for count in (1, 2)
+    )
+    assert all(np.array_equal(one.rank[name], two.rank[name], equal_nan=True) for name in one.rank)

@@ -1,0 +1,77 @@
+"""Intervals from few samples hold the truth as often as they say, whatever the samples."""
+
+import numpy as np
+import pytest
+
+from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery.intervals import ONE_SIGMA, SHARES, Widening, predict
+
+DRAWS = 20_000
+
+
+@pytest.mark.parametrize("count", [4, 8, 16, 64])
+@pytest.mark.parametrize("antithetic", [True, False])
+def test_intervals_hold_the_truth_as_often_as_they_say(count, antithetic):
+    generator = np.random.default_rng([count, antithetic])
+    centre = generator.normal(0, 3, DRAWS)
+    truth = centre + generator.normal(0, 1, DRAWS)
+    noise = generator.normal(0, 1, (count, DRAWS))
+    if antithetic:
+        noise[1::2] = -noise[0::2]
+    found = predict(centre + noise)
+    for share in (ONE_SIGMA, 0.95):
+        held = np.abs(truth - found.mean) < found.half_width(share)
+        # Of two independent pairs no more is known than that it isn't too small.
+        tolerance = 0.03 if count == 4 and not antithetic else 0.012
+        assert held.mean() == pytest.approx(share, abs=tolerance)
+
+
+def test_the_plain_scatter_of_few_samples_is_too_small():
+    """What this is for: one standard deviation of four antithetic samples holds 58 %."""
+    generator = np.random.default_rng(1)
+    half = generator.normal(0, 1, (2, DRAWS))
+    samples = np.stack([half[0], -half[0], half[1], -half[1]])
+    held = np.abs(generator.normal(0, 1, DRAWS)) < samples.std(0)
+    assert held.mean() < 0.6
+    assert predict(samples).half_width().mean() > 1.2 * samples.std(0).mean()
+
+
+def test_samples_that_agree_have_no_error():
+    found = predict(np.full((4, 3), 2.0))
+    assert found.mean.tolist() == [2.0] * 3
+    assert found.half_width().tolist() == [0.0] * 3
+    assert predict(np.array([[1.0], [3.0]])).half_width(0.5)[0] == pytest.approx(1.0)
+
+
+def test_widening_is_split_conformal():
+    generator = np.random.default_rng(0)
+    bright = np.full(3000, 21.0)
+    apart = np.abs(generator.standard_t(5, (3000, 2)))
+    apart[:50] = np.nan  # not defined there
+    found = Widening.measured({"flux": apart, "other": apart}, bright)
+    for share in SHARES:
+        expected = np.nanquantile(apart[:, SHARES.index(share)], share)
+        assert found.of("flux", 21.3, share) == pytest.approx(expected, rel=0.02)
+    # Where it isn't known how bright, or no galaxy was as faint: the factor of all.
+    assert (
+        found.of("flux", float("nan")) == found.of("flux", 25.5) == found.factors["flux"]["all"][0]
+    )
+    assert found.of("another", 21.0) == 1
+    assert Widening.from_card({"widening": found.to_dict()}) == found
+    assert Widening.from_card({}) == Widening()
+
+
+def test_few_galaxies_and_samples_of_one_mind_widen_nothing():
+    few = np.ones((99, 2))
+    certain = np.full((200, 2), np.inf)
+    found = Widening.measured({"few": few}, np.full(99, 21.0))
+    assert found == Widening()
+    assert Widening.measured({"sources": certain}, np.full(200, 21.0)) == Widening()
+
+
+@pytest.mark.parametrize(
+    "section", [[1], {"flux": 2}, {"flux": {"all": [1, "x"]}}, {"f": {"all": [99.0]}}]
+)
+def test_a_damaged_section_is_refused(section):
+    with pytest.raises(InputError, match="widening"):
+        Widening.from_card({"widening": section})

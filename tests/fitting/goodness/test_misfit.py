@@ -1,0 +1,67 @@
+"""Errors include what the model gets wrong of a galaxy, and nothing where it is right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from clumpygan.fitting import DiskFitter, SamplerSettings
+from clumpygan.fitting.goodness.misfit import Misfit
+from clumpygan.fitting.sampling.draws import Draws
+from tests.fitting.conftest import FRAME, GRID, make_mock
+
+LAPLACE = SamplerSettings("laplace")
+
+
+def clumpy(mock, amplitude, seed):
+    """Multiply the light by a field that is smooth over a beam, and the same at all velocities."""
+    noise = np.random.default_rng(seed).standard_normal(GRID.shape[1:])
+    field = ndimage.gaussian_filter(noise, 1.5)
+    field *= amplitude / field.std()
+    return mock.data + mock.clean * field
+
+
+def fitted(data, mock):
+    return DiskFitter(instrument=FRAME, sampler=LAPLACE).fit(data, mock.sigma**2)
+
+
+def test_a_right_model_has_no_misfit(mock):
+    verdict = fitted(mock.data, mock).verdict
+    assert verdict.misfit == 1
+    assert not any("neighbouring residuals" in text for text in verdict.remarks)
+
+
+def test_clumps_widen_the_errors():
+    mock = make_mock(8, 20.0)
+    right, weak, strong = (fitted(clumpy(mock, a, 2), mock) for a in (0.0, 0.15, 0.4))
+    assert right.verdict.misfit == 1 < weak.verdict.misfit < strong.verdict.misfit
+    assert any("neighbouring residuals go together" in text for text in strong.verdict.remarks)
+    assert (strong.table["deviation"] > 1.5 * right.table["deviation"]).all()
+    # The draws lie about the same middle, and give the same widths as the table.
+    for row in strong.table:
+        spread = np.subtract(*np.percentile(strong.samples[row["name"]], [84.13, 15.87]))
+        assert spread == pytest.approx(row["upper"] - row["lower"], rel=0.15)
+
+
+def test_draws_are_widened_about_their_mean():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((4000, 2)) + 3
+    draws = Draws("laplace", x, np.full(4000, 1 / 4000), np.full(2, 4000.0))
+    assert Misfit().widened(draws, np.eye(2)) is draws
+    wide = Misfit(0.1, np.array([[4.0, 2.0], [2.0, 10.0]]), 2.5).widened(draws, np.eye(2))
+    np.testing.assert_allclose(wide.coordinates.mean(0), x.mean(0))
+    np.testing.assert_allclose(np.cov(wide.coordinates.T), [[4, 2], [2, 10]], rtol=0.1, atol=0.1)
+    assert replace(wide, coordinates=x).effective is draws.effective
+
+
+def test_noise_that_neighbours_share_widens_the_errors(mock):
+    """What the likelihood doesn't know of the noise is in the errors all the same."""
+    noise = np.random.default_rng(3).standard_normal(GRID.shape)
+    smooth = ndimage.gaussian_filter(noise, (0, 0.8, 0.8), mode="wrap")
+    data = mock.clean + mock.sigma * smooth / smooth.std()
+    shared, alone = fitted(data, mock), fitted(mock.data, mock)
+    assert shared.verdict.word == "good"
+    ratio = np.median(shared.table["deviation"] / alone.table["deviation"])
+    # A sum over a galaxy that is larger than 0.8 pixels has sqrt(4 pi) 0.8 = 2.8 times the noise.
+    assert 1.5 < ratio < 3.5

@@ -1,0 +1,25 @@
+"""The tables of a fit: intervals hold the share of the draws that they are said to hold."""
+
+import numpy as np
+import pytest
+
+from clumpygan.fitting.optimize import Optimum
+from clumpygan.fitting.result import tabulate
+from clumpygan.fitting.sampling.draws import Draws
+from tests.fitting.test_coordinates import coordinates
+
+
+def test_intervals_hold_68_percent_of_the_draws():
+    free = coordinates()
+    generator = np.random.default_rng(1)
+    u = 0.1 * generator.standard_normal((20_000, free.count))
+    draws = Draws("laplace", u, np.full(len(u), 1 / len(u)), np.full(free.count, 2e4))
+    optimum = Optimum(u[0], 0.0, np.zeros(3), np.eye(free.count), True, 1, 0.0)
+    table, samples = tabulate(free, optimum, draws, generator, {})
+    for row in table:
+        values = np.asarray(samples[row["name"]])
+        below = np.mean(values < row["lower"])
+        above = np.mean(values > row["upper"])
+        assert below == pytest.approx(0.1587, abs=0.003), row["name"]
+        assert above == pytest.approx(0.1587, abs=0.003), row["name"]
+        assert np.mean(values < row["median"]) == pytest.approx(0.5, abs=0.003)

@@ -1,0 +1,69 @@
+"""All samples at once are measured as one by one."""
+
+import numpy as np
+import pytest
+
+from clumpygan.evaluation.recovery.clumps import find_peaks, sharpened
+from clumpygan.evaluation.recovery.fidelity import nucleus_of
+from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
+from clumpygan.survey import measuring
+
+SCALE, SIGMA = 0.06, 0.05
+
+
+@pytest.fixture
+def samples():
+    """Two sources 0.5" apart, differently bright in each of six samples, with noise."""
+    random = np.random.default_rng(3)
+    y, x = np.indices((70, 70))
+    images = []
+    for number in range(6):
+        main = 40 * np.exp(-0.5 * ((y - 34) ** 2 + (x - 33) ** 2) / 4)
+        second = 4 * number * np.exp(-0.5 * ((y - 34) ** 2 + (x - 42) ** 2) / 3)
+        halo = 3 * np.exp(-np.hypot(y - 34, x - 34) / 6)
+        images.append(main + second + halo + 0.02 * random.standard_normal(y.shape))
+    return np.array(images, np.float32)
+
+
+def test_quantities_are_those_of_single_images(samples):
+    nucleus = nucleus_of(samples.mean(0), SCALE)
+    values = measuring._values(samples, nucleus, SCALE)
+    assert len(values) == 8
+    for name, found in values.items():
+        alone = [QUANTITIES[name].measure(Measured(one, nucleus, SIGMA, SCALE)) for one in samples]
+        np.testing.assert_allclose(found, alone, rtol=1e-6, err_msg=name)
+
+
+def test_peaks_are_those_of_single_images(samples):
+    everywhere = np.ones(samples.shape[1:], bool)
+    counts, off = measuring.count_peaks(samples, SIGMA, (34, 33), everywhere, SCALE)
+    assert counts.tolist() == [len(find_peaks(one, SIGMA)) for one in samples]
+    assert off[0] == 0
+    assert off[-1] == 1
+    np.testing.assert_allclose(measuring.sharpened_stack(samples)[2], sharpened(samples[2]))
+
+
+def test_a_blend_is_as_probable_as_samples_show_it(samples):
+    found = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE)
+    shown = np.mean([len(find_peaks(one, SIGMA)) >= 2 for one in samples])
+    assert 0.5 < shown < 1
+    assert found["p_blend"] == pytest.approx(shown)
+    assert found["p_clumps_1"] == found["p_blend"]
+    assert found["p_clumps_2"] == 0
+    assert found["flux_0.6_low"] < found["flux_0.6"] < found["flux_0.6_high"]
+    assert found["magnitude_low"] < found["magnitude"] < found["magnitude_high"]
+    assert found["magnitude"] == pytest.approx(31.4 - 2.5 * np.log10(found["flux_1.5"]), abs=0.01)
+    # What is beyond the isophote isn't of the galaxy.
+    y, x = np.indices(samples.shape[1:])
+    apart = samples + np.float32(30) * np.exp(-0.5 * ((y - 60) ** 2 + (x - 8) ** 2) / 3)
+    assert (
+        measuring.measure_samples(apart, apart.mean(0), SIGMA, SCALE)["p_blend"] == found["p_blend"]
+    )
+
+
+def test_no_light_has_no_magnitude():
+    found = measuring.measure_samples(
+        np.full((4, 60, 60), -1, np.float32), np.full((60, 60), -1, np.float32), SIGMA, SCALE
+    )
+    assert np.isnan(found["magnitude"])
+    assert np.isnan(found["half_light_radius"])

@@ -1,0 +1,218 @@
+"""A survey: what is written, that it goes on, that nothing depends on who works, bad input."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+import yaml
+from astropy.io import fits
+from astropy.table import Table
+
+import clumpygan
+from clumpygan.commands.survey import main
+from clumpygan.errors import InputError
+from clumpygan.survey import run as run_module
+from clumpygan.survey.columns import COLUMNS, COMPONENTS
+from clumpygan.survey.patches import read_patch
+from clumpygan.survey.recovering import MOSTLY_MASKED
+
+TABLES = ("catalogue.parquet", "components.parquet")
+
+
+@pytest.fixture
+def recover(folder, network):
+    """Recover the small patch; return the table."""
+
+    def call(output="out", image="patch/calexp.fits", catalog="patch/truth.fits", **more):
+        settings = {"psf": "patch/psf", "samples": 4, "unit": 5, "checkpoint": network, **more}
+        settings = {name: one for name, one in settings.items() if one is not None}
+        return clumpygan.recover_survey(image, catalog, output=Path(output), **settings)
+
+    return call
+
+
+def bytes_of(output):
+    return [Path(output, name).read_bytes() for name in TABLES]
+
+
+def test_a_row_for_each_galaxy(recover, patch):
+    with fits.open("patch/calexp.fits", mode="update") as hdus:
+        y, x = (round(patch.truth[axis][0]) for axis in "yx")
+        hdus["IMAGE"].data[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = np.nan
+    table = recover()
+    assert table.colnames == list(COLUMNS)
+    assert sorted(table["id"].tolist(), key=int) == [str(i + 1) for i in range(23)]
+    assert table["magnitude"].unit == "mag"
+    assert table["p_blend"].description.startswith("share of the samples")
+    good = table[table["status"] == "good"]
+    assert len(good) > 15
+    assert all(np.isfinite(good[name]).all() for name in ("flux_1", "chi2", "seeing", "depth"))
+    assert (good["flux_1_low"] <= good["flux_1_high"]).all()
+    truth = {str(row["id"]): row for row in patch.truth}
+    for row in good:
+        assert row["x"] == pytest.approx(truth[row["id"]]["x"], abs=1e-3)
+        cell = patch.cells[truth[row["id"]]["cell"]]
+        assert row["seeing"] == pytest.approx(cell.fwhm, rel=0.03)
+    # Others have a row with their reason.
+    assert table["status"][table["id"] == "1"].tolist() == ["masked"]
+    assert set(table["status"]) <= {"good", "masked", MOSTLY_MASKED}
+    components = parquet.read_table("out/components.parquet")
+    assert components.column_names == list(COMPONENTS)
+    assert set(components["id"].to_pylist()) <= set(good["id"].tolist())
+    assert not Path("out/units").exists()
+    card = yaml.safe_load(Path("out/card.yaml").read_text())
+    assert card["samples"] == 4
+    assert card["galaxies"] == 23
+
+
+def test_components_lie_where_the_light_is(recover, patch):
+    """The brightest lonely galaxy has its nucleus where the truth has it."""
+    recover()
+    components = Table({
+        name: column.to_numpy(zero_copy_only=False)
+        for name, column in zip(*(lambda t: (t.column_names, t.columns))(
+            parquet.read_table("out/components.parquet")), strict=True)
+    })  # fmt: skip
+    star = patch.truth[patch.truth["star"] & (patch.truth["h_magnitude"] > 19)]
+    checked = 0
+    for row in star:
+        own = components[(components["id"] == str(row["id"])) & components["nucleus"]]
+        for one in own:
+            assert np.hypot(one["x"] - row["x"], one["y"] - row["y"]) < 1
+            assert one["ra"] == pytest.approx(row["ra"], abs=0.2 / 3600)
+            checked += 1
+    assert checked
+
+
+def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, monkeypatch):
+    recover("whole")
+    recovered = []
+    real = run_module.recover_unit
+
+    def interrupted(settings, unit):
+        recovered.append(unit.number)
+        if len(recovered) == 3:
+            raise KeyboardInterrupt
+        return real(settings, unit)
+
+    monkeypatch.setattr(run_module, "recover_unit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        recover("parts")
+    assert not Path("parts/catalogue.parquet").exists()
+    recover("parts")
+    assert recovered == [0, 1, 2, 2, 3, 4]
+    assert bytes_of("parts") == bytes_of("whole")
+    recover("parts")
+    assert len(recovered) == 6
+    with pytest.raises(InputError, match=r"holds a survey with other settings \(`seed` 0, now 1\)"):
+        recover("parts", seed=1)
+
+
+def test_workers_change_nothing(recover):
+    recover("alone")
+    recover("shared", workers=2)
+    assert bytes_of("alone") == bytes_of("shared")
+
+
+def test_galaxies_are_found(recover, patch):
+    table = recover(catalog=None, detect=True, psf=None, psf_fwhm=0.6, max_magnitude=22.5)
+    assert table["id"][0].startswith("calexp-")
+    bright = patch.truth[(patch.truth["h_magnitude"] < 21.5)]
+    image = read_patch(Path("patch/calexp.fits"), 0.168)
+    for row in bright:
+        if not image.mask[round(row["y"]), round(row["x"])]:
+            assert np.hypot(table["x"] - row["x"], table["y"] - row["y"]).min() < 3
+
+
+def test_what_lies_in_two_patches_is_recovered_once(recover, patch):
+    with fits.open("patch/calexp.fits") as hdus:
+        for name, columns in (("a", slice(0, 110)), ("b", slice(50, 160))):
+            parts = [hdus[0].copy()]
+            for hdu in hdus[1:]:
+                part = fits.ImageHDU(hdu.data[:, columns].copy(), hdu.header.copy(), name=hdu.name)
+                part.header["CRPIX1"] -= columns.start
+                parts.append(part)
+            fits.HDUList(parts).writeto(f"{name}.fits")
+    table = recover(image=["a.fits", "b.fits"], psf=None, psf_fwhm=0.6)
+    assert len(table) == len(set(table["id"].tolist())) == 23
+    place = dict(zip(table["id"].tolist(), table["patch"].tolist(), strict=True))
+    for row in patch.truth:
+        x, y = row["x"] + 0.5, row["y"] + 0.5
+        in_a, in_b = min(x, 110 - x, y, 160 - y), min(x - 50, 160 - x, y, 160 - y)
+        assert place[str(row["id"])] == ("a.fits" if in_a >= in_b else "b.fits")
+    found = recover("found", image=["a.fits", "b.fits"], catalog=None, detect=True, psf=None,
+                    psf_fwhm=0.6)  # fmt: skip
+    apart = np.hypot(*(np.subtract.outer(found[c], found[c]) for c in ("ra", "dec")))
+    assert (apart[np.triu_indices(len(found), 1)] > 0.1 / 3600).all()
+
+
+def test_galaxies_without_a_psf_are_listed_and_the_rest_goes_on(recover):
+    Path("psfs").mkdir()
+    psf = fits.getdata("patch/psf/psf_00_00.fits")
+    for number in range(5, 24):
+        fits.PrimaryHDU(psf, fits.Header({"PIXSCALE": 0.168})).writeto(f"psfs/{number}.fits")
+    table = recover(psf="psfs")
+    assert sorted(table["id"][table["status"] == "no PSF"].tolist()) == ["1", "2", "3", "4"]
+    assert (table["status"] == "good").sum() > 12
+
+
+def test_galaxies_outside_have_a_row(recover, patch):
+    truth = Table(patch.truth)
+    truth["dec"][3] += 1
+    truth["id", "ra", "dec"].write("some.parquet", format="parquet")
+    table = recover(catalog="some.parquet")
+    assert table["status"][table["id"] == "4"].tolist() == ["outside of all patches"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"catalog": None}, "expected `catalog`, or `detect`"),
+        ({"psf_fwhm": 0.6}, "expected `psf`, or `psf_fwhm`"),
+        ({"psf": None}, "expected `psf`, or `psf_fwhm`"),
+        ({"psf": "nowhere"}, "`psf` nowhere: no such file or folder"),
+        ({"psf": "patch"}, "`psf` patch: has neither X and Y"),
+        ({"image": "nowhere.fits"}, "nowhere.fits: no such file; expected an image"),
+        ({"image": ["patch/calexp.fits"] * 2}, "is given twice"),
+        ({"image": np.zeros((50, 50))}, "expected names of files"),
+        ({"catalog": "nowhere.fits"}, "nowhere.fits: no such file"),
+        ({"catalog": "twice.csv"}, "twice.csv: the id 7 is given to 2 galaxies"),
+        ({"catalog": "paths.csv"}, "paths.csv: the id '../x' is a path"),
+        ({"catalog": "far.csv"}, "far.csv: no galaxy lies in patch/calexp.fits"),
+        ({"catalog": "bare.csv"}, "expected ra and dec in degrees, or x and y"),
+        ({"max_magnitude": 10}, "no galaxy is brighter than `max_magnitude` 10"),
+        ({"image": "plain.fits", "catalog": "far.csv"}, "plain.fits: has no world coordinates"),
+        ({"cluster": "boz"}, "`cluster` is 'boz'"),
+        ({"output": "full"}, "holds foreign.txt and no survey"),
+        ({"output": "patch/calexp.fits"}, "is a file; expected the name of a folder"),
+        ({"output": "a/b"}, "the folder a doesn't exist"),
+    ],
+)
+def test_bad_input(recover, change, words):
+    Path("twice.csv").write_text("id,ra,dec\n7,150.1,2.2\n7,150.1,2.2\n")
+    Path("paths.csv").write_text("id,ra,dec\n../x,150.1,2.2\n")
+    Path("far.csv").write_text("id,ra,dec\n1,10,2.2\n")
+    Path("bare.csv").write_text("id,size\n1,10\n")
+    Path("full").mkdir()
+    Path("full/foreign.txt").touch()
+    header = fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.168})
+    noise = np.random.default_rng(0).standard_normal((60, 60)).astype(np.float32)
+    fits.PrimaryHDU(noise, header).writeto("plain.fits")
+    with pytest.raises(InputError) as refused:
+        recover(**change)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_program(folder, network, capsys):
+    words = ["--image", "patch/calexp.fits", "--catalog", "patch/truth.fits", "--psf", "patch/psf",
+             "--samples", "4", "--checkpoint", network, "--output", "out"]  # fmt: skip
+    main(words)
+    assert "of 23 galaxies recovered" in capsys.readouterr().out
+    assert (folder / "out" / "catalogue.parquet").exists()
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--seed", "5"])
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds a survey with other settings" in line

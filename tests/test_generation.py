@@ -1,0 +1,84 @@
+"""What `generate.py` makes, from Python."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+import clumpygan
+from clumpygan.errors import InputError
+from clumpygan.generation import write_cubes
+from clumpygan.io import read_cube
+
+
+def test_galaxies_are_those_that_are_asked_for(tmp_path):
+    made = clumpygan.generate_galaxies(5, seed=3, magnitude=(21, 23), redshift=(0.5, 1.5))
+    assert made.images.shape == made.noiseless.shape == (5, 64, 64)
+    assert (made.images - made.noiseless).std() == pytest.approx(made.sigma, rel=0.1)
+    assert made.table["h_magnitude"].min() >= 21
+    assert 0.5 <= made.table["redshift"].min() <= made.table["redshift"].max() <= 1.5
+    again = clumpygan.generate_galaxies(5, seed=3, magnitude=(21, 23), redshift=(0.5, 1.5))
+    np.testing.assert_array_equal(made.images, again.images)
+    made.write(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits") as hdus:
+        np.testing.assert_array_equal(hdus["IMAGES"].data, made.images)
+    assert len(made.plot().axes) >= 5
+
+
+def test_cubes_are_those_of_the_files(tmp_path):
+    choices = {"inclination": (40, 70), "seed": 1, "smooth": True, "signal_to_noise": 8}
+    made = clumpygan.generate_cubes(3, **choices)
+    assert made.cubes.shape == (3, *made.grid.shape)
+    assert 40 <= made.table["inclination"].min() <= made.table["inclination"].max() <= 70
+    made.write(tmp_path / "a.fits")
+    write_cubes(tmp_path / "b.fits", 3, **choices)
+    for name in "ab":
+        table = Table.read(tmp_path / f"{name}.fits")
+        np.testing.assert_array_equal(table["inclination"], made.table["inclination"])
+        for row, cube, variance in zip(table, made.cubes, made.variance, strict=True):
+            found = read_cube(tmp_path / row["file"].strip())
+            np.testing.assert_array_equal(found.data, cube)
+            np.testing.assert_array_equal(found.variance, variance)
+    assert len(made.plot().axes) >= 9
+
+
+def test_the_limits_between_which_the_training_drew_are_accepted():
+    for low, high in ((0.5, 0.5), (0.8, 0.8)):
+        clumpygan.generate_cubes(1, seeing=(low, high), smooth=True, noiseless=True, seed=1)
+    with pytest.raises(InputError, match="was trained on seeing"):
+        clumpygan.generate_cubes(1, seeing=0.48, smooth=True, seed=1)
+
+
+def test_a_mock_cube_holds_its_truth(tmp_path):
+    mock = clumpygan.generate_cube(
+        inclination=60, clumps=2, instrument="muse_wfm", shape=(16, 10, 10), exposure_time=3600,
+        seed=4,
+    )  # fmt: skip
+    assert (mock.galaxy.inclination, len(mock.galaxy.clumps), mock.seed) == (60, 2, 4)
+    mock.write(tmp_path / "a.fits")
+    found = read_cube(tmp_path / "a.fits")
+    np.testing.assert_array_equal(found.data, mock.data)
+    np.testing.assert_allclose(found.variance, mock.variance, rtol=1e-6)
+    assert mock.plot().axes
+
+
+@pytest.mark.parametrize(
+    ("make", "choices", "words"),
+    [
+        (clumpygan.generate_cube, {"inclinaton": 60}, "there is no 'inclinaton' (did you mean inc"),
+        (clumpygan.generate_cube, {"inclination": 95}, "inclination is 95 deg; expected"),
+        (clumpygan.generate_cube, {"curve": "flat"}, "`curve` is 'flat': expected one of arctan"),
+        (clumpygan.generate_cube, {"noise": 1.0, "noiseless": True}, "both say how noisy"),
+        (clumpygan.generate_galaxies, {"magnitud": 22}, "(did you mean magnitude?)"),
+        (clumpygan.generate_galaxies, {"magnitude": (23, 22)}, "expected the lower end first"),
+        (clumpygan.generate_galaxies, {"redshift": 9}, "`redshift` is 9: expected"),
+        (clumpygan.generate_cubes, {"inclination": "steep"}, "expected a number, or LOW and HIGH"),
+        (clumpygan.generate_cubes, {"mass": 3}, "there is no 'mass'"),
+        (clumpygan.generate_cubes, {"n": 0}, "`n` is 0: expected an integer from 1"),
+    ],
+)
+def test_bad_choices_are_named(make, choices, words):
+    with pytest.raises(InputError) as caught:
+        make(**choices)
+    assert words in str(caught.value)
+    assert "--" not in str(caught.value)
