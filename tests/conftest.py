@@ -1,6 +1,8 @@
 """Fixtures of the whole test suite."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,20 @@ import pytest
 def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing start processes of its own accord; tests that want some say how many."""
     monkeypatch.setattr("clumpygan.engine.workplace.cores", lambda: 1)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Take back what a program did to the root logger.
+
+    Hydra hangs handlers there, on the standard output of its test, which is closed afterwards:
+    whatever a later test of the same process logs would end in an error of `logging`.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
