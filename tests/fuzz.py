@@ -13,7 +13,6 @@ file, once for each place in the code, and the exit code is 1.
 import argparse
 import gzip
 import resource
-import signal
 import sys
 import tempfile
 import time
@@ -64,8 +63,8 @@ def draw_mutations(generator: np.random.Generator, size: int) -> list[tuple[str,
 
 def fuzz(name: str, originals: Originals, seconds: float, seed: int, folder: Path) -> int:
     """Damage one file for so long; print how it went; return how many kinds of failures it had."""
-    begin, number, wrong = time.monotonic(), 0, Counter[str]()
-    while time.monotonic() - begin < seconds:
+    begin, number, wrong = time.process_time(), 0, Counter[str]()
+    while time.process_time() - begin < seconds:
         generator = np.random.default_rng((seed, number))
         content = mutated(originals[name], draw_mutations(generator, len(originals[name])))
         zipped = name.endswith(".fits") and "/" not in name and generator.random() < 0.2
@@ -88,7 +87,7 @@ def fuzz(name: str, originals: Originals, seconds: float, seed: int, folder: Pat
                 wrong[what] += 1
         number += 1
     told = ", ".join(f"{count} times {what}" for what, count in wrong.items()) or "nothing wrong"
-    print(f"{name}: {number} files in {time.monotonic() - begin:.0f} s: {told}", flush=True)
+    print(f"{name}: {number} files in {time.process_time() - begin:.0f} CPU s: {told}", flush=True)
     return len(wrong)
 
 
@@ -98,15 +97,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("words", nargs="*", help="kinds whose names hold one of these")
-    parser.add_argument("--minutes", type=float, default=1.0, help="for each kind")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of CPU time, for each kind")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     names = [n for n in READERS if not given.words or any(word in n for word in given.words)]
 
-    def ring(*_: Any) -> None:
-        raise TimeoutError("the reader doesn't end")
-
-    signal.signal(signal.SIGALRM, ring)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as scratch:
         originals = make_originals(Path(scratch))

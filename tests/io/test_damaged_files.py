@@ -1,8 +1,6 @@
 """Whatever is done to a file, a reader returns, or says in one line what is wrong with the file."""
 
 import gzip
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +17,14 @@ from clumpygan.io.fits import open_fits
 from clumpygan.io.mosaic import open_mosaic
 from tests.readers import (
     READERS,
-    SECONDS,
     WORDS,
     Originals,
+    ended_in_time,
     make_originals,
     mutated,
     place,
     read_or_refuse,
 )
-
-
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """End a test that never ends."""
-
-    def ring(*_: Any) -> None:
-        raise TimeoutError("the reader doesn't end")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +57,6 @@ def test_a_damaged_file_is_read_or_refused(
     zipped: bool,
     originals: Originals,
     tmp_path: Path,
-    alarm: None,
 ) -> None:
     content = mutated(originals[name], mutations)
     zipped &= name.endswith(".fits")
@@ -93,7 +77,7 @@ def test_the_undamaged_files_are_read(name: str, originals: Originals, tmp_path:
 @pytest.mark.parametrize("key", ["NAXIS", "TFIELDS", "ZNAXIS"])
 @pytest.mark.parametrize("value", [2**31 - 1, 10**20, -3])
 def test_absurd_counts_are_refused_at_once(
-    key: str, value: int, tmp_path: Path, originals: Originals, alarm: None
+    key: str, value: int, tmp_path: Path, originals: Originals
 ) -> None:
     name = {"NAXIS": "image.fits", "TFIELDS": "table.fits", "ZNAXIS": "image.fits.fz"}[key]
     content = bytearray(originals[name])
@@ -103,21 +87,19 @@ def test_absurd_counts_are_refused_at_once(
     content[card + 10 : card + 30] = f"{value:>20}"[:20].encode()
     path = tmp_path / name
     path.write_bytes(content)
-    signal.alarm(SECONDS)
-    with pytest.raises(InputError, match=f"{key} is "):
+    with ended_in_time(), pytest.raises(InputError, match=f"{key} is "):
         READERS[name][0](path)
 
 
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
-    tmp_path: Path, alarm: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clumpygan.io.fits.SMALL_UNPACKED", 2**20)
     path = tmp_path / "bomb.fits.gz"
     path.write_bytes(gzip.compress(bytes(2**24), 9) * 64)  # 1 GB in a megabyte
-    signal.alarm(2 * SECONDS)
-    with pytest.raises(InputError, match="unpacks to more than"):
+    with ended_in_time(), pytest.raises(InputError, match="unpacks to more than"):
         read_image(path)
-    with pytest.raises(InputError, match="unpacks to more than"):
+    with ended_in_time(), pytest.raises(InputError, match="unpacks to more than"):
         open_mosaic(path, tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["bomb.fits.gz"]
 
