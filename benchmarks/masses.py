@@ -1,17 +1,21 @@
 """Dark matter within the half-light radius: whether f_DM is unbiased and its intervals hold.
 
-    python benchmarks/masses.py [--n 100] [--halo nfw burkert] [--method laplace] [--json FILE]
+    python benchmarks/masses.py [--n 100] [--halo nfw burkert nfw_mass nfw_fraction]
+                                [--method laplace] [--json FILE]
 
-Mocks of an exponential disk in a halo, with f_DM(R_e) of about 0.1 to 0.8, at inclinations of 40
-to 75 degrees and a S/N of 20 in the brightest voxel, seen out to 3.5 half-light radii; `--curve`
-nfw or burkert fits them, everything else by default. Printed are mean and median of found minus
-true f_DM with the error of the mean, its slope over the truth, how many 68 % intervals hold the
-truth, and the median pull.
+Mocks of a disk in a halo, at inclinations of 40 to 75 degrees and a S/N of 20 in the brightest
+voxel, seen out to 3.5 half-light radii. Those of nfw and burkert have velocities of disk and halo
+that are drawn evenly, with f_DM(R_e) of about 0.1 to 0.8; those of curves that are given by masses,
+at a redshift of 1, log10 of the baryonic mass from 10 to 11, f_DM(R_e) from 0.1 to 0.8 and the
+concentrations of simulations. The same curve fits them, everything else by default. Printed are, of
+f_DM, and of the masses where they are given, mean and median of found minus true with the error of
+the mean, its slope over the truth, how many 68 % intervals hold the truth, and the median pull.
 """
 
 import argparse
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +23,13 @@ from typing import Any
 import numpy as np
 
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
+from clumpygan.fitting.structure.distance import kiloparsecs_per_arcsec
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
-from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT, GALPAK_HEIGHT
+from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT, GALPAK_HEIGHT, MASS_CURVES
+from clumpygan.galaxies.disks.halo_relations import CONCENTRATION_SCATTER, concentration_relation
 from clumpygan.galaxies.disks.parameters import CURVES
 from clumpygan.galaxies.measuring.profiles import profiles_of
-from clumpygan.galaxies.rendering.halos import halo_velocity
+from clumpygan.galaxies.rendering.halos import halo_velocity, log_halo_mass
 from clumpygan.instruments.spread import GaussianPSF
 
 SEED = 21
@@ -32,21 +38,19 @@ RADIUS, SEEING = 0.8, 0.6
 
 SIGNAL_TO_NOISE = 20.0
 
+REDSHIFT = 1.0
+"""Of galaxies that are given by masses."""
+
+FRACTION = "dark_matter_fraction_re"
+MASSES = ("log_baryonic_mass", "log_halo_mass")
+ENDS = ("median", "lower", "upper")
+CHOICES = ("nfw", "burkert", "nfw_mass", "nfw_fraction")
+
 
 def measure(curve: str, method: str, index: int) -> dict[str, Any]:
     """Make and fit one mock."""
     random = np.random.default_rng((SEED, index))
-    galaxy = DiskParameters(
-        curve=curve,  # type: ignore[arg-type]
-        half_light_radius=RADIUS,
-        inclination=random.uniform(40.0, 75.0),
-        position_angle=random.uniform(0.0, 360.0),
-        maximum_velocity=random.uniform(80.0, 250.0),
-        halo_velocity=random.uniform(80.0, 250.0),
-        halo_radius=random.uniform(0.5, 2.5),
-        velocity_dispersion=random.uniform(20.0, 50.0),
-        scale_height=RADIUS * GALPAK_ASPECT / GALPAK_HEIGHT["gaussian"],
-    )
+    galaxy = draw_galaxy(curve, random)
     grid = CubeGrid.velocities((30, 28, 28), 0.2, 35.0, line_spread=40.0)
     transfer = partial(GaussianPSF(SEEING).transfer, wavelength=7000.0)
     frame = ObservedFrame(grid, transfer, SEEING)
@@ -57,23 +61,58 @@ def measure(curve: str, method: str, index: int) -> dict[str, Any]:
         DiskModel(curve=curve),  # type: ignore[arg-type]
         frame,
         sampler=SamplerSettings(method),  # type: ignore[arg-type]
+        redshift=REDSHIFT if curve in MASS_CURVES else None,
     )
     begin = time.process_time()
     result = fitter.fit(data, np.full(data.shape, sigma**2))
     seconds = time.process_time() - begin
-    row = next(one for one in result.quantities if one["name"] == "dark_matter_fraction_re")
+    told = {str(row["name"]): row for table in (result.quantities, result.table) for row in table}
     halo = halo_velocity(CURVES.index(curve), RADIUS, galaxy.to_vector())
     total = float(profiles_of(galaxy, [RADIUS])[0][0])
-    return {
-        "truth": float((halo / total) ** 2), "seconds": seconds, "verdict": result.verdict.word,
-        **{name: float(row[name]) for name in ("median", "lower", "upper")},
-    }  # fmt: skip
+    truths = {FRACTION: float((halo / total) ** 2)}
+    truths |= {name: float(getattr(galaxy, name)) for name in MASSES if curve in MASS_CURVES}
+    values = {
+        name: {"truth": truth, **{end: float(told[name][end]) for end in ENDS}}
+        for name, truth in truths.items()
+    }
+    return {"values": values, "seconds": seconds, "verdict": result.verdict.word}
 
 
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the numbers of all mocks."""
+def draw_galaxy(curve: str, random: np.random.Generator) -> DiskParameters:
+    """Draw the galaxy of a mock."""
+    common: dict[str, Any] = {
+        "half_light_radius": RADIUS,
+        "inclination": random.uniform(40.0, 75.0),
+        "position_angle": random.uniform(0.0, 360.0),
+        "velocity_dispersion": random.uniform(20.0, 50.0),
+        "scale_height": RADIUS * GALPAK_ASPECT / GALPAK_HEIGHT["gaussian"],
+    }
+    if curve not in MASS_CURVES:
+        return DiskParameters(
+            curve=curve,  # type: ignore[arg-type]
+            maximum_velocity=random.uniform(80.0, 250.0),
+            halo_velocity=random.uniform(80.0, 250.0),
+            halo_radius=random.uniform(0.5, 2.5),
+            **common,
+        )
+    median, _ = concentration_relation(REDSHIFT)
+    galaxy = DiskParameters(
+        curve="nfw_fraction",
+        log_baryonic_mass=random.uniform(10.0, 11.0),
+        dark_matter_fraction=random.uniform(0.1, 0.8),
+        concentration=median * 10 ** (CONCENTRATION_SCATTER * random.standard_normal()),
+        galaxy_redshift=REDSHIFT,
+        angular_scale=float(kiloparsecs_per_arcsec(None, REDSHIFT) or 0),
+        **common,
+    )
+    mass = float(log_halo_mass(galaxy.to_vector()))
+    return replace(galaxy, curve=curve, log_halo_mass=mass)  # type: ignore[arg-type]
+
+
+def summarise(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Return the numbers of one quantity of all mocks."""
     truth, found, lower, upper = (
-        np.array([row[name] for row in rows]) for name in ("truth", "median", "lower", "upper")
+        np.array([row["values"][name][key] for row in rows]) for key in ("truth", *ENDS)
     )
     away = found - truth
     words = [row["verdict"] for row in rows]
@@ -96,17 +135,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--n", type=int, default=100)
-    parser.add_argument("--halo", nargs="+", choices=("nfw", "burkert"), default=["nfw"])
+    parser.add_argument("--halo", nargs="+", choices=CHOICES, default=["nfw"])
     parser.add_argument("--method", choices=("importance", "laplace"), default="importance")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     report = {}
     for curve in options.halo:
         rows = [measure(curve, options.method, index) for index in range(options.n)]
-        report[curve] = {**summarise(rows), "rows": rows}
-        print(f"{curve}:")
-        for key, value in summarise(rows).items():
-            print(f"  {key}: {value}", flush=True)
+        found = {name: summarise(rows, name) for name in rows[0]["values"]}
+        report[curve] = {**found, "rows": rows}
+        for name, numbers in found.items():
+            print(f"{curve}, {name}:")
+            for key, value in numbers.items():
+                print(f"  {key}: {value}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -8,6 +8,7 @@ from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.parameter_choices import ParameterChoices, default_prior
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, DiskModel, DiskParameters
 from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
+from clumpygan.galaxies.disks.halo_relations import concentration_relation
 from tests.fitting.conftest import GRID, TRUTH
 
 BY_DEFAULT = (
@@ -29,6 +30,10 @@ def test_what_is_free_by_default():
     [
         (DiskModel(curve="nfw"), {"halo_velocity", "halo_radius"}),
         (DiskModel(curve="courteau"), {"curve_slope"}),
+        (
+            DiskModel(curve="dekel_zhao_mass"),
+            {"log_baryonic_mass", "log_halo_mass", "concentration", "halo_slope"},
+        ),
         (DiskModel(light="ring"), {"ring_width"}),
         (DiskModel(arms=2), {"arm_amplitude", "arm_phase"}),
         (DiskModel(warped=True), {"warp_inclination", "warp_position_angle"}),
@@ -37,6 +42,29 @@ def test_what_is_free_by_default():
 )
 def test_more_is_free_where_the_model_has_more(model, more):
     assert set(coordinates(model).names) - set(BY_DEFAULT) == more
+
+
+def test_concentrations_follow_the_mass_of_the_halo():
+    chosen = coordinates(DiskModel(curve="nfw_mass"), fixed={"galaxy_redshift": 1.0})
+    u = np.random.default_rng(6).standard_normal((2000, chosen.count))
+    galaxies = chosen.vectors(u)
+    mass, concentration = (
+        galaxies[:, chosen.model.index(name)] for name in ("log_halo_mass", "concentration")
+    )
+    median, slope = concentration_relation(1.0)
+    away = np.log10(concentration) - np.log10(median) - slope * (mass - 12)
+    assert abs(away.mean()) < 0.01
+    assert away.std() == pytest.approx(0.11, rel=0.1)
+    np.testing.assert_allclose(chosen.coordinates(galaxies), u, atol=1e-7)
+    fixed = coordinates(DiskModel(curve="nfw_mass"), fixed={"log_halo_mass": 11.0})
+    at_zero = fixed.vectors(np.zeros(fixed.count))[fixed.model.index("concentration")]
+    expected = concentration_relation(0.0)[0] * 10**0.101
+    assert at_zero == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_mass_that_a_prior_follows_isnt_tied():
+    with pytest.raises(InputError, match="log_halo_mass is tied, and a prior follows it"):
+        coordinates(DiskModel(curve="nfw_mass"), tied={"log_halo_mass": "log_baryonic_mass"})
 
 
 def test_the_ratio_of_two_lines_is_free():
@@ -93,8 +121,9 @@ def test_a_prior_of_an_angle_stays_where_it_is():
     assert chosen.centred(vector).priors == chosen.priors
 
 
-def test_the_gradient_goes_through_priors_and_ties():
-    chosen = coordinates(tied={"turnover_radius": "0.3*half_light_radius"})
+@pytest.mark.parametrize("curve", ["arctan", "nfw_mass"])
+def test_the_gradient_goes_through_priors_and_ties(curve):
+    chosen = coordinates(DiskModel(curve=curve), tied={"turnover_radius": "0.3*half_light_radius"})
     weights = np.random.default_rng(3).standard_normal(chosen.base.size)
     u = np.random.default_rng(4).standard_normal(chosen.count)
 

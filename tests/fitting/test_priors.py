@@ -6,7 +6,12 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from clumpygan.errors import InputError
-from clumpygan.fitting.priors import FitPrior, parse_prior, tully_fisher_prior
+from clumpygan.fitting.priors import (
+    FitPrior,
+    concentration_prior,
+    parse_prior,
+    tully_fisher_prior,
+)
 from clumpygan.galaxies import DiskModel
 
 PRIORS = [
@@ -54,7 +59,7 @@ def test_the_slope_is_that_of_finite_differences(prior):
     u = np.linspace(-2, 2, 9)
     expected = (prior.value(u + 1e-5) - prior.value(u - 1e-5)) / 2e-5
     assert np.abs(expected).min() > 0
-    np.testing.assert_allclose(prior.slope(u), expected, rtol=1e-6)
+    np.testing.assert_allclose(prior.derivative(u), expected, rtol=1e-6)
 
 
 def test_what_lies_beyond_a_bound_has_no_density_and_a_far_coordinate():
@@ -89,9 +94,33 @@ def test_the_tully_fisher_relation_is_that_of_reyes():
     assert parse_prior("tully_fisher:11.1:0.1", row).width == pytest.approx(0.1 * np.log(10))
 
 
+def test_priors_of_halos_are_those_of_relations():
+    model = DiskModel()
+    row = model.table[model.index("concentration")]
+    prior = parse_prior("dutton_maccio:0", row)
+    assert prior == concentration_prior(0.0)
+    assert prior.width == pytest.approx(0.11 * np.log(10))
+    # log c_200 = 0.905 - 0.101 log(M h / 1e12).
+    for mass in (11.0, 12.0, 13.5):
+        expected = 10 ** (0.905 - 0.101 * (mass - 12 + np.log10(0.6766)))
+        assert prior.centre * prior.factor(mass) == pytest.approx(expected, rel=1e-9)
+    assert "*exp(-0.232561*(log_halo_mass-12))" in str(prior)
+    alone = concentration_prior(0.0, followed=False)
+    assert alone.follows == ""
+    assert alone.width > prior.width
+    halo = parse_prior("abundance_matching:10.5:0.8", model.table[model.index("log_halo_mass")])
+    assert halo.kind == "normal"
+    assert 11.5 < halo.centre < 12.6
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("flux", "dutton_maccio:1", "expected that of concentration"),
+        ("concentration", "dutton_maccio:9", "redshift is 9; expected 0 to 5"),
+        ("concentration", "dutton_maccio:1:2", "scatter of the concentration is 2 dex"),
+        ("concentration", "dutton_maccio", "prior of concentration is 'dutton_maccio'; expected"),
+        ("log_halo_mass", "abundance_matching:3:1", "expected log10 of a stellar mass, 6 to 12.5"),
         ("flux", "normal", "prior of flux is 'normal'; expected e.g. normal:200:30"),
         ("flux", "normal:a:b", "prior of flux is 'normal:a:b'; expected"),
         ("flux", "normal:1:nan", "expected e.g. normal"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.disk_table import Parameter, Prior, draw
+from clumpygan.galaxies.disks.declaration import Parameter, Prior, draw
 from clumpygan.galaxies.disks.parameters import (
     CLUMP_PARAMETERS,
     CURVES,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from clumpygan.commands.flags import add_settings, flag_of, given_in, settings_from
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.declaration import Parameter
 from clumpygan.galaxies.disks.disk_model import DiskModel
-from clumpygan.galaxies.disks.disk_table import PARAMETERS, Parameter
+from clumpygan.galaxies.disks.disk_table import PARAMETERS
 
 _HEADING = "the model"
 _NOT_FLAGS = ("warped", "extra_lines", "rotation_table", "ring_radii")

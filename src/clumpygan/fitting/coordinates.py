@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
+from clumpygan.errors import InputError
 from clumpygan.fitting.parameter_choices import ParameterChoices, chosen_prior
 from clumpygan.fitting.priors import FitPrior
 from clumpygan.fitting.structure.rings import ring_mixing
@@ -74,10 +75,16 @@ class Coordinates:
             base[model.index(name)] = value
         ties = choices.ties(model, names)
         rows = (model.table[model.index(name)] for name in names)
+        priors = tuple(chosen_prior(row, model, choices, grid, flux) for row in rows)
+        for prior in priors:
+            if prior.follows in ties:
+                raise InputError(
+                    f"{prior.follows} is tied, and a prior follows it; expected it free or fixed"
+                )
         return cls(
             model,
             names,
-            tuple(chosen_prior(row, choices, grid, flux) for row in rows),
+            priors,
             base,
             tuple((model.index(n), factor, model.index(s)) for n, (factor, s) in ties.items()),
             ring_mixing(model, names),
@@ -114,7 +121,11 @@ class Coordinates:
         """Return the values (..., n) of the free parameters."""
         u = self._numbers(np.asarray(coordinates, dtype=np.float64))
         columns = [prior.value(u[..., k]) for k, prior in enumerate(self.priors)]
-        return np.stack(columns, axis=-1)
+        values = np.stack(columns, axis=-1)
+        for k, leader in self._followers():
+            row, factor = self.model.table[self.places[k]], self._factor(k, leader, values)
+            values[..., k] = np.clip(values[..., k] * factor, row.minimum, row.maximum)
+        return values
 
     def vectors(self, coordinates: ArrayLike) -> FloatArray:
         """Return the parameter vectors (..., P)."""
@@ -144,10 +155,29 @@ class Coordinates:
                 value = value - period * np.round((value - middle) / period)
             columns.append(prior.coordinate(value))
         numbers = np.stack(columns, axis=-1)
+        for k, leader in self._followers():
+            factor = self._factor(k, leader, given[..., self.places])
+            numbers[..., k] = self.priors[k].coordinate(given[..., self.places[k]] / factor)
         if self.mixing is None:
             return numbers
         flat = solve_triangular(self.mixing, numbers.reshape(-1, self.count).T, lower=True)
         return np.asarray(flat.T.reshape(numbers.shape))
+
+    def _followers(self) -> list[tuple[int, int | None]]:
+        """Return which priors follow a parameter, and which free one, None if it is fixed."""
+        names = self.names
+        return [
+            (k, names.index(prior.follows) if prior.follows in names else None)
+            for k, prior in enumerate(self.priors)
+            if prior.follows
+        ]
+
+    def _factor(self, k: int, leader: int | None, values: FloatArray) -> FloatArray:
+        """Return what the median of a prior is multiplied with, at values (..., n)."""
+        prior = self.priors[k]
+        if leader is None:
+            return prior.factor(self.base[self.model.index(prior.follows)])
+        return prior.factor(values[..., leader])
 
     def _numbers(self, u: FloatArray) -> FloatArray:
         """Return the standard normal numbers (..., n) of the priors at coordinates (..., n)."""
@@ -159,8 +189,16 @@ class Coordinates:
         for place, factor, source in self.tied:
             total[source] += factor * of_vector[place]
         numbers = self._numbers(coordinates)
-        slopes = [prior.slope(u) for prior, u in zip(self.priors, numbers, strict=True)]
-        of_numbers = np.asarray(total[self.places] * np.array(slopes))
+        slopes = np.array(
+            [prior.derivative(u) for prior, u in zip(self.priors, numbers, strict=True)]
+        )
+        values = self.values(coordinates) if self._followers() else numbers
+        for k, leader in self._followers():
+            slopes[k] *= self._factor(k, leader, values)
+            if leader is not None:
+                own = total[self.places[k]] * values[k] * self.priors[k].slope
+                total[self.places[leader]] += own
+        of_numbers = np.asarray(total[self.places] * slopes)
         return of_numbers if self.mixing is None else self.mixing.T @ of_numbers
 
     def log_prior(self, coordinates: ArrayLike) -> FloatArray:

@@ -32,6 +32,7 @@ from clumpygan.fitting.result import FitResult, tabulate, unbinned
 from clumpygan.fitting.sampling.draws import Draws
 from clumpygan.fitting.sampling.tempered import ROUGHEST, draw_with_misfit
 from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
+from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight
 from clumpygan.fitting.structure.staged import fit_light, fit_rings, vector_with_clumps
 from clumpygan.fitting.target import Target
@@ -228,7 +229,8 @@ class DiskFitter:
         generator = np.random.default_rng(seed)
         grid = observation.frame.grid
         guess = guess_parameters(observation)
-        coordinates = Coordinates.of(self.model, self.choices, grid, guess.flux)
+        choices = with_scale(self.choices, self.model, observation, self.redshift, self.distance)
+        coordinates = Coordinates.of(self.model, choices, grid, guess.flux)
         vectors = starting_vectors(guess, coordinates, self.starts)
         if self.model.clumps and not all(name.startswith("clump_") for name in coordinates.names):
             vectors = [vector_with_clumps(self, observation, coordinates, seed)]

@@ -10,6 +10,7 @@ from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.fitter import DiskFitter
 from clumpygan.fitting.likelihood import Likelihood
 from clumpygan.fitting.observation import observe
+from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.disks.parameters import DiskParameters
 from clumpygan.galaxies.rendering.cube import CubeRenderer
@@ -58,7 +59,10 @@ def expected_covariance(
     vector = galaxy.to_vector()
     clean = renderer(vector[None])[0]
     observation = observe(clean, (float(clean.max()) / signal_to_noise) ** 2, frame)
-    coordinates = Coordinates.of(fitter.model, fitter.choices, frame.grid, galaxy.flux)
+    choices = with_scale(
+        fitter.choices, fitter.model, observation, fitter.redshift, fitter.distance
+    )
+    coordinates = Coordinates.of(fitter.model, choices, frame.grid, galaxy.flux)
     coordinates = coordinates.centred(vector)
     target = Target(coordinates, Likelihood(observation, fitter.noise), renderer)
     u = coordinates.coordinates(vector)
@@ -69,8 +73,9 @@ def expected_covariance(
         scale = None if inverse_widths is None else np.sqrt(np.diag(hessian))
         jacobian = target.jacobian(u, residuals, scale, central=True)
         _, hessian = target.curvature(u, residuals, jacobian)
-    slopes = np.array([float(p.slope(one)) for p, one in zip(coordinates.priors, u, strict=True)])
-    return coordinates.names, slopes[:, None] * np.linalg.inv(hessian) * slopes
+    units = np.eye(len(vector))[coordinates.places]
+    slopes = np.stack([coordinates.gradient(u, unit) for unit in units])
+    return coordinates.names, slopes @ np.linalg.inv(hessian) @ slopes.T
 
 
 def shear_along(position_angle: float, g1: FloatArray, g2: FloatArray) -> tuple[FloatArray, ...]:

@@ -12,9 +12,12 @@ from clumpygan.errors import InputError
 from clumpygan.fitting.coordinates import Coordinates
 from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.parameter_choices import DOUBLET
+from clumpygan.galaxies.disks.disk_model import MASS_CURVES
+from clumpygan.galaxies.disks.halo_relations import HUBBLE_CONSTANT
 from clumpygan.galaxies.measuring.line_identification import identify_lines
 from clumpygan.galaxies.measuring.moments import Moments, moments
 from clumpygan.galaxies.measuring.position_velocity import velocity_gradient
+from clumpygan.galaxies.rendering.thick_sersic import GRAVITY
 from clumpygan.instruments.spread import FWHM_PER_SIGMA
 
 FloatArray = NDArray[np.float64]
@@ -188,7 +191,27 @@ def starting_vectors(
     inclinations: list[float | None] = [None]
     if "inclination" in coordinates.names and "inclination" not in given:
         inclinations += [i for i in INCLINATIONS if abs(i - guess.inclination) > _ALIKE]
-    return [starting_vector(coordinates, guess.values(i) | dict(given)) for i in inclinations]
+    starts = [guess.values(i) for i in inclinations]
+    if coordinates.model.curve in MASS_CURVES:
+        scale = float(coordinates.base[coordinates.model.index("angular_scale")])
+        starts = [one | _masses(one, scale) for one in starts]
+    return [starting_vector(coordinates, one | dict(given)) for one in starts]
+
+
+def _masses(values: Mapping[str, float], scale: float) -> dict[str, float]:
+    """Return masses that make a galaxy rotate as fast, half of it by its halo.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+    scale : float
+        kpc per arcsec.
+    """
+    squared = max(values["maximum_velocity"], 1.0) ** 2
+    disk = squared * scale * values["half_light_radius"] / GRAVITY
+    # V_200^3 = 10 G H M: of today's H, for the mass needn't be good.
+    halo = squared**1.5 / (1e-2 * HUBBLE_CONSTANT * GRAVITY)
+    return {"log_baryonic_mass": math.log10(disk), "log_halo_mass": math.log10(halo) - 0.5}
 
 
 def starting_vector(coordinates: Coordinates, values: Mapping[str, float]) -> FloatArray:

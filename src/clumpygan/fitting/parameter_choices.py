@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from clumpygan.errors import InputError
-from clumpygan.fitting.priors import FitPrior, parse_prior
+from clumpygan.fitting.priors import FitPrior, concentration_prior, parse_prior
 from clumpygan.fitting.structure.rings import ring_name
+from clumpygan.galaxies.disks.declaration import Parameter
 from clumpygan.galaxies.disks.disk_model import CURVE_PARAMETERS, HEIGHT_OF_RADIUS
-from clumpygan.galaxies.disks.disk_table import RING_PARAMETERS, Parameter
+from clumpygan.galaxies.disks.disk_table import RING_PARAMETERS
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.grid import CubeGrid
 
@@ -163,6 +164,9 @@ def _parse_tie(name: str, expression: str, model: DiskModel) -> tuple[float, str
     return factor, source
 
 
+HALO_MASS = "log_halo_mass"
+
+
 def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
     """Return the prior of a parameter of which a user says nothing.
 
@@ -211,10 +215,17 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
 
 
 def chosen_prior(
-    row: Parameter, choices: ParameterChoices, grid: CubeGrid, flux: float
+    row: Parameter, model: DiskModel, choices: ParameterChoices, grid: CubeGrid, flux: float
 ) -> FitPrior:
-    """Return the prior of a free parameter: the user's, or the default."""
+    """Return the prior of a free parameter: the user's, or the default.
+
+    That of a concentration is what simulations give, and follows the mass of the halo, where the
+    curve has one.
+    """
     given = choices.priors.get(row.name)
+    if given is None and row.name == "concentration":
+        redshift = min(choices.fixed.get("galaxy_redshift", 0.0), 5.0)
+        return concentration_prior(redshift, followed=HALO_MASS in CURVE_PARAMETERS[model.curve])
     if given is None:
         return default_prior(row, grid, flux)
     return given if isinstance(given, FitPrior) else parse_prior(given, row)

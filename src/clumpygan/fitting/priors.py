@@ -6,7 +6,8 @@ and a value next to a bound is a large u. No Jacobian is left to be minded.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,7 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.disk_table import Parameter
+from clumpygan.galaxies.disks.declaration import Parameter
+from clumpygan.galaxies.disks.halo_relations import (
+    CONCENTRATION_SCATTER,
+    PIVOT,
+    concentration_relation,
+    matched_halo_mass,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -23,6 +30,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 TULLY_FISHER_SCATTER = 0.056
 """Dex of velocity, as Reyes et al. 2011 measure it."""
+
+_TEN = math.log(10)
 
 _FARTHEST = 8.0
 """Standard normal numbers are kept within this: beyond it, Phi is 0 or 1 in double precision."""
@@ -43,6 +52,10 @@ class FitPrior:
         Bounds.
     centre, width : float
         Of the kinds "normal" and "lognormal".
+    follows : str
+        Name of a parameter with which the median of a "lognormal" prior goes; none if empty.
+    slope, pivot : float
+        The median is `centre` exp(`slope` [x - `pivot`]), x being the value of that parameter.
 
     Raises
     ------
@@ -55,6 +68,9 @@ class FitPrior:
     maximum: float
     centre: float = 0.0
     width: float = 1.0
+    follows: str = ""
+    slope: float = 0.0
+    pivot: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -184,7 +200,11 @@ class FitPrior:
             z = (logarithm - math.log(self.centre)) / self.width
             return np.asarray(np.where(x > 0, -0.5 * z**2 - log_scale - logarithm, -np.inf))
 
-    def slope(self, coordinate: ArrayLike) -> FloatArray:
+    def factor(self, value: ArrayLike) -> FloatArray:
+        """Return what the median is multiplied with, given the parameter that it follows."""
+        return np.exp(self.slope * (np.asarray(value, dtype=np.float64) - self.pivot))
+
+    def derivative(self, coordinate: ArrayLike) -> FloatArray:
         """Return the derivative of the value with respect to the standard normal number."""
         u = np.asarray(coordinate, dtype=np.float64)
         log_normal = -0.5 * u**2 - 0.5 * math.log(2 * math.pi)
@@ -192,7 +212,10 @@ class FitPrior:
 
     def __str__(self) -> str:
         if self.kind in ("normal", "lognormal"):
-            return f"{self.kind}:{self.centre:.6g}:{self.width:.6g}"
+            median = f"{self.centre:.6g}"
+            if self.follows:
+                median += f"*exp({self.slope:.6g}*({self.follows}-{self.pivot:g}))"
+            return f"{self.kind}:{median}:{self.width:.6g}"
         return f"{self.kind}:{self.minimum:.6g}:{self.maximum:.6g}"
 
 
@@ -225,7 +248,62 @@ def tully_fisher_prior(log_mass: float, scatter: float = TULLY_FISHER_SCATTER) -
             f"scatter of the Tully-Fisher relation is {scatter:g} dex; expected 0 to 1"
         )
     velocity = 10 ** (2.142 + 0.278 * (log_mass - 10.10))
-    return FitPrior("lognormal", 0.0, 2000.0, velocity, scatter * math.log(10))
+    return FitPrior("lognormal", 0.0, 2000.0, velocity, scatter * _TEN)
+
+
+def concentration_prior(
+    redshift: float, scatter: float = CONCENTRATION_SCATTER, *, followed: bool = True
+) -> FitPrior:
+    """Return the prior of the concentration of a halo that simulations give.
+
+    Lognormal around the relation of Dutton & Maccio 2014: see
+    `clumpygan.galaxies.disks.halo_relations.concentration_relation`.
+
+    Parameters
+    ----------
+    redshift : float
+    scatter : float
+        Dex.
+    followed : bool
+        Whether the median goes with `log_halo_mass`; else it is that of 10^12 solar masses, and
+        the scatter larger by what the relation changes over a dex.
+
+    Raises
+    ------
+    InputError
+        If the redshift isn't that of the relation, or the scatter isn't above 0.
+    """
+    if not 0 <= redshift <= 5:
+        raise InputError(f"redshift is {redshift:g}; expected 0 to 5 for dutton_maccio")
+    if not 0 < scatter < 1:
+        raise InputError(f"scatter of the concentration is {scatter:g} dex; expected 0 to 1")
+    median, power = concentration_relation(redshift)
+    if not followed:
+        return FitPrior("lognormal", 1.0, 60.0, median, math.hypot(scatter, power) * _TEN)
+    prior = FitPrior("lognormal", 1.0, 60.0, median, scatter * _TEN)
+    return replace(prior, follows="log_halo_mass", slope=power * _TEN, pivot=PIVOT)
+
+
+def halo_mass_prior(stellar: float, redshift: float) -> FitPrior:
+    """Return the prior of log10 of the halo mass that abundance matching gives.
+
+    Parameters
+    ----------
+    stellar : float
+        log10 of the stellar mass in solar masses.
+    redshift : float
+
+    Raises
+    ------
+    InputError
+        If the mass isn't that of a galaxy, or the redshift isn't that of the relation.
+    """
+    if not 6 <= stellar <= 12.5 or not 0 <= redshift <= 8:
+        raise InputError(
+            f"abundance_matching:{stellar:g}:{redshift:g}: expected log10 of a stellar mass, 6 to "
+            "12.5, and a redshift, 0 to 8"
+        )
+    return FitPrior("normal", 8.0, 16.0, *matched_halo_mass(stellar, redshift))
 
 
 def _number(text: str) -> float:
@@ -233,6 +311,14 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+_RELATIONS: dict[str, tuple[str, tuple[int, ...], Callable[..., FitPrior]]] = {
+    "tully_fisher": ("maximum_velocity", (1, 2), tully_fisher_prior),
+    "dutton_maccio": ("concentration", (1, 2), concentration_prior),
+    "abundance_matching": ("log_halo_mass", (2,), halo_mass_prior),
+}
+"""Priors that relations give: whose, with how many numbers, and how."""
 
 
 def parse_prior(text: str, row: Parameter) -> FitPrior:
@@ -244,7 +330,8 @@ def parse_prior(text: str, row: Parameter) -> FitPrior:
         "uniform:LOW:HIGH", "log_uniform:LOW:HIGH", "isotropic:LOW:HIGH", "normal:MEAN:SIGMA" or
         "lognormal:MEDIAN:SIGMA", where that SIGMA is the one of the natural logarithm; for the
         maximum velocity also "tully_fisher:MASS" or "tully_fisher:MASS:SCATTER", see
-        `tully_fisher_prior`.
+        `tully_fisher_prior`; for the concentration "dutton_maccio:REDSHIFT", see
+        `concentration_prior`; for `log_halo_mass` "abundance_matching:LOG_STELLAR_MASS:REDSHIFT".
     row : Parameter
         Its range cuts the prior.
 
@@ -256,10 +343,12 @@ def parse_prior(text: str, row: Parameter) -> FitPrior:
     kind, *numbers = text.strip().split(":")
     usage = "expected e.g. normal:200:30, lognormal:200:0.1, uniform:50:300 or log_uniform:50:300"
     values = [_number(number) for number in numbers]
-    if kind == "tully_fisher" and len(values) in (1, 2) and np.isfinite(values).all():
-        if row.name != "maximum_velocity":
-            raise InputError(f"prior of {row.name} is {text!r}; expected that of maximum_velocity")
-        return tully_fisher_prior(*values)
+    if kind in _RELATIONS and np.isfinite(values).all():
+        name, counts, relation = _RELATIONS[kind]
+        if row.name != name:
+            raise InputError(f"prior of {row.name} is {text!r}; expected that of {name}")
+        if len(values) in counts:
+            return relation(*values)
     if kind not in KINDS or len(values) != 2 or not np.isfinite(values).all():
         raise InputError(f"prior of {row.name} is {text!r}; {usage}")
     first, second = values

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
 from clumpygan.errors import InputError
 from clumpygan.fitting.file_settings import FileSettings, LineSettings
-from clumpygan.galaxies.disks.disk_model import CURVES, DiskModel, Light, Vertical
+from clumpygan.galaxies.disks.disk_model import CURVES, MASS_CURVES, DiskModel, Light, Vertical
 from clumpygan.galaxies.emission_lines import with_fainter
 from clumpygan.settings import (
     check,
@@ -157,8 +157,9 @@ class ParameterSettings:
     prior: dict[str, Any] = setting(default_factory=dict,
         help="normal:MEAN:SIGMA, lognormal:MEDIAN:SIGMA_OF_LN, uniform:LOW:HIGH,"
         " log_uniform:LOW:HIGH, isotropic:LOW:HIGH; of maximum_velocity also"
-        " tully_fisher:LOG10_STELLAR_MASS", metavar="NAME=KIND:A:B",
-        default_words="flat, isotropic for the inclination")
+        " tully_fisher:LOG10_STELLAR_MASS, of concentration dutton_maccio:REDSHIFT, of"
+        " log_halo_mass abundance_matching:LOG10_STELLAR_MASS:REDSHIFT", metavar="NAME=KIND:A:B",
+        default_words="flat, isotropic for the inclination, for the concentration dutton_maccio")
     bound: dict[str, Any] = setting(default_factory=dict,
         help="limits of the default prior, or of a normal one", metavar="NAME=LOW:HIGH")
     start: dict[str, Any] = setting(
@@ -268,7 +269,8 @@ class FitSettings(MethodSettings, ParameterSettings, ModelSettings, FileSettings
                 kinds = ("cubes", "velocity maps") if self.map else ("velocity maps", "cubes")
                 raise InputError(f"`{name}` is about {kinds[0]}, not {kinds[1]}; leave it out")
         named = {self.light, *(part for word in self.curves for part in word.split(":"))}
-        for kind, word in (("curve", "rings"), ("light", "map")):
+        masses = (("curve", word) for word in MASS_CURVES)
+        for kind, word in (("curve", "rings"), ("light", "map"), *masses):
             if self.map and word in named:
                 raise InputError(f"`{kind}` {word} is for cubes; choose another one for a `map`")
         if self.map and self.method == "nuts":

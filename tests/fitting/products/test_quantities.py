@@ -6,7 +6,7 @@ from astropy.cosmology import Planck18
 from scipy.special import i0, i1, k0, k1
 
 from clumpygan.fitting import DiskFitter, SamplerSettings
-from clumpygan.fitting.products.quantities import kiloparsecs_per_arcsec
+from clumpygan.fitting.products.quantities import scale_of
 from clumpygan.galaxies import CubeRenderer, DiskModel, DiskParameters
 from clumpygan.galaxies.measuring.profiles import curves_of
 from clumpygan.galaxies.rendering.thick_sersic import squared_velocity
@@ -76,9 +76,9 @@ def test_a_distance_counts_before_the_redshift(result):
     from dataclasses import replace
 
     near = replace(result, settings={**result.settings, "distance_mpc": 10.0})
-    assert kiloparsecs_per_arcsec(near) == pytest.approx(0.04848, rel=1e-3)
+    assert scale_of(near) == pytest.approx(0.04848, rel=1e-3)
     unknown = replace(result, settings={**result.settings, "redshift": None})
-    assert kiloparsecs_per_arcsec(unknown) is None
+    assert scale_of(unknown) is None
     assert "dynamical_mass_re" not in unknown.quantities["name"]
 
 

@@ -11,6 +11,7 @@ With R_e the half-light radius and R_d = R_e / 1.678, the scale length of an exp
 - the dynamical mass within R_e, M = R_e V_c^2 / G, as if it were spherical, with the pressure of
   the gas in V_c^2 = V^2 + 2 sigma^2 R / R_d = V^2 + 3.36 sigma^2 at R_e (Burkert et al. 2010,
   ApJ 725, 2324, equation 11; Price et al. 2022, A&A 665, A159, give factors for flat ones);
+- of curves that are given by masses, those of disk and bulge and of the halo;
 - the flux of every line.
 """
 
@@ -22,14 +23,14 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from clumpygan.constants import SPEED_OF_LIGHT
-from clumpygan.galaxies.disks.disk_model import HALOS
+from clumpygan.fitting.structure.distance import kiloparsecs_per_arcsec, own_redshift
+from clumpygan.galaxies.disks.disk_model import HALOS, MASS_CURVES
 from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
 from clumpygan.galaxies.emission_lines import line_label, rest_wavelengths
 from clumpygan.galaxies.measuring.profiles import curves_of
-from clumpygan.galaxies.rendering.halos import halo_velocity
+from clumpygan.galaxies.rendering.halos import halo_velocity, log_halo_mass
 from clumpygan.galaxies.rendering.rotation_series import HALF_LIGHT_OVER_SCALE
-from clumpygan.galaxies.rendering.thick_sersic import largest_square
+from clumpygan.galaxies.rendering.thick_sersic import GRAVITY, largest_square
 
 if TYPE_CHECKING:
     from clumpygan.fitting.result import FitResult
@@ -41,13 +42,8 @@ INTERVAL = (50.0, 15.865525393145707, 84.13447460685429)
 
 _MOST_DRAWS = 2000
 
-_GRAVITY = 4.30091e-6
-"""kpc (km/s)^2 per solar mass."""
-
 _FREEMAN_PEAK = 0.38705
 """Largest V^2 of a thin exponential disk, over G M / R_d (Freeman 1970)."""
-
-_ARCSEC = math.pi / 648_000
 
 _CONE = 30.0
 """Degrees of azimuth from the major axis, in which the last radius is looked for."""
@@ -116,19 +112,21 @@ def quantities_of(result: "FitResult") -> Table:
     rows.append(("velocity_sin_inclination", "km/s", at_22 * sine))
     if model.curve in HALOS:
         rows.append(("dark_matter_fraction_re", "", _dark_matter(model, vectors, size)))
-    kiloparsec = kiloparsecs_per_arcsec(result)
+    kiloparsec = scale_of(result)
     if kiloparsec is not None:
         squared = at_half**2 + 2 * HALF_LIGHT_OVER_SCALE * pressure**2
         rows += [
             ("radius_re", "kpc", kiloparsec * size),
-            ("dynamical_mass_re", "solMass", kiloparsec * size * squared / _GRAVITY),
+            ("dynamical_mass_re", "solMass", kiloparsec * size * squared / GRAVITY),
         ]
-        if model.curve in HALOS:
+        if model.curve in MASS_CURVES:
+            rows += _masses(model, vectors)
+        elif model.curve in HALOS:
             peak = column("maximum_velocity") ** 2 / _FREEMAN_PEAK
             if model.curve.startswith("sersic_"):
                 lengths = np.array([largest_square(n) for n in column("sersic_index")])
                 peak = column("maximum_velocity") ** 2 / lengths * HALF_LIGHT_OVER_SCALE
-            rows.append(("disk_mass", "solMass", kiloparsec * scale * peak / _GRAVITY))
+            rows.append(("disk_mass", "solMass", kiloparsec * scale * peak / GRAVITY))
     rows += _fluxes(result, vectors)
     ends = np.array([np.percentile(values, INTERVAL) for *_, values in rows])
     return Table(
@@ -142,6 +140,18 @@ def quantities_of(result: "FitResult") -> Table:
     )
 
 
+def _masses(model: DiskModel, vectors: FloatArray) -> list[tuple[str, str, FloatArray]]:
+    """Return name, unit and draws of the masses of disk and bulge and of the halo."""
+    rows = [("baryonic_mass", "solMass", 10 ** vectors[:, model.index("log_baryonic_mass")])]
+    halo = vectors[:, model.index("log_halo_mass")]
+    if model.curve == "nfw_fraction":
+        halo = np.array([log_halo_mass(np.ascontiguousarray(vector)) for vector in vectors])
+        rows.append(("log_halo_mass", "dex(solMass)", halo))
+    else:
+        rows.append(("halo_mass", "solMass", 10**halo))
+    return rows
+
+
 def _dark_matter(model: DiskModel, vectors: FloatArray, radii: FloatArray) -> FloatArray:
     """Return the share (S,) of the halo in the squares of circular velocities at radii (S,)."""
     curve = CURVES.index(model.curve)
@@ -151,23 +161,13 @@ def _dark_matter(model: DiskModel, vectors: FloatArray, radii: FloatArray) -> Fl
     return np.asarray((np.array(halos) / np.maximum(both, 1e-9)) ** 2)
 
 
-def kiloparsecs_per_arcsec(result: "FitResult") -> float | None:
-    """Return the scale at the galaxy from its distance or redshift; None if neither is known."""
-    distance = result.settings.get("distance_mpc")
-    if distance is not None:
-        return float(1000 * distance * _ARCSEC)
-    layout = result.observation.layout
-    redshift = result.settings.get("redshift")
-    if redshift is None and layout is not None:
-        redshift = layout.axis.redshift
-    if redshift is None:
-        return None
-    own = (1 + redshift) * (1 + result.values["systemic_velocity"] / SPEED_OF_LIGHT) - 1
-    if not own > 0:
-        return None
-    from astropy.cosmology import Planck18
-
-    return float(Planck18.angular_diameter_distance(own).to_value("kpc") * _ARCSEC)
+def scale_of(result: "FitResult") -> float | None:
+    """Return kpc per arcsec at the galaxy, as its masses are given; None if it isn't known."""
+    if result.coordinates.model.curve in MASS_CURVES:
+        return result.values["angular_scale"]
+    redshift, velocity = result.settings.get("redshift"), result.values["systemic_velocity"]
+    own = own_redshift(result.observation, redshift, velocity)
+    return kiloparsecs_per_arcsec(result.settings.get("distance_mpc"), own)
 
 
 def _fluxes(result: "FitResult", vectors: FloatArray) -> list[tuple[str, str, FloatArray]]:

@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.declaration import Parameter, draw
 from clumpygan.galaxies.disks.disk_table import (
     CLUMP_PARAMETERS,
     LINE_RATIO,
     PARAMETERS,
     RING_PARAMETERS,
-    Parameter,
-    draw,
 )
 from clumpygan.galaxies.disks.light_map import LightMap
 from clumpygan.settings import check, did_you_mean, setting
@@ -40,6 +39,10 @@ Curve = Literal[
     "sersic_disk",
     "sersic_nfw",
     "sersic_burkert",
+    "nfw_mass",
+    "burkert_mass",
+    "dekel_zhao_mass",
+    "nfw_fraction",
     "table",
     "rings",
 ]
@@ -75,10 +78,17 @@ CURVE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "sersic_burkert": ("maximum_velocity", "halo_velocity", "halo_radius"),
     "table": (),
     "rings": ("turnover_radius",),
+    "nfw_mass": ("log_baryonic_mass", "log_halo_mass", "concentration"),
+    "burkert_mass": ("log_baryonic_mass", "log_halo_mass", "concentration"),
+    "dekel_zhao_mass": ("log_baryonic_mass", "log_halo_mass", "concentration", "halo_slope"),
+    "nfw_fraction": ("log_baryonic_mass", "dark_matter_fraction", "concentration"),
 }
 """Which parameters each rotation curve has, besides those of the light and of rings."""
 
-HALOS = ("nfw", "isothermal", "burkert", "sersic_nfw", "sersic_burkert")
+MASS_CURVES = ("nfw_mass", "burkert_mass", "dekel_zhao_mass", "nfw_fraction")
+"""Curves that are given by masses: they need `galaxy_redshift` and `angular_scale`."""
+
+HALOS = ("nfw", "isothermal", "burkert", "sersic_nfw", "sersic_burkert", *MASS_CURVES)
 """Curves of a disk in a dark halo."""
 
 MAXIMUM_CLUMPS_OF_CUBE = 16

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.declaration import Parameter
 from clumpygan.galaxies.disks.disk_model import (
     CURVES,
     LIGHTS,
@@ -29,7 +30,6 @@ from clumpygan.galaxies.disks.disk_table import (
     RING_PARAMETERS,
     Clump,
     DiskValues,
-    Parameter,
     RingValues,
 )
 from clumpygan.galaxies.disks.light_map import LightMap
@@ -76,7 +76,7 @@ class DiskParameters(DiskValues):
     Examples
     --------
     >>> DiskParameters(inclination=60, maximum_velocity=200).to_vector().shape
-    (36,)
+    (43,)
     """
 
     clumps: tuple[Clump, ...] = ()

@@ -21,6 +21,9 @@ A new curve is a name in `disks.disk_model.Curve`, and here its formula and a li
 - sersic_disk: a thick disk and a round bulge whose masses follow their Sersic profiles of light
   (`thick_sersic`); V_max is the peak of the disk alone.
 - sersic_nfw, sersic_burkert: these, and a halo, in quadrature.
+- nfw_mass, burkert_mass, dekel_zhao_mass, nfw_fraction: the same, given by log10 of the mass of
+  disk and bulge and that of the halo, or by the share of dark matter at R_e, and by the
+  concentration (see `halos`); masses need `angular_scale` and `galaxy_redshift`.
 - table: linear between the rows of a table, from (0, 0); constant beyond the last.
 - rings: arctan(R / R_t) times a cubic spline that makes it the velocity of each ring (see
   `curve_tables`); the dispersions of rings stand for `velocity_dispersion`.
@@ -62,7 +65,7 @@ from clumpygan.galaxies.rendering.arithmetic import (
 )
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.curve_tables import interpolated, spline
-from clumpygan.galaxies.rendering.halos import halo, has_halo, has_sersic_disk
+from clumpygan.galaxies.rendering.halos import halo, has_halo, has_masses, has_sersic_disk
 from clumpygan.galaxies.rendering.rotation_series import (
     DRIFT_ROUNDING,
     FREEMAN_FAR,
@@ -76,7 +79,7 @@ from clumpygan.galaxies.rendering.rotation_series import (
     SERSIC_B,
     mass_reach,
 )
-from clumpygan.galaxies.rendering.thick_sersic import thick_sersic
+from clumpygan.galaxies.rendering.thick_sersic import sersic_of_mass, thick_sersic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -208,6 +211,8 @@ def _circular_velocity(curve, radius, p):
         return _mass_following(radius, p)
     if curve == _SERSIC_DISK:
         return thick_sersic(radius, p)
+    if has_masses(curve):
+        return in_quadrature(sersic_of_mass(radius, p), halo(curve, radius, p))
     if has_sersic_disk(curve):
         return in_quadrature(thick_sersic(radius, p), halo(curve, radius, p))
     if has_halo(curve):

@@ -50,12 +50,19 @@ _ORDER, _ORDER_OF_INDEX, _ORDER_OF_PEAK = 56, 14, 16
 _FULLEST = 0.999
 """Largest share of the bulge: the disk is what its velocity is measured by."""
 
+GRAVITY = 4.30091e-6
+"""kpc (km/s)^2 per solar mass."""
+
+_TEN = math.log(10.0)
+
 _MAXIMUM_VELOCITY = DiskModel().index("maximum_velocity")
 _HALF_LIGHT_RADIUS = DiskModel().index("half_light_radius")
 _SERSIC_INDEX = DiskModel().index("sersic_index")
 _BULGE = DiskModel().index("bulge_fraction")
 _BULGE_RADIUS = DiskModel().index("bulge_radius")
 _BULGE_INDEX = DiskModel().index("bulge_index")
+_LOG_MASS = DiskModel().index("log_baryonic_mass")
+_SCALE = DiskModel().index("angular_scale")
 
 
 _rule = cache(roots_legendre)
@@ -142,13 +149,26 @@ def largest_square(index):
 
 
 @shared
+def _disk_and_bulge(radius, p, log_unit):
+    """Return V^2 of disk and of bulge, of equal masses, over a unit."""
+    ratio, inside = radius / p[_HALF_LIGHT_RADIUS], radius / p[_BULGE_RADIUS]
+    disk = exp(_disk_series(_radius_t(ratio), _index_t(p[_SERSIC_INDEX])) - log_unit)
+    bulge = exp(_round_series(_radius_t(inside), _index_t(p[_BULGE_INDEX])) - log_unit)
+    compact = p[_HALF_LIGHT_RADIUS] / p[_BULGE_RADIUS]
+    return disk * _beyond(ratio), compact * bulge * _beyond(inside)
+
+
+@shared
 def thick_sersic(radius, p):
     """Return the circular velocity of disk and bulge; the largest of the disk alone is V_max."""
-    index = p[_SERSIC_INDEX]
-    peak, ratio = log_peak(index), radius / p[_HALF_LIGHT_RADIUS]
-    disk = exp(_disk_series(_radius_t(ratio), _index_t(index)) - peak) * _beyond(ratio)
     share = at_most(p[_BULGE], _FULLEST)
-    inside = radius / p[_BULGE_RADIUS]
-    bulge = exp(_round_series(_radius_t(inside), _index_t(p[_BULGE_INDEX])) - peak)
-    compact = share / (1.0 - share) * p[_HALF_LIGHT_RADIUS] / p[_BULGE_RADIUS]
-    return p[_MAXIMUM_VELOCITY] * sqrt(disk + compact * bulge * _beyond(inside))
+    disk, bulge = _disk_and_bulge(radius, p, log_peak(p[_SERSIC_INDEX]))
+    return p[_MAXIMUM_VELOCITY] * sqrt(disk + share / (1.0 - share) * bulge)
+
+
+@shared
+def sersic_of_mass(radius, p):
+    """Return the circular velocity of disk and bulge of the mass 10^`log_baryonic_mass`, km/s."""
+    size = p[_SCALE] * p[_HALF_LIGHT_RADIUS]
+    disk, bulge = _disk_and_bulge(radius, p, log(size / GRAVITY) - _TEN * p[_LOG_MASS])
+    return sqrt((1.0 - p[_BULGE]) * disk + p[_BULGE] * bulge)

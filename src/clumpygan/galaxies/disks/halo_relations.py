@@ -1,0 +1,78 @@
+"""What is known of dark halos from simulations: concentrations, and stellar masses in them.
+
+Cosmology: flat, H0 = 67.66 km/s/Mpc and Omega_m = 0.30966 (Planck Collaboration 2020).
+"""
+
+import math
+
+HUBBLE_CONSTANT = 67.66
+"""km/s/Mpc today."""
+
+MATTER = 0.30966
+"""Density of matter today over the critical one."""
+
+CONCENTRATION_SCATTER = 0.11
+"""Dex, of halos of one mass (Dutton & Maccio 2014)."""
+
+STELLAR_SCATTER = 0.15
+"""Dex of the stellar mass in halos of one mass (Moster et al. 2013)."""
+
+PIVOT = 12.0
+"""log10 of the halo mass in solar masses at which relations are given."""
+
+
+def concentration_relation(redshift: float) -> tuple[float, float]:
+    """Return the concentration of halos of 10^12 solar masses, and how it goes with the mass.
+
+    log10 c_200 = a + b log10(M_200 / [1e12 / h]) with a = 0.520 + 0.385 exp(-0.617 z^1.21) and
+    b = -0.101 + 0.026 z: Dutton & Maccio 2014 (MNRAS 441, 3359), for z < 5.
+
+    Parameters
+    ----------
+    redshift : float
+
+    Returns
+    -------
+    concentration : float
+    slope : float
+        Of log10 c_200 over log10 M_200.
+    """
+    a = 0.520 + (0.905 - 0.520) * math.exp(-0.617 * redshift**1.21)
+    slope = -0.101 + 0.026 * redshift
+    return 10 ** (a + slope * math.log10(HUBBLE_CONSTANT / 100)), slope
+
+
+def log_stellar_mass(log_halo_mass: float, redshift: float) -> float:
+    """Return log10 of the mass of the stars in a halo, by abundance matching.
+
+    m / M = 2 N / [(M / M_1)^-beta + (M / M_1)^gamma]: Moster, Naab & White 2013 (MNRAS 428, 3121),
+    equations 2 and 11 to 14, with the values of table 1; solar masses, Chabrier IMF.
+
+    Parameters
+    ----------
+    log_halo_mass : float
+        log10 of M_200 in solar masses.
+    redshift : float
+    """
+    late = redshift / (1 + redshift)
+    middle, norm = 11.590 + 1.195 * late, 0.0351 - 0.0247 * late
+    beta, gamma = 1.376 - 0.826 * late, 0.608 + 0.329 * late
+    away = log_halo_mass - middle
+    return log_halo_mass + math.log10(2 * norm / (10 ** (-beta * away) + 10 ** (gamma * away)))
+
+
+def matched_halo_mass(stellar: float, redshift: float) -> tuple[float, float]:
+    """Return log10 of the halo mass of a log10 stellar mass, and its scatter in dex.
+
+    The inverse of `log_stellar_mass`; the scatter is that of the stellar mass, 0.15 dex, over the
+    slope of the relation there.
+    """
+    low, high = 8.0, 16.0
+    while high - low > 1e-9:
+        middle = 0.5 * (low + high)
+        if log_stellar_mass(middle, redshift) < stellar:
+            low = middle
+        else:
+            high = middle
+    ahead, behind = (log_stellar_mass(low + step, redshift) for step in (0.01, -0.01))
+    return low, STELLAR_SCATTER * 0.02 / (ahead - behind)

@@ -1,0 +1,73 @@
+"""Fits of curves that are given by masses."""
+
+import numpy as np
+import pytest
+
+from clumpygan.errors import InputError
+from clumpygan.fitting import DiskFitter, SamplerSettings
+from clumpygan.fitting.forecast import expected_covariance
+from clumpygan.galaxies import CubeRenderer, DiskModel, DiskParameters
+from clumpygan.galaxies.rendering.halos import log_halo_mass
+from tests.fitting.conftest import FRAME, GRID, TRUTH
+
+REDSHIFT = 1.0
+MASSES = {"log_baryonic_mass": 10.6, "concentration": 5.5, "angular_scale": 8.2313}
+
+
+def made(curve, **values):
+    """Return the galaxy, its cube with noise, and sigma."""
+    galaxy = DiskParameters(curve=curve, **TRUTH, **MASSES, galaxy_redshift=REDSHIFT, **values)
+    clean = CubeRenderer(GRID, galaxy.model, FRAME.transfer, 1e-4)(galaxy.to_vector()[None])[0]
+    sigma = float(clean.max()) / 30
+    return galaxy, clean + sigma * np.random.default_rng(8).standard_normal(clean.shape), sigma
+
+
+def fitter(curve, **choices):
+    own = {"redshift": REDSHIFT, "sampler": SamplerSettings("laplace")} | choices
+    return DiskFitter(DiskModel(curve=curve), FRAME, **own)
+
+
+@pytest.mark.parametrize(
+    ("curve", "values"),
+    [
+        ("nfw_mass", {"log_halo_mass": 11.7}),
+        ("dekel_zhao_mass", {"log_halo_mass": 11.9, "halo_slope": 0.8}),
+        ("nfw_fraction", {"dark_matter_fraction": 0.35}),
+    ],
+)
+def test_masses_are_found(curve, values):
+    galaxy, data, sigma = made(curve, **values)
+    result = fitter(curve).fit(data, sigma**2)
+    assert result.verdict.word == "good", result.problems
+    rows = {str(row["name"]): row for row in result.table}
+    for name in ("log_baryonic_mass", *values):
+        half = 0.5 * (rows[name]["upper"] - rows[name]["lower"])
+        assert 0 < half < 0.7
+        assert abs(rows[name]["median"] - getattr(galaxy, name)) < 3 * half, name
+    told = {str(row["name"]): row for row in result.quantities}
+    assert told["baryonic_mass"]["median"] == pytest.approx(
+        10 ** rows["log_baryonic_mass"]["median"], rel=1e-3
+    )
+    share = told["dark_matter_fraction_re"]
+    assert 0 < share["lower"] < share["upper"] < 1
+    if curve == "nfw_fraction":
+        mass = log_halo_mass(galaxy.to_vector())
+        halo = told["log_halo_mass"]
+        assert abs(halo["median"] - mass) < 3 * (halo["upper"] - halo["lower"])
+    assert result.settings["fixed"]["angular_scale"] == pytest.approx(8.2313, rel=1e-4)
+
+
+def test_masses_need_a_distance():
+    _, data, sigma = made("nfw_mass")
+    with pytest.raises(InputError, match="given by masses: expected `redshift`, `distance`, or"):
+        fitter("nfw_mass", redshift=None).fit(data, sigma**2)
+    near = fitter("nfw_mass", redshift=None, fixed={"angular_scale": 8.0})
+    assert near.fit(data, sigma**2).values["angular_scale"] == 8.0
+
+
+def test_errors_of_masses_can_be_forecast():
+    galaxy, _, _ = made("nfw_mass", log_halo_mass=11.7)
+    names, covariance = expected_covariance(fitter("nfw_mass"), galaxy, 30.0)
+    assert covariance.shape == (len(names), len(names))
+    error = float(np.sqrt(covariance[names.index("log_halo_mass"), names.index("log_halo_mass")]))
+    assert 0.02 < error < 1.0
