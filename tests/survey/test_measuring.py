@@ -40,7 +40,7 @@ def test_peaks_are_those_of_single_images(samples):
     assert counts.tolist() == [len(find_peaks(one, SIGMA)) for one in samples]
     assert off[0] == 0
     assert off[-1] == 1
-    np.testing.assert_allclose(measuring.sharpened_stack(samples)[2], sharpened(samples[2]))
+    np.testing.assert_allclose(sharpened(samples)[2], sharpened(samples[2]))
 
 
 def test_a_blend_is_as_probable_as_samples_show_it(samples):

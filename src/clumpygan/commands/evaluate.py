@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from clumpygan.commands.evaluation.blends import add_blends
 from clumpygan.commands.evaluation.calibration import add_calibration
 from clumpygan.commands.evaluation.cubes import add_cubes
 from clumpygan.commands.evaluation.realism import add_realism
@@ -24,6 +25,7 @@ def _parser() -> ArgumentParser:
     subparsers = parser.add_subparsers(metavar="TABLE", required=True)
     add_super_resolution(subparsers)
     add_calibration(subparsers)
+    add_blends(subparsers)
     add_realism(subparsers)
     add_cubes(subparsers)
     add_shear(subparsers)

@@ -11,12 +11,11 @@ from scipy.ndimage import gaussian_filter, label
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.clumps import (
-    INNER_WIDTH,
     NOISE_THRESHOLD,
     NUCLEUS_RADIUS,
-    OUTER_WIDTH,
     PEAK_THRESHOLD,
     local_peaks,
+    sharpened,
 )
 from clumpygan.evaluation.recovery.intervals import predict
 from clumpygan.evaluation.recovery.quantities import RADII
@@ -112,7 +111,7 @@ def count_peaks(
 
     Peaks are those of `clumps.find_peaks`.
     """
-    sharp = sharpened_stack(samples)
+    sharp = sharpened(samples)
     least = np.maximum(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max(axis=(1, 2)))
     peaks = local_peaks(sharp, least[:, None, None]) & inside
     rows, columns = np.indices(inside.shape)
@@ -120,15 +119,6 @@ def count_peaks(
     off = (peaks & away).sum(axis=(1, 2))
     middle = (peaks & ~away).any(axis=(1, 2))
     return off + middle, off
-
-
-def sharpened_stack(samples: Images) -> NDArray[np.float64]:
-    """Return the differences of Gaussians of all samples, as `clumps.sharpened` of each."""
-    whole = samples.astype(np.float64)
-    narrow, wide = (
-        gaussian_filter(whole, (0, width, width)) for width in (INNER_WIDTH, OUTER_WIDTH)
-    )
-    return np.asarray(narrow - wide)
 
 
 def _values(

@@ -63,9 +63,12 @@ def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]
 
 
 def sharpened(image: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the difference of Gaussians of 1 and 4 pixels of an image (y, x), in its unit."""
+    """Return the difference of Gaussians of 1 and 4 pixels of images (..., y, x), in their unit."""
     picture = image.astype(np.float64)
-    narrow, wide = (gaussian_filter(picture, width) for width in (INNER_WIDTH, OUTER_WIDTH))
+    narrow, wide = (
+        gaussian_filter(picture, (0,) * (picture.ndim - 2) + (width, width))
+        for width in (INNER_WIDTH, OUTER_WIDTH)
+    )
     return np.asarray(narrow - wide)
 
 

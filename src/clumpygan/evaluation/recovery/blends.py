@@ -1,0 +1,240 @@
+"""Blends: whether two galaxies that overlap are told from one, and what is measured of each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label, maximum_position
+
+FLOAT = NDArray[np.float64]
+
+REGION = 1.5
+"""Arcsec around the middle of the stamp, within which light is that of a blend."""
+
+MOST_FALSE_SPLITS = 0.01
+"""Share of single galaxies that may be taken for two."""
+
+CURVE = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""Shares of false splits of which the curve tells."""
+
+BLENDED_SHARE, FLAGGED_SHARE = 0.1, 0.1
+"""Of a catalogue: galaxies that are unrecognised blends, and galaxies that are flagged."""
+
+_LEVELS = 32
+"""Between the faintest light and the peak, at equal ratios, as SExtractor takes them."""
+
+_FAINTEST = 1.5
+"""Sigma of the observation: light below it isn't looked at."""
+
+_SMOOTHING = 1.0
+"""Pixels, of the Gaussian by which images are smoothed first."""
+
+_BELOW_PEAK = 0.98
+"""Of the peak, the highest level."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The two parts into which an image falls most evenly.
+
+    Attributes
+    ----------
+    contrast : float
+        Share of all light that the fainter one has; 0 where there is one part alone.
+    places : ndarray (2, 2)
+        (y, x) of the peaks of both in pixels, the brighter part first; NaN without a second one.
+    """
+
+    contrast: float
+    places: FLOAT
+
+
+def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -> Split:
+    """Split an image into two parts as SExtractor deblends (Bertin & Arnouts 1996, section 6).
+
+    Above each of a number of levels the smoothed image falls into parts that don't touch. The
+    contrast is the share of the light that the second of them has, where it has most: what
+    SExtractor compares with its DEBLEND_MINCONT.
+
+    Parameters
+    ----------
+    image : ndarray (y, x)
+        What is beyond 1.5" from its middle isn't looked at.
+    sigma : float
+        Depth of the observation per pixel of the image, in its unit.
+    pixel_scale : float
+        Arcsec.
+    """
+    light = gaussian_filter(image.astype(np.float64), _SMOOTHING)
+    rows, columns = np.indices(light.shape)
+    middle = (np.array(light.shape) - 1) / 2
+    reach = REGION / pixel_scale
+    light[np.hypot(rows - middle[0], columns - middle[1]) > reach] = 0
+    corner = np.maximum(np.floor(middle - reach).astype(int), 0)
+    light = light[corner[0] : -corner[0] or None, corner[1] : -corner[1] or None]
+    low, top = _FAINTEST * sigma, float(light.max())
+    lost = Split(0.0, np.full((2, 2), np.nan))
+    if not top > low:
+        return lost
+    total = float(light[light > low].sum())
+    best = lost
+    for level in np.geomspace(low, max(_BELOW_PEAK * top, low), _LEVELS):
+        parts, count = label(light > level, np.ones((3, 3)))
+        if count < 2:
+            continue
+        fluxes = np.bincount(parts.ravel(), light.ravel())
+        fluxes[0] = -np.inf  # what is below
+        first, second = np.argsort(-fluxes, kind="stable")[:2]
+        contrast = float(fluxes[second] / total)
+        if contrast > best.contrast:
+            peaks = maximum_position(light, parts, [first, second])
+            best = Split(contrast, np.array(peaks, np.float64) + corner)
+    return best
+
+
+def find_threshold(singles: FLOAT, most: float = MOST_FALSE_SPLITS) -> float:
+    """Return the least score that at most a share of single galaxies exceeds; never below 0."""
+    ordered = np.sort(singles)[::-1]
+    return max(float(ordered[min(int(most * len(ordered)), len(ordered) - 1)]), 0.0)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """How many blends a method recognises.
+
+    Attributes
+    ----------
+    blends, singles, others : ndarray
+        Scores of blends, of single galaxies, and of other single galaxies by which thresholds are
+        set: whoever has more than the threshold is taken for two.
+    """
+
+    blends: FLOAT
+    singles: FLOAT
+    others: FLOAT
+
+    @property
+    def threshold(self) -> float:
+        """Score that at most `MOST_FALSE_SPLITS` of the others exceed."""
+        return find_threshold(self.others)
+
+    def at(self, most: float = MOST_FALSE_SPLITS) -> dict[str, float]:
+        """Return the shares `unrecognised` of the blends and `false_splits` of the singles."""
+        threshold = find_threshold(self.others, most)
+        return {
+            "unrecognised": float((self.blends <= threshold).mean()),
+            "false_splits": float((self.singles > threshold).mean()),
+        }
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """The same for each of `CURVE`."""
+        return [self.at(most) for most in CURVE]
+
+    def by(self, values: FLOAT, edges: Sequence[float]) -> dict[str, dict[str, float | int | None]]:
+        """Return `n` and `unrecognised` of the blends with values between neighbouring edges."""
+        lost = self.blends <= self.threshold
+        found: dict[str, dict[str, float | int | None]] = {}
+        for low, high in itertools.pairwise(edges):
+            rows = (values >= low) & (values < high)
+            share = float(lost[rows].mean()) if rows.any() else None
+            found[f"{low:g}-{high:g}"] = {"n": int(rows.sum()), "unrecognised": share}
+        return found
+
+
+def share_found(blends: FLOAT, singles: FLOAT) -> float | None:
+    """Return the share of the blends of a catalogue that is flagged.
+
+    In the catalogue a share `BLENDED_SHARE` are such blends, the rest singles; those of the
+    highest scores are flagged, `FLAGGED_SHARE` of all.
+    """
+    if not len(blends) or not len(singles):
+        return None
+    best = 0.0
+    for threshold in np.unique(np.concatenate([blends, singles, [-1.0]])):
+        found = float((blends > threshold).mean())
+        wrong = float((singles > threshold).mean())
+        if BLENDED_SHARE * found + (1 - BLENDED_SHARE) * wrong <= FLAGGED_SHARE:
+            best = max(best, found)
+    return best
+
+
+def match_two(places: FLOAT, truths: FLOAT, reach: float) -> FLOAT | None:
+    """Return the place of each of two galaxies, (2, 2); None unless each has a peak of its own.
+
+    Parameters
+    ----------
+    places, truths : ndarray (2, 2)
+        (y, x) in pixels.
+    reach : float
+        Pixels.
+    """
+    if not np.isfinite(places).all():
+        return None
+    away = np.linalg.norm(places[None] - truths[:, None], axis=2)
+    straight = max(away[0, 0], away[1, 1])
+    crossed = max(away[0, 1], away[1, 0])
+    if min(straight, crossed) > reach:
+        return None
+    return places if straight <= crossed else places[::-1]
+
+
+def share_light(
+    image: NDArray[np.floating], places: FLOAT, pixel_scale: float
+) -> tuple[float, float]:
+    """Return the fluxes of two galaxies that overlap, in the unit of the image.
+
+    The light of each pixel is shared by templates that are symmetric about each galaxy: the fainter
+    of each pixel and the one opposite (Lupton 2001, the deblender of the SDSS). Light within 1.5"
+    of a galaxy counts.
+
+    Parameters
+    ----------
+    image : ndarray (y, x)
+    places : ndarray (2, 2)
+        (y, x) in pixels, of both.
+    pixel_scale : float
+        Arcsec.
+    """
+    light = np.clip(image.astype(np.float64), 0, None)
+    rows, columns = np.indices(light.shape)
+    templates = []
+    for row, column in places:
+        y, x = (np.rint(2 * place - grid).astype(int) for place, grid in
+                ((row, rows), (column, columns)))  # fmt: skip
+        inside = (y >= 0) & (y < light.shape[0]) & (x >= 0) & (x < light.shape[1])
+        other = np.where(
+            inside, light[y.clip(0, light.shape[0] - 1), x.clip(0, light.shape[1] - 1)], 0
+        )
+        near = np.hypot(rows - row, columns - column) * pixel_scale <= REGION
+        templates.append(np.minimum(light, other) * near)
+    total = templates[0] + templates[1]
+    shared = np.divide(
+        image, total, out=np.zeros(light.shape, np.float64), where=total > 0, dtype=np.float64
+    )
+    return float((templates[0] * shared).sum()), float((templates[1] * shared).sum())
+
+
+def flux_within(image: NDArray[np.floating], place: FLOAT, pixel_scale: float) -> float:
+    """Return the flux within 1.5" of a galaxy that is alone."""
+    rows, columns = np.indices(image.shape)
+    near = np.hypot(rows - place[0], columns - place[1]) * pixel_scale <= REGION
+    return float(image[near].sum(dtype=np.float64))
+
+
+def summary(values: Any) -> dict[str, float | int | None]:
+    """Return `n`, `median` and `median_abs` of what is finite."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    if not known.size:
+        return {"n": 0, "median": None, "median_abs": None}
+    return {
+        "n": int(known.size),
+        "median": float(np.median(known)),
+        "median_abs": float(np.median(np.abs(known))),
+    }

@@ -1,0 +1,94 @@
+"""Blends that samples show are recognised, and P(blend) is held against what HST shows."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from clumpygan.assessment import blend_bench
+from clumpygan.assessment.blends import METHODS, measure_blends
+from clumpygan.commands.evaluate import main
+from clumpygan.recovery.resolver import Recovered, SuperResolver
+
+
+@pytest.fixture(scope="module")
+def perfect():
+    """Whose samples are the truth, but for every other galaxy of which half are blurred."""
+    real = SuperResolver.from_checkpoint()
+
+    class Perfect(SuperResolver):
+        def recover(self, observed, sigma, transfer, *, samples=16, seed=0):
+            truth = self.truth
+            blurred = torch.nn.functional.avg_pool2d(truth, 25, 1, 12)
+            half = torch.stack([truth] * (samples // 2) + [blurred] * (samples // 2))
+            whole = torch.stack([truth] * samples)
+            odd = (torch.arange(len(truth)) % 2 == 1)[:, None, None, None]
+            drawn = torch.where(odd, half, whole)
+            return Recovered(drawn[0], drawn.std(0), drawn)
+
+    batch = blend_bench.SyntheticBlends.batch
+
+    def kept(self, indices):
+        found = batch(self, indices)
+        Perfect.truth = found.truth
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blend_bench.SyntheticBlends, "batch", kept)
+        patch.setattr(SuperResolver, "from_checkpoint",
+                      classmethod(lambda cls, name: Perfect(real.network, real.card)))  # fmt: skip
+        patch.setattr(blend_bench, "RICHARDSON_LUCY_ITERATIONS", 5)
+        blend_bench.blend_bench.cache_clear()
+        found = measure_blends(n=25, samples=4, workers=1, seed=2)
+    blend_bench.blend_bench.cache_clear()
+    return found
+
+
+def test_a_perfect_recovery_recognises_what_hst_does(perfect):
+    table = perfect.to_dict()
+    methods = table["methods"]
+    assert tuple(methods) == METHODS
+    assert methods["network"] == methods["hst"] == methods["sample"]
+    assert methods["hst"]["unrecognised"] < methods["hsc"]["unrecognised"]
+    assert sum(one["n"] for one in methods["hst"]["by_separation"].values()) == 25
+    assert sum(one["n"] for one in methods["hst"]["by_magnitude"].values()) == 25
+    assert sum(one["n"] for one in methods["hst"]["by_flux_ratio"].values()) == 25
+    far = methods["hst"]["by_separation"]["0.8-1.2"]["unrecognised"]
+    near = methods["hst"]["by_separation"]["0.2-0.4"]["unrecognised"]
+    assert far < near
+    errors = methods["hst"]["magnitude"]
+    assert errors["brighter"]["median_abs"] < 0.1
+    assert errors["fainter"]["n"] == round(25 * methods["hst"]["both_found"]) > 3
+    assert methods["hst"]["centroid"]["brighter"]["median"] < 0.1
+    json.dumps(table, allow_nan=False)
+
+
+def test_p_blend_is_held_against_hst(perfect):
+    rows = perfect.outcomes.kind != 2
+    shown = perfect.outcomes.seen["hst"].contrast > perfect.sample_threshold
+    odd = np.arange(len(rows)) % 15 % 2 == 1
+    # All samples of even galaxies show what HST shows, half of those of odd ones.
+    assert np.array_equal(perfect.probability[~odd], shown[~odd].astype(float))
+    assert set(perfect.probability[odd & shown]) == {0.5}
+    found = perfect.reliability
+    assert found.true == shown[rows].sum() > 5
+    bins = {one["probability"]: one for one in found.reliability}
+    assert bins[0.5]["true"] == bins[1.0]["true"] == 1
+    assert bins[0.0]["true"] == 0
+    assert perfect.found_in_catalogue > 0.2
+
+
+def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
+    numbers, picture = tmp_path / "b.json", tmp_path / "b.png"
+    tables = []
+    for workers in (1, 2):  # the same numbers, whoever works
+        main(["blends", "--n", "6", "--samples", "4", "--workers", str(workers), "--metrics",
+              str(numbers), "--picture", str(picture)])  # fmt: skip
+        tables.append(json.loads(numbers.read_text()))
+    table = tables[0]
+    assert table["methods"] == tables[1]["methods"]
+    assert {"unrecognised", "false_splits", "curve"} <= set(table["methods"]["samples"])
+    assert table["settings"]["n"] == 6
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "richardson_lucy" in capsys.readouterr().out
