@@ -20,6 +20,9 @@ _NEITHER_HAS = {
     "lopsidedness": 0.0,
     "warp_inclination": 0.0,
     "warp_position_angle": 0.0,
+    "warp_inclination_bend": 0.0,
+    "warp_position_angle_bend": 0.0,
+    "radial_velocity": 0.0,
 }
 
 

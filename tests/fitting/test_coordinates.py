@@ -37,6 +37,7 @@ def test_what_is_free_by_default():
         (DiskModel(light="ring"), {"ring_width"}),
         (DiskModel(arms=2), {"arm_amplitude", "arm_phase"}),
         (DiskModel(warped=True), {"warp_inclination", "warp_position_angle"}),
+        (DiskModel(radial_flow=True), {"radial_velocity"}),
         (DiskModel(clumps=1), {"clump_1_fraction", "clump_1_x", "clump_1_y"}),
     ],
 )

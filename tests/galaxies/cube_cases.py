@@ -183,6 +183,10 @@ LIGHT: dict[str, Case] = {
     "no warp, by rings": case(rings=True),
     "warp": case(**{**WARP, "inclination": 50}),
     "warp, to the other side": case(**{**WARP, "warp_inclination": -8.0, "inclination": 90}),
+    "warp that bends": case(
+        **{**WARP, "inclination": 60.0, "warp_inclination_bend": 2.0},
+        warp_position_angle_bend=-3.0,
+    ),
     "warp, thick": case(**WARP, scale_height=0.4),
     "warp, exponential": case(**WARP, vertical="exponential", scale_height=0.1),
     "warp, thick exponential": case(
@@ -209,6 +213,22 @@ KINEMATICS: dict[str, Case] = {
     "thick disk, bulge and halo": case(
         curve="sersic_nfw", bulge_fraction=0.3, bulge_index=2.0, sersic_index=1.3
     ),
+    "inflow": case(radial_velocity=-70.0),
+    "outflow, edge-on": case(radial_velocity=120.0, inclination=88.0),
+    "outflow, no PSF": case(None, radial_velocity=90.0, options=FINE),
+    "inflow, arms, clumps": case(**ARMS, clumps=CLUMPS, radial_velocity=-50.0, options=DEEP),
+    "inflow, map": case(
+        light="map", light_map=MAP, radial_velocity=-30.0, rings=True,
+        options={"radii": 200, "azimuths": 240},
+    ),
+    "inflow, warp": case(**{**WARP, "inclination": 50.0}, radial_velocity=-60.0),
+    **{
+        curve: case(
+            curve=curve, angular_scale=6.0, galaxy_redshift=0.7, log_baryonic_mass=10.2,
+            log_halo_mass=11.6, halo_slope=0.5, dark_matter_fraction=0.6, bulge_fraction=0.2,
+        )
+        for curve in ("nfw_mass", "burkert_mass", "dekel_zhao_mass", "nfw_fraction")
+    },
     "table curve": case(curve="table", rotation_table=TABLE),
     "steep curve": case(turnover_radius=0.005),
     "steep curve, no PSF": case(None, turnover_radius=0.005, options=FINE),

@@ -75,6 +75,8 @@ class Galaxy:
         radius = np.maximum(np.hypot(along, across), 1e-12)
         log = np.log(radius)
         velocity = np.interp(log, self.logs, self.velocity) * along / radius
+        flow = self.p.radial_velocity * np.cos(np.arctan(0.2 * self.p.half_light_radius / radius))
+        velocity = velocity + flow * across / radius
         if clump:
             flux, x, y, size, row = clump
             far = ((along - x) ** 2 + (across - y) ** 2) / (2 * size**2)
@@ -289,8 +291,9 @@ def ring_cube(p: DiskParameters, grid: CubeGrid, psf, radii=100, azimuths=144, h
     area *= radius * 2 * np.pi / azimuths * p.magnification
     phi = np.tile(2 * np.pi * (np.arange(azimuths) + 0.5) / azimuths, radii)
     turns = radius / p.half_light_radius
-    tilt = np.radians(p.inclination + p.warp_inclination * turns)
-    angle = np.radians(p.position_angle + p.warp_position_angle * turns)
+    tilt = np.polyval([p.warp_inclination_bend, p.warp_inclination, p.inclination], turns)
+    angle = [p.warp_position_angle_bend, p.warp_position_angle, p.position_angle]
+    tilt, angle = np.radians(tilt), np.radians(np.polyval(angle, turns))
     light, velocity, sigma = galaxy.in_plane(radius * np.cos(phi), radius * np.sin(phi))
     spectra = galaxy.spectrum(p.systemic_velocity + velocity * np.sin(tilt), sigma)
     if p.light_map:

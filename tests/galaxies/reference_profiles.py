@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
+from astropy import constants, units
+from astropy.cosmology import FlatLambdaCDM
 from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import CubicSpline
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import gamma, gammainc, gammaincinv, i0e, i1e, k0e, k1e
 
 from clumpygan.galaxies.rendering.thick_sersic import squared_velocity
@@ -50,6 +52,52 @@ def spheroid(radius, n, axis_ratio):
     return square * np.minimum(radius / nodes[0], 1) ** 2 / np.maximum(radius / nodes[-1], 1)
 
 
+def baryons(radius, p):
+    """Return V^2 of disk and bulge of a mass, (km/s)^2."""
+    own = (constants.G * 10**p.log_baryonic_mass * units.Msun).to("kpc km2 / s2").value
+    size = p.half_light_radius * p.angular_scale
+    disk = spheroid(radius / p.half_light_radius, p.sersic_index, 0.2) / size
+    bulge = spheroid(radius / p.bulge_radius, p.bulge_index, 1.0)
+    bulge = bulge / (p.bulge_radius * p.angular_scale)
+    return own * ((1 - p.bulge_fraction) * disk + p.bulge_fraction * bulge)
+
+
+def halo_square(radius, p):
+    """Return V^2 of the halo of a mass, or of a share of dark matter found by trial."""
+    critical = FlatLambdaCDM(67.66, 0.30966).critical_density(p.galaxy_redshift)
+    c = p.concentration
+
+    def enclosed(x):
+        if p.curve == "burkert_mass":
+            return 0.5 * np.log1p(x * x) + np.log1p(x) - np.arctan(x)
+        return np.log1p(x) - x / (1 + x)
+
+    def square(r, log_mass):
+        mass = 10**log_mass * units.Msun
+        reach = ((mass / (800 / 3 * np.pi * critical)) ** (1 / 3)).to("kpc").value
+        x = r * p.angular_scale / reach
+        speed = (constants.G * mass / (reach * units.kpc)).to("km2 / s2").value
+        if p.curve != "dekel_zhao_mass":
+            return speed * enclosed(c * x) / enclosed(c) / x
+
+        def slope(y, a):
+            return (a + 3.5 * np.sqrt(y)) / (1 + np.sqrt(y))
+
+        def own(a):
+            return c * brentq(lambda y: slope(y, a) - 2, 1e-12, 1e6)
+
+        a = brentq(lambda a: slope(0.01 * own(a), a) - p.halo_slope, -6.0, 1.99)
+        chi, end = (np.sqrt(own(a) * y) / (1 + np.sqrt(own(a) * y)) for y in (x, 1.0))
+        return speed * (chi / end) ** (6 - 2 * a) / x
+
+    log_mass = p.log_halo_mass
+    if p.curve == "nfw_fraction":
+        half, share = p.half_light_radius, p.dark_matter_fraction
+        wanted = share / (1 - share) * baryons(np.array([half]), p)[0]
+        log_mass = brentq(lambda m: square(half, m) - wanted, 4.0, 20.0)
+    return square(radius, log_mass)
+
+
 def circular_velocity(radius, p):
     """Return the curves of `clumpygan.galaxies.rendering.rotation` by their closed formulas."""
     x, halo = radius / p.turnover_radius, radius / p.halo_radius
@@ -87,6 +135,8 @@ def circular_velocity(radius, p):
         largest = spheroid(np.geomspace(0.3, 5.0, 4000), p.sersic_index, 0.2).max()
         square = p.maximum_velocity**2 * square / largest
         return np.sqrt(square + p.halo_velocity**2 * nfw(halo) / _peak(nfw, 0.1, 20))
+    if p.curve.endswith(("_mass", "_fraction")):
+        return np.sqrt(baryons(radius, p) + halo_square(radius, p))
     if p.curve in ("freeman", "nfw", "isothermal", "burkert"):
         shape = {
             "freeman": 0.0,

@@ -13,7 +13,7 @@ from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 
 _HEADING = "the model"
-_NOT_FLAGS = ("warped", "extra_lines", "rotation_table", "ring_radii")
+_NOT_FLAGS = ("warped", "radial_flow", "extra_lines", "rotation_table", "ring_radii")
 
 
 def add_model_flags(parser: ArgumentParser) -> None:

@@ -144,8 +144,8 @@ def _parser() -> Parser:
             group.description = fill(
                 "Free by default: flux, centre, systemic velocity, half-light radius, Sersic "
                 "index, inclination, position angle, dispersion, and what the curve, a ring, arms, "
-                "clumps, a warp or more lines need; the scale height follows the half-light "
-                f"radius; all others have their defaults. Parameters: {names}; "
+                "clumps, a warp, a radial flow or more lines need; the scale height follows the "
+                f"half-light radius; all others have their defaults. Parameters: {names}; "
                 "clump_1_fraction, clump_1_x, clump_1_y, "
                 "clump_1_radius, clump_1_dispersion, clump_2_...; of more than two lines "
                 "line_3_ratio, ...: the flux over that of the second line.",

@@ -14,6 +14,7 @@ from clumpygan.fitting.observation import Frame
 from clumpygan.fitting.priors import FitPrior, parse_prior
 from clumpygan.fitting.sampling.nuts import check_nutpie
 from clumpygan.fitting.settings import FitSettings
+from clumpygan.galaxies.disks.disk_table import WARP_PARAMETERS
 from clumpygan.galaxies.disks.parameters import CURVES, LIGHTS, DiskModel, Parameter
 from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.instruments.line_spread import LSF, ResolvingPower
@@ -98,10 +99,11 @@ def fitted_model(
 ) -> DiskModel:
     """Return the model of a light and a curve.
 
-    It is warped if a parameter of the warp is asked for. Every line beyond the second has a ratio.
+    It is warped, or has a radial flow, if a parameter of it is asked for. Every line beyond the
+    second has a ratio.
     """
     named = {*settings.free, *settings.fix, *settings.tie, *settings.prior, *settings.bound}
-    warped = settings.warp or any(name.startswith("warp_") for name in named)
+    warped = settings.warp or not named.isdisjoint(WARP_PARAMETERS)
     table: Any = settings.rotation_table if curve == "table" else ()
     if table is None:
         raise InputError("`curve` table needs `rotation_table` FILE")
@@ -116,6 +118,7 @@ def fitted_model(
         arms=settings.arms,
         clumps=settings.clumps,
         warped=warped,
+        radial_flow=settings.radial_flow or "radial_velocity" in named,
         extra_lines=max(lines - 2, 0),
         rotation_table=read_rotation_table(table) if isinstance(table, Path) else table,
         ring_radii=settings.ring_radii if curve == "rings" else (),

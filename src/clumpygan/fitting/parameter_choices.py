@@ -69,7 +69,7 @@ class ParameterChoices:
 
         By default flux, centre, systemic velocity, half-light radius, the index of a Sersic
         profile, inclination, position angle, dispersion, and what the rotation curve, a ring, arms,
-        clumps, a warp or two lines need.
+        clumps, a warp, a radial flow or two lines need.
 
         Raises
         ------
@@ -87,6 +87,8 @@ class ParameterChoices:
             wanted |= {"arm_amplitude", "arm_phase"}
         if model.warped:
             wanted |= {"warp_inclination", "warp_position_angle"}
+        if model.radial_flow:
+            wanted |= {"radial_velocity"}
         if lines >= 2:
             wanted |= {"doublet_ratio", *(f"line_{k}_ratio" for k in range(3, lines + 1))}
         for number in range(1, model.clumps + 1):
@@ -205,7 +207,7 @@ def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
     elif row.unit == "arcsec":
         low, high = max(low, _SMALLEST_RADIUS * grid.pixel_scale), min(high, size)
     elif row.unit == "km/s":
-        high = min(high, FASTEST)
+        low, high = max(low, -FASTEST), min(high, FASTEST)
     kind = row.prior.kind
     if kind == "isotropic":
         return FitPrior("isotropic", low, high)

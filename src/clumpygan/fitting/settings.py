@@ -139,6 +139,7 @@ class ModelSettings:
     arms: int = same_setting(DiskModel, "arms")
     clumps: int = same_setting(DiskModel, "clumps")
     warp: bool = same_setting(DiskModel, "warped")
+    radial_flow: bool = same_setting(DiskModel, "radial_flow")
 
 
 @dataclass(frozen=True)

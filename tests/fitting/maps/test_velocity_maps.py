@@ -41,8 +41,10 @@ def mock(sigma: float = 6.0, seed: int = 3, **values: float) -> VelocityMap:
     return VelocityMap(field + noise, np.full(field.shape, sigma), SCALE, light)
 
 
-def test_the_field_is_that_of_the_formula() -> None:
-    field = VelocityFieldRenderer((SIDE, SIDE + 4), SCALE)(vector_of())[0]
+@pytest.mark.parametrize("flow", [0.0, -40.0])
+def test_the_field_is_that_of_the_formula(flow: float) -> None:
+    vector = vector_of(radial_velocity=flow)
+    field = VelocityFieldRenderer((SIDE, SIDE + 4), SCALE)(vector)[0]
     y, x = np.indices(field.shape) * SCALE
     x = x - 0.5 * (SIDE + 3) * SCALE - 0.3
     y = y - 0.5 * (SIDE - 1) * SCALE + 0.4
@@ -51,7 +53,8 @@ def test_the_field_is_that_of_the_formula() -> None:
     across = (-x * np.cos(angle) - y * np.sin(angle)) / np.cos(tilt)
     radius = np.hypot(along, across)
     curve = 210.0 * 2 / np.pi * np.arctan(radius / 1.2)
-    expected = 1020 + curve * np.sin(tilt) * along / radius
+    inwards = flow * radius / np.hypot(radius, 0.2 * 4.0)
+    expected = 1020 + np.sin(tilt) * (curve * along + inwards * across) / radius
     np.testing.assert_allclose(field, expected, atol=1e-6)
     assert np.ptp(field) > 200
 

@@ -14,6 +14,7 @@ from clumpygan.data.cubes.frame_settings import FrameSettings, accuracy_setting
 from clumpygan.data.stream_settings import StreamSettings
 from clumpygan.errors import InputError
 from clumpygan.galaxies import CubeRenderer, DiskModel
+from clumpygan.galaxies.disks.disk_table import WARP_PARAMETERS
 from clumpygan.settings import check, check_rising, from_mapping, setting
 
 _GALAXY, _NOISE = 0, 1
@@ -55,19 +56,20 @@ class CubeSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", parameter_ranges(self.parameters))
         check(self)
-        warped = self.model.warped
+        warped, flows = self.model.warped, self.model.radial_flow
         for name, *ends in self.parameters:
             row = self.model.table[self.model.index(name)]
             low, high = (row.check(end) for end in ends)
             if low > high:
                 raise InputError(f"{name} from {low:g} to {high:g}: expected the lower end first")
-            warped |= name.startswith("warp_") and bool(low or high)
+            warped |= name in WARP_PARAMETERS and bool(low or high)
+            flows |= name == "radial_velocity" and bool(low or high)
         names = [name for name, *_ in self.parameters]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{twice[0]} is given twice; expected one value or range")
         order = sorted(self.parameters, key=lambda row: self.model.index(row[0]))
         object.__setattr__(self, "parameters", tuple(order))
-        object.__setattr__(self, "model", replace(self.model, warped=warped))
+        object.__setattr__(self, "model", replace(self.model, warped=warped, radial_flow=flows))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "CubeSettings":

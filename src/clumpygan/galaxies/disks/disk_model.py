@@ -121,6 +121,8 @@ class DiskModel:
         Number of clumps.
     warped : bool
         Whether inclination and position angle change with radius.
+    radial_flow : bool
+        Whether there is a `radial_velocity`.
     extra_lines : int
         Number of lines beyond the second, each with a ratio (`line_3_ratio`, ...); 0 leaves the
         fluxes of more than two lines to the grid.
@@ -146,6 +148,7 @@ class DiskModel:
         most=MAXIMUM_CLUMPS_OF_CUBE,
     )
     warped: bool = setting(False, "inclination and position angle change with radius")
+    radial_flow: bool = setting(False, "gas flows in or out in the plane, at radial_velocity")
     extra_lines: int = setting(
         0, "lines beyond the second, each with a ratio", "N", least=0, most=MAXIMUM_EXTRA_LINES
     )

@@ -277,12 +277,33 @@ class DiskValues:
         (-45.0, 45.0),
         "change of the inclination with radius, from the centre",
     )
+    warp_inclination_bend: float = declare(
+        0.0,
+        "deg per half-light radius squared",
+        (-15.0, 15.0),
+        "change of the inclination with the square of the radius, added to that with the radius",
+    )
     warp_position_angle: float = declare(
         0.0,
         "deg per half-light radius",
         (-90.0, 90.0),
         "change of the position angle with radius, from the centre",
     )
+    warp_position_angle_bend: float = declare(
+        0.0,
+        "deg per half-light radius squared",
+        (-30.0, 30.0),
+        "change of the position angle with the square of the radius, added to that with the radius",
+    )
+    radial_velocity: float = declare(
+        0.0,
+        "km/s",
+        (-1000.0, 1000.0),
+        "flow in the plane, outwards if the far side is 90 degrees further than the receding one",
+    )
 
 
 PARAMETERS: tuple[Parameter, ...] = rows(DiskValues)
+
+WARP_PARAMETERS = tuple(row.name for row in PARAMETERS if row.name.startswith("warp_"))
+"""Names of the parameters of a warp."""

@@ -28,6 +28,7 @@ from clumpygan.galaxies.disks.disk_table import (
     LINE_RATIO,
     PARAMETERS,
     RING_PARAMETERS,
+    WARP_PARAMETERS,
     Clump,
     DiskValues,
     RingValues,
@@ -76,7 +77,7 @@ class DiskParameters(DiskValues):
     Examples
     --------
     >>> DiskParameters(inclination=60, maximum_velocity=200).to_vector().shape
-    (43,)
+    (46,)
     """
 
     clumps: tuple[Clump, ...] = ()
@@ -109,7 +110,7 @@ class DiskParameters(DiskValues):
 
     @property
     def model(self) -> DiskModel:
-        """The choices; warped if one of the warp's parameters isn't 0."""
+        """The choices; warped, or with a flow, if a parameter of it isn't 0."""
         return DiskModel(
             light=self.light,
             vertical=self.vertical,
@@ -117,7 +118,8 @@ class DiskParameters(DiskValues):
             asymmetric_drift=self.asymmetric_drift,
             arms=self.arms,
             clumps=len(self.clumps),
-            warped=bool(self.warp_inclination or self.warp_position_angle),
+            warped=any(getattr(self, name) for name in WARP_PARAMETERS),
+            radial_flow=bool(self.radial_velocity),
             extra_lines=len(self.line_ratios),
             rotation_table=self.rotation_table,
             ring_radii=tuple(ring.radius for ring in self.rings),

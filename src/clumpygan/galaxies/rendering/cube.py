@@ -9,7 +9,8 @@ rotation):
   phi_A = phase - cot(pitch) ln(R / R_h), t = R^2 / (R^2 + (0.3 R_h)^2), l = R^2 / (R^2 + R_h^2);
   times a map in the plane, if there is one; and Gaussian clumps, with their share of the flux;
 - above the plane: exp(-z^2 / 2 h^2), exp(-|z| / h) or sech^2(z / h);
-- velocity: V(R) cos(phi) sin(i), the same at all heights; dispersion sigma(R), a clump's its own;
+- velocity: [V(R) cos(phi) + V_r(R) sin(phi)] sin(i), the same at all heights, V_r outwards;
+  dispersion sigma(R), a clump's its own;
 - on the sky: rotated to the position angle, inclined, sheared, magnified, moved;
 - each line: the Gaussian of the dispersion and of the LSF, integrated over the channels;
 - the continuum: the light of the galaxy, linear in velocity;

@@ -1,7 +1,8 @@
 """The points by which a galaxy is represented: places on the sky, fluxes, velocities, dispersions.
 
 Points come in groups that share velocity and dispersion, and so their line profile: the two sides
-of the major axis, at all heights in a warped disk. A clump's groups have one point.
+of the major axis (unless gas flows radially), at all heights in a warped disk. A clump's groups
+have one point.
 """
 
 import math
@@ -12,7 +13,12 @@ from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.light import line_width, modulation, surface_brightness
 from clumpygan.galaxies.rendering.quadrature import CLUMP_LENGTH, FIRST_CLUMP, azimuths
-from clumpygan.galaxies.rendering.rotation import dispersion, rotation_velocity
+from clumpygan.galaxies.rendering.rotation import (
+    dispersion,
+    plane_speed,
+    radial_velocity,
+    rotation_velocity,
+)
 
 _MODEL = DiskModel()
 _FLUX = _MODEL.index("flux")
@@ -28,6 +34,8 @@ _G2 = _MODEL.index("g2")
 _MAGNIFICATION = _MODEL.index("magnification")
 _WARP_INCLINATION = _MODEL.index("warp_inclination")
 _WARP_ANGLE = _MODEL.index("warp_position_angle")
+_BEND_INCLINATION = _MODEL.index("warp_inclination_bend")
+_BEND_ANGLE = _MODEL.index("warp_position_angle_bend")
 
 CLUMP_SIGMA = 1.0 / math.sqrt(2.0 * math.log(2.0))
 """Standard deviation over half-light radius of a two-dimensional Gaussian."""
@@ -41,8 +49,10 @@ def sky_axes(p, radius):  # type: ignore[no-untyped-def]
     arcsec (which matters in warped disks), sheared and magnified; and the sine of the inclination.
     """
     turns = radius / p[_RADIUS]
-    inclination = math.radians(p[_INCLINATION] + p[_WARP_INCLINATION] * turns)
-    angle = math.radians(p[_POSITION_ANGLE] + p[_WARP_ANGLE] * turns)
+    tilting = p[_WARP_INCLINATION] + p[_BEND_INCLINATION] * turns
+    twisting = p[_WARP_ANGLE] + p[_BEND_ANGLE] * turns
+    inclination = math.radians(p[_INCLINATION] + tilting * turns)
+    angle = math.radians(p[_POSITION_ANGLE] + twisting * turns)
     sine, cosine = math.sin(angle), math.cos(angle)
     tilt, face = math.sin(inclination), math.cos(inclination)
     g1, g2 = p[_G1], p[_G2]
@@ -64,14 +74,15 @@ def ring_counts(p, choices, table, radii, frequency, digits, resolution):  # typ
     radii : ndarray of shape (rings,)
         Arcsec.
     """
-    _, curve, drift, arms, warped = choices
+    _, curve, drift, arms, warped, flows = choices
     counts = np.empty(radii.size, dtype=np.int64)
     velocities, sigmas = np.empty(radii.size), np.empty(radii.size)
     for r in range(radii.size):
         tilt = sky_axes(p, radii[r] if warped else 0.0)[6]
         velocity = rotation_velocity(curve, radii[r], p, table, drift)
         sigma = dispersion(curve, radii[r], velocity, p, table)
-        phase = frequency * radii[r] + (2.0 + 0.5 * digits) * abs(velocity * tilt) / line_width(
+        speed = plane_speed(velocity, radii[r], p, flows)
+        phase = frequency * radii[r] + (2.0 + 0.5 * digits) * abs(speed * tilt) / line_width(
             sigma, resolution[0], resolution[1]
         )
         counts[r] = azimuths(phase, digits) + 2 * arms
@@ -108,7 +119,7 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
     ----------
     p : ndarray of shape (P,)
         Parameter vector.
-    choices : tuple of (ring, curve, drift, arms, warped)
+    choices : tuple of (ring, curve, drift, arms, warped, flows)
         Of the model.
     table : CurveTable
     rule : tuple of ndarray
@@ -128,11 +139,11 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
 
     Returns
     -------
-    x, y, flux : ndarray of shape (groups, 2 heights), float64
+    x, y, flux : ndarray of shape (groups, 2 heights), or (groups, heights) with a flow, float64
         Sky coordinates in arcsec from the middle of the field.
     velocity, dispersion : ndarray of shape (groups,), float64
     """
-    ring, _, _, arms, warped = choices
+    ring, _, _, arms, warped, flows = choices
     nodes, weights = rule
     low, high, power = span
     z, shares = heights
@@ -141,8 +152,10 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
     counts, velocities, sigmas = ring_counts(
         p, choices, table, radii, frequency, digits, resolution
     )
-    groups = counts.sum() // 2
-    members = 2 * z.size
+    # With a radial flow the two sides of the major axis differ in velocity.
+    own = 2 if flows else 1
+    groups = own * (counts.sum() // 2)
+    members = 2 // own * z.size
     x, y, flux = (
         np.empty((groups, members)),
         np.empty((groups, members)),
@@ -160,13 +173,15 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
             xx, xy, yx, yy, zx, zy, tilt = sky_axes(p, radius)
         disk, bulge = surface_brightness(radius, p, ring)
         area = total * sizes[r] * 2.0 * math.pi / counts[r]
+        flow = radial_velocity(radius, p) if flows else 0.0
         for a in range(counts[r] // 2):
             phi = 2.0 * math.pi * (a + 0.5) / counts[r]
             along, across = radius * math.cos(phi), radius * math.sin(phi)
-            velocity_out[g] = p[_SYSTEMIC] + velocities[r] * math.cos(phi) * tilt
-            sigma_out[g] = sigmas[r]
             for side in range(2):
                 sign = 1.0 - 2.0 * side
+                turning = velocities[r] * math.cos(phi) + flow * sign * math.sin(phi)
+                velocity_out[g] = p[_SYSTEMIC] + turning * tilt
+                sigma_out[g] = sigmas[r]
                 here = area * (disk * modulation(radius, sign * phi, p, arms) + bulge)
                 before += here
                 if sheet[0].size > 0:
@@ -175,11 +190,12 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
                 x_plane = p[_OFFSET_X] + along * xx + sign * across * yx
                 y_plane = p[_OFFSET_Y] + along * xy + sign * across * yy
                 for h in range(z.size):
-                    m = side * z.size + h
+                    m = h if flows else side * z.size + h
                     x[g, m] = x_plane + z[h] * p[_HEIGHT] * zx
                     y[g, m] = y_plane + z[h] * p[_HEIGHT] * zy
                     flux[g, m] = here * shares[h]
-            g += 1
+                if flows or side == 1:
+                    g += 1
     if after != before and after > 0.0:
         flux *= before / after
     return x, y, flux, velocity_out, sigma_out
@@ -195,6 +211,7 @@ def clump_scales(p, first, choices, table, resolution):  # type: ignore[no-untyp
     distance = p[_RADIUS] * math.sqrt(p[first + 1] ** 2 + p[first + 2] ** 2)
     near = max(distance - sigma, 0.4 * sigma)
     swing = rotation_velocity(choices[1], near, p, table, choices[2])
+    swing = plane_speed(swing, near, p, choices[5])
     width = line_width(p[first + 4], resolution[0], resolution[1])
     return sigma, swing * sigma / near / width
 
@@ -220,7 +237,7 @@ def clump_points(p, first, choices, table, rule, count, reach, heights):  # type
     x, y, flux : ndarray of shape (groups, heights), float64
     velocity, dispersion : ndarray of shape (groups,), float64
     """
-    _, curve, drift, _, warped = choices
+    _, curve, drift, _, warped, flows = choices
     z, shares = heights
     centre_x, centre_y = p[first + 1] * p[_RADIUS], p[first + 2] * p[_RADIUS]
     sigma = p[first + 3] * CLUMP_SIGMA
@@ -250,7 +267,10 @@ def clump_points(p, first, choices, table, rule, count, reach, heights):  # type
             if warped:
                 xx, xy, yx, yy, zx, zy, tilt = sky_axes(p, radius)
             velocity = rotation_velocity(curve, radius, p, table, drift)
-            velocity_out[g] = p[_SYSTEMIC] + velocity * along / radius * tilt
+            turning = velocity * along / radius
+            if flows:
+                turning += radial_velocity(radius, p) * across / radius
+            velocity_out[g] = p[_SYSTEMIC] + turning * tilt
             sigma_out[g] = p[first + 4]
             x_plane = p[_OFFSET_X] + along * xx + across * yx
             y_plane = p[_OFFSET_Y] + along * xy + across * yy

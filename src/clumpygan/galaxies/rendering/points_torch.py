@@ -19,7 +19,11 @@ from clumpygan.galaxies.rendering.fourier import FourierGrid
 from clumpygan.galaxies.rendering.light import annulus, modulation, sersic
 from clumpygan.galaxies.rendering.points import CLUMP_SIGMA
 from clumpygan.galaxies.rendering.quadrature import CLUMP_LENGTH, FIRST_CLUMP, legendre_rule
-from clumpygan.galaxies.rendering.rotation import tensor_dispersion, tensor_rotation_velocity
+from clumpygan.galaxies.rendering.rotation import (
+    radial_velocity,
+    tensor_dispersion,
+    tensor_rotation_velocity,
+)
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
@@ -197,8 +201,9 @@ class GalaxyPoints:
         inclination, angle = self("inclination"), self("position_angle")
         if self.model.warped:
             turns = radius / self("half_light_radius")
-            inclination = inclination + self("warp_inclination") * turns
-            angle = angle + self("warp_position_angle") * turns
+            bend, twist = self("warp_inclination_bend"), self("warp_position_angle_bend")
+            inclination = inclination + (self("warp_inclination") + bend * turns) * turns
+            angle = angle + (self("warp_position_angle") + twist * turns) * turns
         inclination, angle = torch.deg2rad(inclination), torch.deg2rad(angle)
         sine, cosine = angle.sin(), angle.cos()
         tilt, face = inclination.sin(), inclination.cos()
@@ -265,17 +270,25 @@ class GalaxyPoints:
         radius = radius[:, index]
         axes = self.axes(radius)
         rotation = self("systemic_velocity") + velocity[:, index] * cosine * axes[-1]
+        flow = None
+        if self.model.radial_flow:
+            flow = radial_velocity(radius, self) * sine * axes[-1]
         heights = constant("height shares", like, plan.heights[1])
         sides = []
         for sign in (1.0, -1.0):
             x, y = self._place(radius * cosine, sign * radius * sine, axes)
             flux = disk * modulation(radius, sign * azimuth, self, self.model.arms) + bulge
             sides.append((x, y, flux[..., None] * heights))
-        if self.maps is None:
+        if self.maps is None and flow is None:
             # Both sides share their line profiles.
             x, y, flux = (torch.cat(parts, -1) for parts in zip(*sides, strict=True))
             return x, y, flux, rotation, sigma[:, index]
         x, y, flux = (torch.cat(parts, 1) for parts in zip(*sides, strict=True))
+        sides_velocity = rotation.repeat(1, 2)
+        if flow is not None:
+            sides_velocity = sides_velocity + torch.cat([flow, -flow], 1)
+        if self.maps is None:
+            return x, y, flux, sides_velocity, sigma[:, index].repeat(1, 2)
         along, across = ratio[index] * cosine, ratio[index] * sine
         light, offset, factor = self.maps.sample(
             torch.cat([along, along]).expand_as(x[..., 0]),
@@ -283,7 +296,7 @@ class GalaxyPoints:
         )
         clumpy = flux * light[..., None]
         scale = flux.sum((1, 2), keepdim=True) / clumpy.sum((1, 2), keepdim=True).clamp(min=1e-30)
-        velocity, sigma = rotation.repeat(1, 2) + offset, sigma[:, index].repeat(1, 2) * factor
+        velocity, sigma = sides_velocity + offset, sigma[:, index].repeat(1, 2) * factor
         return x, y, clumpy * scale, velocity, sigma
 
     def clump(self, number: int) -> tuple[Tensor, ...]:
@@ -301,7 +314,10 @@ class GalaxyPoints:
         x, y = self._place(along, across, axes)
         flux = self.total() * fraction * constant("clump share", like, plan.in_clump["share"])
         heights = constant("height shares", like, plan.heights[1])
-        velocity = self("systemic_velocity") + self._velocity(radius) * along / radius * axes[-1]
+        turning = self._velocity(radius) * along
+        if self.model.radial_flow:
+            turning = turning + radial_velocity(radius, self) * across
+        velocity = self("systemic_velocity") + turning / radius * axes[-1]
         sigma = sigma.expand_as(velocity)
         if self.maps is not None:
             _, offset, factor = self.maps.sample(along / unit, across / unit)

@@ -17,7 +17,12 @@ from scipy.special import gammainccinv, roots_legendre
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.light import ARM_CORE, line_width, surface_brightness
-from clumpygan.galaxies.rendering.rotation import dispersion, rotation_velocity, sersic_b
+from clumpygan.galaxies.rendering.rotation import (
+    dispersion,
+    plane_speed,
+    rotation_velocity,
+    sersic_b,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -219,7 +224,8 @@ def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: 
         sigma = line_width(
             dispersion(choices[1], radius, velocity, p, table), resolution[0], resolution[1]
         )
-        gradient = abs(velocity - slowest) / (radius - before) * tilt / sigma
+        speed = plane_speed(velocity, radius, p, choices[5])
+        gradient = abs(speed - slowest) / (radius - before) * tilt / sigma
         # The less light there is inside a radius, the fewer digits of it matter.
         disk, bulge = surface_brightness(radius, p, choices[0])
         share = min(math.pi * radius * radius * (disk + bulge), 1.0)
@@ -230,7 +236,7 @@ def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: 
         local = math.hypot(frequency + winding, swing)
         slope = 2.0 * power * t ** (power - 1.0) * math.sqrt(t * (1.0 - t))
         phase = max(phase, local * (high - low) * slope)
-        before, slowest = radius, velocity
+        before, slowest = radius, speed
     count = 3.0 + 2.5 * digits + 0.27 * phase
     return int(count / 4.0)
 

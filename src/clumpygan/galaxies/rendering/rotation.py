@@ -32,6 +32,8 @@ Asymmetric drift takes 2 sigma^2 R / R_d off V^2 (Burkert et al. 2010: an expone
 same dispersion everywhere, sigma = `velocity_dispersion`). Where that leaves nothing, V is 0; where
 it leaves less than 2 %, V goes to 0 as a cubic that joins smoothly, for fits need its derivative.
 
+A radial flow has the same velocity at all radii but in the centre, where it goes to 0.
+
 Of tensors all is differentiable in every parameter and in the radius, forwards and backwards, to
 any order.
 """
@@ -109,6 +111,10 @@ _THICK_DISPERSION = DiskModel().index("thick_dispersion")
 _CENTRAL_DISPERSION = DiskModel().index("central_dispersion")
 _DISPERSION_RADIUS = DiskModel().index("dispersion_radius")
 _SCALE_HEIGHT = DiskModel().index("scale_height")
+_RADIAL_VELOCITY = DiskModel().index("radial_velocity")
+
+FLOW_CORE = 0.2
+"""Half-light radii within which a radial flow vanishes: it goes with R / (R^2 + R_c^2)^(1/2)."""
 
 _ARCTAN = CURVES.index("arctan")
 _TANH = CURVES.index("tanh")
@@ -256,6 +262,21 @@ def _dispersion(curve, radius, velocity, p, table):
     if curve == _RINGS:
         level = spline(radius, table[0], table[3], table[4])
     return in_quadrature(level, thick, central)
+
+
+@shared
+def radial_velocity(radius, p):
+    """Return the outward velocity in the plane at a radius in arcsec, km/s."""
+    core = FLOW_CORE * p[_HALF_LIGHT_RADIUS]
+    return p[_RADIAL_VELOCITY] * radius / sqrt(radius * radius + core * core)
+
+
+@njit(error_model="numpy")
+def plane_speed(velocity, radius, p, flows):
+    """Return the velocity in the plane, km/s: that of rotation, with the radial one; compiled."""
+    if flows:
+        return math.hypot(velocity, radial_velocity(radius, p))
+    return velocity
 
 
 @njit(error_model="numpy")

@@ -69,7 +69,7 @@ class Sampling:
         Of the spreading kernel.
     digits : float
         -log10 of the accuracy.
-    choices : tuple of (ring, curve, drift, arms, warped)
+    choices : tuple of (ring, curve, drift, arms, warped, flows)
         Of the model, for compiled functions.
     kinks : ndarray
         Radii in arcsec at which the slope of the rotation curve jumps.
@@ -94,6 +94,7 @@ class Sampling:
         curve = CURVES.index(model.curve)
         self.choices = (
             model.light == "ring", curve, model.asymmetric_drift, model.arms, model.warped,
+            model.radial_flow,
         )  # fmt: skip
         self.sheet = (np.empty((0, 0)), 1.0)
         if model.light_map is not None:

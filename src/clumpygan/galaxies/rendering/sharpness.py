@@ -6,7 +6,12 @@ from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.light import ARM_CORE, line_width, surface_brightness
 from clumpygan.galaxies.rendering.quadrature import CLUMP_LENGTH, FIRST_CLUMP
-from clumpygan.galaxies.rendering.rotation import dispersion, rotation_velocity, sersic_b
+from clumpygan.galaxies.rendering.rotation import (
+    dispersion,
+    plane_speed,
+    rotation_velocity,
+    sersic_b,
+)
 
 _MODEL = DiskModel()
 _RADIUS = _MODEL.index("half_light_radius")
@@ -75,7 +80,8 @@ def _rotation(k, p, choices, table, resolution):  # type: ignore[no-untyped-def]
     sigma = line_width(
         dispersion(choices[1], radius, velocity, p, table), resolution[0], resolution[1]
     )
-    swing = velocity * math.sin(math.radians(p[_INCLINATION])) / sigma
+    speed = plane_speed(velocity, radius, p, choices[5])
+    swing = speed * math.sin(math.radians(p[_INCLINATION])) / sigma
     if swing < 0.1:
         return 0.0
     disk, bulge = surface_brightness(radius, p, choices[0])

@@ -25,7 +25,7 @@ from clumpygan.galaxies.rendering.curve_tables import table_of
 from clumpygan.galaxies.rendering.fourier import Transfer
 from clumpygan.galaxies.rendering.light import surface_brightness
 from clumpygan.galaxies.rendering.points import sky_axes
-from clumpygan.galaxies.rendering.rotation import rotation_velocity
+from clumpygan.galaxies.rendering.rotation import radial_velocity, rotation_velocity
 
 FloatArray = NDArray[np.float64]
 
@@ -70,7 +70,8 @@ def _fill(p, choices, table, x, y, velocity, light):  # type: ignore[no-untyped-
         velocity[g] = p[_SYSTEMIC]
         if radius > 0.0:
             turning = rotation_velocity(curve, radius, p, table, drift)
-            velocity[g] += turning * sine * along / radius
+            flow = radial_velocity(radius, p)
+            velocity[g] += sine * (turning * along + flow * across) / radius
 
 
 class VelocityFieldRenderer:
