@@ -199,8 +199,10 @@ def test_seed_zero_and_one_differ(tiny):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_the_readme_names_only_experiments_that_exist():
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    named = {word.split("=")[1] for word in readme.split() if word.startswith("experiment=")}
+def test_the_documentation_names_only_experiments_that_exist():
+    root = Path(__file__).parents[1]
+    pages = [root / "README.md", *(root / "docs" / "how-to").glob("*.md")]
+    words = [word for page in pages for word in page.read_text().split()]
+    named = {word.split("=")[1] for word in words if word.startswith("experiment=")}
     assert named
     assert named <= set(EXPERIMENTS)

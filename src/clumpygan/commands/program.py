@@ -23,7 +23,7 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
-OUTPUTS = frozenset({"output", "metrics", "fits", "picture", "widening"})
+OUTPUTS = frozenset({"output", "metrics", "fits", "picture", "regions", "widening"})
 """Names of the settings that are written; what else is a path is read."""
 
 SHELLS = ("bash", "zsh", "tcsh")

@@ -49,6 +49,11 @@ class RecoveryFiles:
         default_words="not written",
     )  # fmt: skip
 
+    regions: Path | None = setting(
+        None, "sources and clumps as regions of ds9, each with its probability", "FILE",
+        heading="what comes out", default_words="not written",
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         """Check the values."""
         check(self)
@@ -56,7 +61,8 @@ class RecoveryFiles:
     @property
     def paths(self) -> list[Path]:
         """All files that are wanted."""
-        return [path for path in (self.output, self.fits, self.metrics) if path is not None]
+        wanted = (self.output, self.fits, self.metrics, self.regions)
+        return [path for path in wanted if path is not None]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -88,7 +94,7 @@ def _recover(options: Namespace) -> None:
 
     check_outputs(
         [("--output", files.output, PICTURE_SUFFIXES), ("--fits", files.fits, ()),
-         ("--metrics", files.metrics, ())],
+         ("--metrics", files.metrics, ()), ("--regions", files.regions, (".reg",))],
     )  # fmt: skip
     drawn = "" if settings.seed is not None else ", drawn at random"
     settings = settings.seeded()
@@ -97,11 +103,14 @@ def _recover(options: Namespace) -> None:
     print(recovery)
     # The files are moved into place together, once all of them are complete.
     with ExitStack() as stack:
-        picture, *_ = temporary = [stack.enter_context(atomic_path(path)) for path in files.paths]
+        whole = {path: stack.enter_context(atomic_path(path)) for path in files.paths}
+        picture = whole[files.output]
         recovery.plot().savefig(picture, format=picture.suffix.lstrip(".").lower())
         if files.fits is not None:
-            recovery.write(temporary[1])
+            recovery.write(whole[files.fits])
+        if files.regions is not None:
+            recovery.write_regions(whole[files.regions])
         seconds = round(time.perf_counter() - begin, 2)
         if files.metrics is not None:
-            write_json(temporary[-1], {**recovery.to_dict(), "seconds": seconds})
+            write_json(whole[files.metrics], {**recovery.to_dict(), "seconds": seconds})
     print(f"wrote {', '.join(map(str, files.paths))} in {seconds:.1f} s")

@@ -179,7 +179,7 @@ def carried_noise_power(fine_power: Tensor, transfer: Tensor, area_ratio: float)
     Returns
     -------
     torch.Tensor
-        area_ratio |T|^2 P in nJy^2 per observed pixel, which holds so many independent pixels.
+        ``area_ratio |T|^2 P`` in nJy^2 per observed pixel, which holds so many independent pixels.
     """
     return area_ratio * transfer.abs() ** 2 * fine_power
 

@@ -154,8 +154,8 @@ class ObservationOperator(nn.Module):
     def wiener(self, coarse: Tensor, transfer: Tensor, noise_to_signal: Tensor) -> Tensor:
         """Deconvolve observed images onto the target's grid with a Wiener filter.
 
-        The filter is T* / (|T|^2 + n) with the noise-to-signal ratio n of powers (e.g. Gonzalez &
-        Woods, Digital Image Processing, equation 5.8-6); it tends to the inverse of `forward` on
+        The filter is ``T* / (|T|^2 + n)`` with the noise-to-signal ratio n of powers (e.g. Gonzalez
+        & Woods, Digital Image Processing, equation 5.8-6); it tends to the inverse of `forward` on
         the modes of the coarse grid as n goes to 0.
 
         Parameters
@@ -281,8 +281,8 @@ def equivalent_fwhm(transfer: Tensor, frequencies: tuple[Tensor, Tensor]) -> flo
     Returns
     -------
     float
-        From a least-squares line through -ln|T| against k^2 where 0.2 < |T| < 0.98, whose slope
-        is pi^2 FWHM^2 / (4 ln 2).
+        From a least-squares line through ``-ln|T|`` against k^2 where ``0.2 < |T| < 0.98``, whose
+        slope is pi^2 FWHM^2 / (4 ln 2).
     """
     ky, kx = (k.double().cpu() for k in frequencies)
     squared, size = ky**2 + kx**2, transfer.detach().abs().double().cpu()

@@ -13,6 +13,15 @@ from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Mea
 if TYPE_CHECKING:
     from clumpygan.recovery.result import Recovery
 
+SMALLEST_CIRCLE = 0.09
+"""Arcsec, radius of a circle at least: one that is smaller can't be seen."""
+
+LIKELY = 0.5
+"""Sources with a smaller probability are dashed."""
+
+_HEAD = "# Region file format: DS9 version 4.1"
+_NUCLEUS, _SOURCE = "cyan", "green"
+
 
 def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
     """Return what is published of a galaxy, with its 68 % interval.
@@ -89,3 +98,36 @@ def source_table(recovery: Recovery) -> Table:
         elif name in units:
             table[name].unit = units[name]
     return table
+
+
+def ds9_regions(recovery: Recovery) -> str:
+    """Return the sources as a region file of ds9.
+
+    Each is a circle of its half-light radius, its probability beside; that of the nucleus has
+    another colour, less likely ones than 0.5 are dashed. Positions are those on the sky, in the
+    system of the WCS, and of images without one in pixels of the recovered image, from 1.
+
+    Parameters
+    ----------
+    recovery : Recovery
+
+    Returns
+    -------
+    str
+        The text of the file.
+    """
+    table, scale = source_table(recovery), recovery.scene.grid.target_scale
+    system = "image"
+    if recovery.wcs is not None:
+        system = "fk5" if str(recovery.wcs.wcs.radesys).upper() == "FK5" else "icrs"
+    lines = [_HEAD, f"# clumpygan, seed {recovery.settings.seed}: {recovery.scene.title}", system]
+    for row in table:
+        size = float(row["half_light_radius"])
+        radius = max(size, SMALLEST_CIRCLE) if np.isfinite(size) else SMALLEST_CIRCLE
+        where = f"{row['x'] + 1:.3f},{row['y'] + 1:.3f},{radius / scale:.3f}"
+        if recovery.wcs is not None:
+            where = f'{row["ra"]:.7f},{row["dec"]:.7f},{radius:.3f}"'
+        words = f"color={_NUCLEUS if row['nucleus'] else _SOURCE}"
+        words += f" dash={int(row['probability'] < LIKELY)} text={{{row['probability']:.2f}}}"
+        lines.append(f"circle({where}) # {words}")
+    return "\n".join(lines) + "\n"

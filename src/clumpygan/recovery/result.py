@@ -12,8 +12,8 @@ import numpy as np
 from clumpygan import __version__
 from clumpygan.evaluation.recovery.intervals import Widening
 from clumpygan.evaluation.recovery.metrics import METRICS
-from clumpygan.io import write_image
-from clumpygan.recovery.catalogue import measured_quantities, source_table
+from clumpygan.io import atomic_path, write_image
+from clumpygan.recovery.catalogue import ds9_regions, measured_quantities, source_table
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -185,6 +185,17 @@ class Recovery:
             pixel_scales=scales,
             tables={"SOURCES": source_table(self)},
         )
+
+    def write_regions(self, path: str | os.PathLike[str]) -> None:
+        """Write the sources as a region file of ds9, see `catalogue.ds9_regions`.
+
+        Raises
+        ------
+        InputError
+            If the folder doesn't exist or can't be written.
+        """
+        with atomic_path(path) as temporary:
+            temporary.write_text(ds9_regions(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that was measured, ready for JSON."""

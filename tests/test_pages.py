@@ -1,5 +1,6 @@
-"""What the README says is true: its Python runs, and its commands are commands."""
+"""What README and docs say is true: their Python runs, and their commands are commands."""
 
+import contextlib
 import importlib
 import re
 import shlex
@@ -15,25 +16,50 @@ import clumpygan
 from clumpygan.generation import generate_cube
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXT = (ROOT / "README.md").read_text()
+MADE = re.findall(r"^/(docs/.*)$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+"""Files and folders that a build makes."""
 
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        path
+        for path in (ROOT / "docs").rglob("*.md")
+        if not path.relative_to(ROOT).as_posix().startswith(tuple(MADE))
+    ),
+]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+
+BLOCKS = re.findall(r"^```(\S*)[^\n]*\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 PYTHON = [block for language, block in BLOCKS if language == "python"]
-COMMANDS = [
-    line.partition(" # ")[0].strip()
+LINES = [
+    line.partition(" # ")[0].removesuffix("&").strip()
     for language, block in BLOCKS
     if not language
     for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("python ") and ".py" in line
 ]
+COMMANDS = sorted(
+    {
+        " ".join(line.split())
+        for line in (*LINES, *re.findall(r"`(python [^`]+)`", TEXT))
+        if line.startswith("python ") and re.match(r"python \w+\.py ", line)
+    }
+)
 
 TRAINED_ELSEWHERE = "DcganModule"
 """A block with networks of the reader's own: `test_own_networks` runs it."""
 
 
-def test_the_readme_has_both() -> None:
-    assert len(PYTHON) >= 6
-    assert len(COMMANDS) >= 30
+def test_the_pages_have_both() -> None:
+    assert len(PYTHON) >= 10
+    assert len(COMMANDS) >= 60
+    languages = {language for language, _ in BLOCKS if not language.startswith("{")}
+    assert languages <= {"", "python", "text"}
+
+
+def test_the_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 150
+    assert sum(line.startswith("![") for line in lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -59,10 +85,24 @@ def test_overrides_compose(command: str) -> None:
     assert config.model
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the blocks name, small ones."""
+    folder = tmp_path_factory.mktemp("files")
+    with contextlib.chdir(folder):
+        _write_files()
+    return folder
+
+
 @pytest.fixture
-def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The files and arrays that the blocks name, small ones."""
-    monkeypatch.chdir(tmp_path)
+def at_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The arrays that the blocks name, in the folder of the files."""
+    monkeypatch.chdir(folder)
+    array = np.nan_to_num(fits.getdata("all.fits", "HSC"))
+    return {"array": array, "bad": np.zeros(array.shape, bool)}
+
+
+def _write_files() -> None:
     recovery = clumpygan.recover(seed=1, max_hmag=21, samples=2, richardson_lucy=False)
     recovery.write("all.fits")
     with fits.open("all.fits") as hdus:
@@ -70,7 +110,6 @@ def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             header = hdus[name].header
             header["BUNIT"] = "nJy"
             fits.writeto(file, np.nan_to_num(hdus[name].data), header)
-        array = np.nan_to_num(hdus["HSC"].data)
     _write_sky("hsc.fits", 0.168)
     _write_sky("hst.fits", 0.06)
     y, x = np.mgrid[-15:16, -15:16]
@@ -82,7 +121,6 @@ def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             redshift=0.36, shape=(14, 12, 12), signal_to_noise=20, seed=1,
         )  # fmt: skip
         mock.write(file)
-    return {"array": array, "bad": np.zeros(array.shape, bool)}
 
 
 def _write_sky(file: str, pixel_scale: float) -> None:
@@ -99,7 +137,7 @@ def _write_sky(file: str, pixel_scale: float) -> None:
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_blocks_run(number: int, at_hand: dict[str, Any]) -> None:
     block = PYTHON[number]
-    compile(block, "README.md", "exec")
+    compile(block, "a page", "exec")
     if TRAINED_ELSEWHERE in block:
         return
     exec(block, {**at_hand, **_more(block)})

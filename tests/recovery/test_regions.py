@@ -1,0 +1,68 @@
+"""Regions of ds9: what another reader of such files makes of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units
+
+import clumpygan
+from clumpygan.errors import InputError
+from clumpygan.instruments import HSC_WIDE_I
+from clumpygan.recovery import Recovery
+from clumpygan.recovery.catalogue import LIKELY, SMALLEST_CIRCLE, source_table
+from tests.recovery.examples import galaxy
+
+regions = pytest.importorskip("regions")
+
+pytestmark = pytest.mark.usefixtures("without_network")
+
+SEEING = HSC_WIDE_I.psf(fwhm=0.7)
+QUICK = {"seed": 3, "samples": 4, "richardson_lucy": False, "seeing": 0.7}
+
+
+def recovered(source: object, **choices: object) -> Recovery:
+    recovery = clumpygan.recover(source, **QUICK, **choices)
+    assert len(recovery.sources) > 0
+    return recovery
+
+
+def test_circles_lie_on_the_sky_where_the_sources_are(
+    tmp_path: Path, save: Callable[..., Path]
+) -> None:
+    path = save("hsc.fits", galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32), 0.168)
+    recovery = recovered(path)
+    recovery.write_regions(tmp_path / "a.reg")
+    read = regions.Regions.read(tmp_path / "a.reg")
+    table = source_table(recovery)
+    assert len(read) == len(table)
+    for one, row in zip(read, table, strict=True):
+        assert one.center.ra.deg == pytest.approx(row["ra"], abs=1e-6)
+        assert one.center.dec.deg == pytest.approx(row["dec"], abs=1e-6)
+        expected = max(row["half_light_radius"], SMALLEST_CIRCLE)
+        assert one.radius.to_value(units.arcsec) == pytest.approx(expected, abs=1e-3)
+        assert float(one.meta["text"]) == pytest.approx(row["probability"], abs=0.006)
+    lines = [line for line in (tmp_path / "a.reg").read_text().splitlines() if "circle" in line]
+    assert [("dash=1" in line) for line in lines] == list(table["probability"] < LIKELY)
+    assert [("cyan" in line) for line in lines] == list(table["nucleus"])
+
+
+def test_without_a_wcs_they_are_in_pixels_from_one(tmp_path: Path) -> None:
+    image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
+    recovery = recovered(image, pixel_scale=0.168, unit="nJy")
+    recovery.write_regions(tmp_path / "a.reg")
+    # The package counts pixels from 0, the file from 1.
+    read = regions.Regions.read(tmp_path / "a.reg")
+    for one, row in zip(read, source_table(recovery), strict=True):
+        assert (one.center.x, one.center.y) == pytest.approx((row["x"], row["y"]), abs=1e-3)
+        scale = recovery.scene.grid.target_scale
+        expected = max(row["half_light_radius"], SMALLEST_CIRCLE) / scale
+        assert one.radius == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
+    recovery = recovered(image, pixel_scale=0.168, unit="nJy")
+    with pytest.raises(InputError, match="nowhere"):
+        recovery.write_regions(tmp_path / "nowhere" / "a.reg")
