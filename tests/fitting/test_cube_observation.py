@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy import units
+from astropy.io.fits import Header
 
 from clumpygan.errors import InputError
 from clumpygan.fitting import observe_cube
@@ -124,6 +125,20 @@ def test_two_lines_on_a_velocity_axis():
     edges = observation.frame.grid.edges
     stretch = wavelength_of(edges[0], 1.0, 0.0)
     np.testing.assert_allclose(edges[1], velocity_of(stretch, 3729.875 / 3727.092, 0.0))
+
+
+def test_the_psf_of_manga_is_that_of_its_header():
+    cube = muse_cube()
+    bands = {"RFWHM": 2.6, "IFWHM": 2.4, "ZFWHM": 2.3, "GFWHM": 2.8}
+    manga = replace(cube, header=Header({**bands, "PLATEIFU": "7443-12703"}))
+    observed = observe_cube(manga, lines=["oii"], line_spread=60.0).frame
+    wave = 3728.5 * (1 + cube.axis.redshift)
+    expected = np.interp(wave, [4770, 6231, 7625, 9134], [2.8, 2.6, 2.4, 2.3])
+    assert observed.psf_fwhm == pytest.approx(expected, rel=1e-3)
+    given = observe_cube(manga, lines=["oii"], line_spread=60.0, psf_fwhm=1.0)
+    assert given.frame.psf_fwhm == 1.0
+    with pytest.raises(InputError, match="give the PSF's FWHM"):
+        observe_cube(replace(cube, header=Header(bands)), lines=["oii"], line_spread=60.0)
 
 
 def test_the_fwhm_of_a_measured_psf_is_measured():

@@ -57,6 +57,24 @@ def test_a_galaxy_that_hardly_stands_out_has_a_picture(result):
     assert isinstance(drawn.plot(), Figure)
 
 
+def test_long_units_stay_clear_of_headings(result):
+    long = replace(result.observation, flux_unit="1e-20 erg / (Angstrom s cm2 arcsec2)")
+    figure = replace(result, observation=long).plot()
+    renderer = figure.canvas.get_renderer()
+    figure.draw_without_rendering()
+    lifted = 0
+    for axis in figure.axes:
+        title = axis.get_title(loc="left")
+        for unit in (one for one in axis.texts if one.get_gid() == "unit" and title):
+            boxes = [one.get_window_extent(renderer) for one in (axis._left_title, unit)]
+            assert not boxes[0].overlaps(boxes[1]), title
+            lifted += unit.get_position()[1] > 1.05
+            assert boxes[1].y1 < figure.bbox.y1
+    assert lifted >= 2
+    short = [one for axis in result.plot().axes for one in axis.texts if one.get_gid() == "unit"]
+    assert all(one.get_position()[1] < 1.05 for one in short if one.get_text() == "km/s")
+
+
 def test_unknown_voxels_are_left_out(result):
     observation = result.observation
     variance = observation.variance.copy()

@@ -1,6 +1,7 @@
 """The free parameters of a fit as unconstrained coordinates, whose prior is standard normal."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,6 +90,23 @@ class Coordinates:
             tuple((model.index(n), factor, model.index(s)) for n, (factor, s) in ties.items()),
             ring_mixing(model, names),
         )
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """Return the priors, fixed values and ties of all parameters, as numbers and words."""
+        names, free = self.model.names, {*self.places, *(place for place, _, _ in self.tied)}
+        return {
+            "priors": {
+                name: str(prior) for name, prior in zip(self.names, self.priors, strict=True)
+            },
+            "fixed": {
+                name: float(self.base[place])
+                for place, name in enumerate(names)
+                if place not in free
+            },
+            "tied": {
+                names[place]: f"{factor:.6g}*{names[source]}" for place, factor, source in self.tied
+            },
+        }
 
     @property
     def count(self) -> int:

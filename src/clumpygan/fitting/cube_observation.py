@@ -25,6 +25,7 @@ from clumpygan.galaxies.rendering.grid import CubeGrid, velocity_of, wavelength_
 from clumpygan.instruments.line_spread import LSF, ResolvingPower, line_width
 from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.instruments.spread import FWHM_PER_SIGMA, PSF, GaussianPSF, MeasuredPSF
+from clumpygan.io.cubes.hdus import seeing_of
 from clumpygan.io.cubes.reading import Cube
 from clumpygan.io.cubes.spectral_axis import SpectralAxis, air_of
 
@@ -255,6 +256,8 @@ def _spread_of(
             partial(round_or_not.transfer, wavelength=_ANY_WAVELENGTH),
             mean_width(round_or_not, _ANY_WAVELENGTH),
         )
+    if psf_fwhm is None:
+        psf_fwhm = seeing_of(cube.header, None if observed is None else float(observed.mean()))
     if psf_fwhm is None:
         raise InputError(f"{name}: no instrument and no beam; give the PSF's FWHM in arcsec")
     return partial(GaussianPSF(psf_fwhm).transfer, wavelength=_ANY_WAVELENGTH), psf_fwhm

@@ -348,23 +348,9 @@ class DiskFitter:
     ) -> dict[str, Any]:
         """Return all that is needed to repeat the fit, as plain numbers and words."""
         grid = observation.frame.grid
-        names = coordinates.model.names
-        free = set(coordinates.places) | {place for place, _, _ in coordinates.tied}
         return {
             "model": plain(asdict(self.model)),
-            "priors": {
-                name: str(prior)
-                for name, prior in zip(coordinates.names, coordinates.priors, strict=True)
-            },
-            "fixed": {
-                name: float(coordinates.base[place])
-                for place, name in enumerate(names)
-                if place not in free
-            },
-            "tied": {
-                names[place]: f"{factor:.6g}*{names[source]}"
-                for place, factor, source in coordinates.tied
-            },
+            **coordinates.told(),
             "starts": dict(self.starts),
             "noise": asdict(self.noise),
             "sampler": asdict(self.sampler),

@@ -193,6 +193,7 @@ class FitResult:
         picture: bool = True,
         model_cubes: bool = True,
         maps: bool = True,
+        inference_data: bool = False,
     ) -> Table:
         """Write the files of `fit.py`: tables, samples, model and residual cubes, the picture.
 
@@ -204,6 +205,8 @@ class FitResult:
             First part of the files' names.
         picture, model_cubes, maps : bool
             Whether these are wanted; with the maps go slit, profiles and derived quantities.
+        inference_data : bool
+            Whether the draws are wanted as ArviZ's InferenceData too.
 
         Returns
         -------
@@ -213,7 +216,10 @@ class FitResult:
         from clumpygan.fitting.batch.results import write_result
 
         Path(folder).mkdir(exist_ok=True)
-        return write_result(Path(folder), name, self, picture=picture, cubes=model_cubes, maps=maps)
+        return write_result(
+            Path(folder), name, self, picture=picture, cubes=model_cubes, maps=maps,
+            inference_data=inference_data,
+        )  # fmt: skip
 
     def to_spectral_cube(self, what: str = "model") -> Any:
         """Return the "data", "model" or "residual" as a `SpectralCube`."""

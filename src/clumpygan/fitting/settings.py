@@ -5,6 +5,7 @@ All names of parameters are those of the table of parameters (`clumpygan.galaxie
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ Correlated = Literal["scale", "covariance", "ignore"]
 Robust = Literal["none", "huber", "student"]
 
 METHODS_WITHOUT_EVIDENCE: tuple[Method, ...] = ("nuts",)
+
+NO_ARVIZ = "InferenceData needs arviz: python -m pip install 'clumpygan[fit]'"
 
 _ABOUT_PARAMETERS = ("fix", "tie", "free", "prior", "bound", "start")
 
@@ -317,6 +320,9 @@ class BatchSettings:
     picture: bool = setting(True, "draw the picture")
     model_cubes: bool = setting(True, "write model and residual cubes")
     maps: bool = setting(True, "write maps, slit, profiles and derived quantities")
+    inference_data: bool = setting(
+        False, "write the draws as ArviZ's InferenceData too, NAME_posterior.nc (needs arviz)"
+    )
     overwrite: bool = setting(
         False,
         "fit again what is done; without it, cubes with a result of the same settings are skipped,"
@@ -328,6 +334,8 @@ class BatchSettings:
     def __post_init__(self) -> None:
         check(self)
         check_workplace(self)
+        if self.inference_data and find_spec("arviz") is None:
+            raise InputError(f"`inference_data`: {NO_ARVIZ}")
 
 
 def settings_about_files(settings: FitSettings) -> str | None:

@@ -83,6 +83,11 @@ _LABELS = {
     "turnover_radius": r"$R_{turn}$",
     "velocity_dispersion": r"$\sigma$",
     "scale_height": r"$h_z$",
+    "radial_velocity": r"$v_r$",
+    "log_baryonic_mass": r"$\log M_{bar}$",
+    "log_halo_mass": r"$\log M_{200}$",
+    "concentration": r"$c$",
+    "dark_matter_fraction": r"$f_{DM}$",
     "sersic_index": r"$n$",
     "doublet_ratio": "doublet ratio",
     "g1": r"$g_1$",
@@ -142,21 +147,41 @@ def fit_figure(
     offsets = np.mean(edges[:1] - edges, axis=1)
     low, high = velocity_limits(views.data, views.model)
     _draw_lines(figure, views, unit, (low + float(offsets.min()), high + float(offsets.max())))
+    _words(figure, result, title, plot_posterior(figure, _CORNER, result, truth))
+    return figure
+
+
+def plot_posterior(
+    figure: Figure,
+    box: tuple[float, float, float],
+    result: "FitResult",
+    truth: Mapping[str, float] | None,
+) -> bool:
+    """Draw the corner plot of a fit, and tell whether it has true values.
+
+    Parameters
+    ----------
+    figure : Figure
+    box : tuple of float
+        Left and lower side, and width, in inches.
+    result : FitResult
+    truth : mapping of str to float, optional
+        By default the values that are known of a mock.
+    """
     names = [str(name) for name in result.table["name"]]
     known = result.observation.truth if truth is None else truth
     places = {names.index(name): value for name, value in known.items() if name in names}
     plot_corner(
         figure,
-        _CORNER,
+        box,
         np.stack([np.asarray(result.samples[name], dtype=np.float64) for name in names], axis=1),
         [
-            label_of(name, str(unit), len(names) <= _ROOMY)
+            _label(name, str(unit), len(names) <= _ROOMY)
             for name, unit in zip(names, result.table["unit"], strict=True)
         ],
-        turned(places, result),
+        _turned(places, result),
     )
-    _words(figure, result, title, bool(places))
-    return figure
+    return bool(places)
 
 
 def views_of(result: "FitResult") -> FitViews:
@@ -313,7 +338,7 @@ def write_words(
     figure.text(x, below, "\n".join(problems), fontsize=size, color=TRUTH, va="top")
 
 
-def turned(places: Mapping[int, float], result: "FitResult") -> dict[int, float]:
+def _turned(places: Mapping[int, float], result: "FitResult") -> dict[int, float]:
     """Return true values with angles on the turn on which the samples are."""
     turned = {}
     for place, value in places.items():
@@ -324,7 +349,7 @@ def turned(places: Mapping[int, float], result: "FitResult") -> dict[int, float]
     return turned
 
 
-def label_of(name: str, unit: str, units: bool) -> str:
+def _label(name: str, unit: str, units: bool) -> str:
     """Return the label of a parameter in a corner plot."""
     short = {"arcsec": "arcsec", "km/s": "km/s", "deg": "deg"}.get(unit, "")
     words = _LABELS.get(name, name.replace("_", " "))

@@ -53,9 +53,19 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
+_UNIT, _APART = "unit", 6
+"""Mark of units above panels, and their least distance from a heading in dots."""
+
+
 def head(axis: Axes, text: str, size: float = LABEL + 1) -> None:
-    """Write a heading over a panel."""
-    axis.set_title(text, fontsize=size, fontweight="bold", loc="left")
+    """Write a heading over a panel, and lift its unit to a line of its own if both don't fit."""
+    title = axis.set_title(text, fontsize=size, fontweight="bold", loc="left")
+    canvas: Any = axis.figure.canvas
+    for unit in (one for one in axis.texts if one.get_gid() == _UNIT):
+        right, left = (one.get_window_extent(canvas.get_renderer()) for one in (title, unit))
+        if right.x1 + _APART > left.x0:
+            lift = 1.3 * size / 72 * axis.figure.dpi / axis.get_window_extent().height
+            unit.set_y(unit.get_position()[1] + lift)
 
 
 def plot_map(axis: Axes, view: CubeView, image: FloatArray, unit: str = "", **how: Any) -> None:
@@ -187,7 +197,7 @@ def direction(angle: float) -> FloatArray:
 def write_unit(axis: Axes, unit: str, end: float = _BAR_END) -> None:
     """Write a unit above the right end of a panel, or of its colour bar."""
     axis.text(end, 1.02, unit, transform=axis.transAxes, fontsize=LABEL - 1, ha="right",
-              va="bottom")  # fmt: skip
+              va="bottom", gid=_UNIT)  # fmt: skip
 
 
 def _noise_of(diagram: PositionVelocity) -> float:

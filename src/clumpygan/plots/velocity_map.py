@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from clumpygan.plots.corner import plot_corner
-from clumpygan.plots.fit import label_of, turned, write_words
+from clumpygan.plots.fit import plot_posterior, write_words
 from clumpygan.plots.panels import RESIDUAL_MAP, add_panel, head, write_unit
 from clumpygan.plots.style import (
     LABEL,
@@ -39,7 +38,6 @@ _MODEL = "#c8451b"
 _WEDGE = 30.0
 """Degrees from the major axis, in the plane of the disk, within which velocities are a curve."""
 
-_ROOMY = 10
 _SHOWN = 95.0
 """Percentile of velocities that sets the colours."""
 
@@ -65,22 +63,10 @@ def map_figure(
     figure.set_dpi(_DOTS)
     _draw_maps(figure, result)
     _draw_curve(add_panel(figure, *_CURVE), result)
-    names = [str(name) for name in result.table["name"]]
-    known = result.observation.truth if truth is None else truth
-    places = {names.index(name): value for name, value in known.items() if name in names}
-    plot_corner(
-        figure,
-        _CORNER,
-        np.stack([np.asarray(result.samples[name], dtype=np.float64) for name in names], axis=1),
-        [
-            label_of(name, str(unit), len(names) <= _ROOMY)
-            for name, unit in zip(names, result.table["unit"], strict=True)
-        ],
-        turned(places, result),
-    )
+    known = plot_posterior(figure, _CORNER, result, truth)
     left, top = _LEFTS[0] / _WIDTH, 1 - 0.2 / _HEIGHT
     figure.text(left, top, title, fontsize=20, fontweight="bold", va="top")
-    write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), bool(places))
+    write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), known)
     return figure
 
 

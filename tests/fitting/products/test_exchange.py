@@ -8,6 +8,8 @@ from astropy.nddata import NDData, StdDevUncertainty
 
 import clumpygan
 from clumpygan.errors import InputError
+from clumpygan.fitting.batch.results import wanted_files
+from clumpygan.fitting.settings import BatchSettings
 from clumpygan.io.cubes.spectral_axis import SpectralAxis
 from clumpygan.io.cubes.writing import write_cube
 from tests.fitting.conftest import GRID, make_mock
@@ -74,9 +76,28 @@ def test_inference_data(found):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("arviz")
-        data = found.to_inference_data()
+    data = found.to_inference_data()
     assert set(data.posterior.data_vars) == set(found.table["name"])
     assert data.posterior["inclination"].attrs["units"] == "deg"
     place = list(found.table["name"]).index("inclination")
     middle = float(data.posterior["inclination"].median())
     assert middle == pytest.approx(found.table["median"][place], abs=0.2)
+
+
+def test_inference_data_is_written_and_wanted(found, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        arviz = pytest.importorskip("arviz")
+    found.write(tmp_path, "galaxy", picture=False, model_cubes=False, maps=False,
+                inference_data=True)  # fmt: skip
+    data = arviz.from_netcdf(tmp_path / "galaxy_posterior.nc", engine="h5netcdf")
+    assert set(data.posterior.data_vars) == set(found.table["name"])
+    assert data.posterior.attrs["verdict"] == found.verdict.word
+    assert "posterior.nc" in wanted_files(BatchSettings(inference_data=True))
+    assert "posterior.nc" not in wanted_files(BatchSettings())
+
+
+def test_without_arviz_it_is_said_at_once(monkeypatch):
+    monkeypatch.setattr("clumpygan.fitting.settings.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="`inference_data`: InferenceData needs arviz"):
+        BatchSettings(inference_data=True)

@@ -12,6 +12,7 @@ from astropy.units import Unit
 from clumpygan import __version__
 from clumpygan.errors import InputError
 from clumpygan.fitting.products.files import CURVE, PRODUCTS
+from clumpygan.fitting.settings import BatchSettings
 from clumpygan.io.atomic import atomic_path
 from clumpygan.io.fits import write_fits
 from clumpygan.io.tables import read_table
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from clumpygan.fitting.result import FitResult
 
 TABLE, MODELS, RINGS = "table.ecsv", "models.ecsv", "rings.ecsv"
-RINGS_PICTURE = "rings.png"
+RINGS_PICTURE, POSTERIOR = "rings.png", "posterior.nc"
 UNITS = ("arcsec", "km/s", "deg")
 """Units of parameters that FITS and ECSV know."""
 
@@ -58,7 +59,7 @@ def file_of(folder: Path, name: str, what: str) -> Path:
 
 
 def wanted_files(
-    picture: bool, cubes: bool, maps: bool, models: bool = False, of_map: bool = False
+    batch: BatchSettings, models: bool = False, of_map: bool = False
 ) -> tuple[str, ...]:
     """Return what a result consists of, the table that says it is complete last.
 
@@ -66,9 +67,10 @@ def wanted_files(
     """
     files = ["table.fits", "samples.fits"]
     files += [MODELS] if models else []
-    files += ["model.fits", "residual.fits"] if cubes else []
-    files += ((CURVE,) if of_map else PRODUCTS) if maps else ()
-    return (*files, *(["picture.png"] if picture else []), TABLE)
+    files += ["model.fits", "residual.fits"] if batch.model_cubes else []
+    files += ((CURVE,) if of_map else PRODUCTS) if batch.maps else ()
+    files += [POSTERIOR] if batch.inference_data else []
+    return (*files, *(["picture.png"] if batch.picture else []), TABLE)
 
 
 def write_result(
@@ -79,6 +81,7 @@ def write_result(
     picture: bool = True,
     cubes: bool = True,
     maps: bool = True,
+    inference_data: bool = False,
 ) -> Table:
     """Write all files of one fit.
 
@@ -91,6 +94,8 @@ def write_result(
     picture, cubes, maps : bool
         Whether the picture, model and residual cubes, and maps, slit, profiles and derived
         quantities are wanted.
+    inference_data : bool
+        Whether the draws are wanted as ArviZ's InferenceData.
 
     Returns
     -------
@@ -110,6 +115,10 @@ def write_result(
         result.write_models(folder, name)
     if maps:
         result.write_products(folder, name)
+    if inference_data:
+        data = result.to_inference_data()
+        with atomic_path(file_of(folder, name, POSTERIOR)) as path:
+            data.to_netcdf(str(path), engine="h5netcdf")
     if picture:
         figure = result.plot(title=name)
         with atomic_path(file_of(folder, name, "picture.png")) as path:

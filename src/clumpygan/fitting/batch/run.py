@@ -171,10 +171,7 @@ class FitBatch:
     def _is_whole(self, source: CubeSource) -> bool:
         """Whether all files of a result are there, and newer than the data."""
         several = len(self.settings.curves) > 1
-        batch = self.batch
-        files = wanted_files(
-            batch.picture, batch.model_cubes, batch.maps, several, self.settings.map
-        )
+        files = wanted_files(self.batch, several, self.settings.map)
         paths = [file_of(self.batch.output, source.name, what) for what in files]
         if not all(path.exists() for path in paths) or not source.path.exists():
             return all(path.exists() for path in paths)
@@ -211,6 +208,7 @@ def fit_one(
                 picture=batch.picture,
                 cubes=batch.model_cubes,
                 maps=batch.maps,
+                inference_data=batch.inference_data,
             )
         except (InputError, OSError) as problem:
             return _failure(source, FAILED, problem, begin, caught)

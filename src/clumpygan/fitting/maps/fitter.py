@@ -155,18 +155,9 @@ class MapFitter(DiskFitter):
         self, observation: MapObservation, coordinates: Coordinates, seed: int
     ) -> dict[str, Any]:
         """Return all that is needed to repeat the fit, as plain numbers and words."""
-        names, free = coordinates.model.names, set(coordinates.places)
         return {
             "model": plain(asdict(self.model)),
-            "priors": {
-                name: str(prior)
-                for name, prior in zip(coordinates.names, coordinates.priors, strict=True)
-            },
-            "fixed": {
-                name: float(coordinates.base[place])
-                for place, name in enumerate(names)
-                if place not in free
-            },
+            **coordinates.told(),
             "starts": dict(self.starts),
             "noise": asdict(self.noise),
             "sampler": asdict(self.sampler),

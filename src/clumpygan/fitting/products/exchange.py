@@ -1,5 +1,6 @@
 """Fits as other packages have them: SpectralCube, astropy's NDData, ArviZ's InferenceData."""
 
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.fitting.products.cube_files import write_fit_cube
+from clumpygan.fitting.settings import NO_ARVIZ
 
 if TYPE_CHECKING:
     from clumpygan.fitting.result import FitResult
@@ -103,12 +105,13 @@ def to_inference_data(result: "FitResult") -> Any:
     InputError
         If ArviZ isn't installed.
     """
-    try:
-        import arviz
-    except ImportError as problem:
-        raise InputError("InferenceData needs arviz: python -m pip install 'clumpygan[fit]'") from (
-            problem
-        )
+    with warnings.catch_warnings():
+        # On import it tells of its own future.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            import arviz
+        except ImportError as problem:
+            raise InputError(NO_ARVIZ) from problem
     count = 1
     if result.draws.r_hat is not None:
         count = int(result.settings["sampler"]["chains"])

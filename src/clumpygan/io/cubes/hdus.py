@@ -139,6 +139,33 @@ def _useless_bits(data: str, flags: str, header: Header) -> tuple[int, ...] | No
     return None
 
 
+def seeing_of(header: Header, wavelength: float | None) -> float | None:
+    """Return the FWHM of the PSF that a header tells, in arcsec; None if it doesn't.
+
+    Linear between the bands of which it is told, and constant beyond.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the cube, with what the primary header has.
+    wavelength : float, optional
+        Angstrom; without it the answer is the mean of the bands.
+    """
+    for one in _DIALECTS["seeing"]:
+        if not any(keyword in header for keyword in one["keywords"]):
+            continue
+        known = [
+            (band, float(header[keyword]))
+            for keyword, band in one["fwhm"].items()
+            if isinstance(header.get(keyword), int | float) and header[keyword] > 0
+        ]
+        if known:
+            bands, widths = np.array(known).T
+            own = widths.mean() if wavelength is None else np.interp(wavelength, bands, widths)
+            return float(own)
+    return None
+
+
 def find_layout(header: Header, shape: tuple[int, ...], name: str) -> Layout:
     """Return which axes are wavelength or velocity, y and x.
 
