@@ -28,6 +28,7 @@ extensions = [
 exclude_patterns = ["_build", "gallery/*"]
 templates_path = []
 default_role = "literal"
+smartquotes = False
 html_theme = "furo"
 html_title = f"clumpygan {release}"
 html_static_path = ["_static"]

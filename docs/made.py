@@ -173,7 +173,8 @@ def _option(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     said = " ".join(formatter._expand_help(action).split()) if action.help else ""
     flags = parser.flags() if hasattr(parser, "flags") else {}
     said = _escaped(with_flags(said, flags))
-    said = re.sub(r"\(default: (.*)\)$", r"*Default: \1.*", said)
+    said = re.sub(r"\.? ?\(default: (.*)\)$", r". *Default: \1.*", said).removeprefix(". ")
+    said = said[:1].upper() + said[1:]
     if not action.option_strings:
         names = str(action.metavar or action.dest)
     elif action.nargs == 0:

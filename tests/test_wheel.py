@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -47,15 +48,46 @@ def test_it_holds_the_package_the_configurations_and_the_checkpoints(wheel: Path
         *(ROOT / "configs").rglob("*.yaml"),
         *(ROOT / "checkpoints").glob("*.safetensors"),
         *(ROOT / "checkpoints").glob("*.yaml"),
+        *(ROOT / "examples").iterdir(),
     ]
     expected = {f"clumpygan/{path.relative_to(ROOT).as_posix()}" for path in shipped}
     assert "clumpygan/configs/train.yaml" in expected
     assert "clumpygan/checkpoints/super_resolution.safetensors" in expected
+    assert "clumpygan/examples/xdf.fits.gz" in expected
     assert expected <= held
     sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.yaml")]
     assert len(sources) > 250
     assert {path.relative_to(ROOT / "src").as_posix() for path in sources} <= held
     assert not {name for name in held if name.startswith("tests/")}
+
+
+def test_the_sdist_makes_the_same_wheel(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("sdist")
+    build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder)
+    run(*build, "--sdist", ROOT)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    source = folder / archive.name.removesuffix(".tar.gz")
+    for name in (
+        "tests/test_wheel.py",
+        "docs/conf.py",
+        "docs/made.py",
+        "docs/gallery/01_recovered.py",
+    ):
+        assert (source / name).is_file()
+    assert not (source / "docs" / "_build").exists()
+    run(*build, "--wheel", source)
+    (again,) = folder.glob("*.whl")
+    assert contents(again) == contents(wheel)
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """Return the checksum of each file of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {one.filename: one.CRC for one in archive.infolist()}
 
 
 def test_it_says_what_it_is(wheel: Path) -> None:
@@ -66,7 +98,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
         assert b"MIT License" in archive.read(names["LICENSE"])
     assert metadata["Version"] == clumpygan.__version__
     assert metadata["License-Expression"] == "MIT"
-    for name in ("train", "recover", "generate", "prepare", "fit", "evaluate"):
+    for name in ("train", "recover", "generate", "prepare", "fit", "evaluate", "survey"):
         assert f"clumpygan-{name} = clumpygan.commands.{name}:main" in programs
 
 

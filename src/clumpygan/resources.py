@@ -1,4 +1,4 @@
-"""Where configurations and trained checkpoints lie, in a checkout and in an installation."""
+"""Where configurations, trained checkpoints and examples lie, in checkouts and installations."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def resource_folder(name: str) -> Path:
     Parameters
     ----------
     name : str
-        "configs" or "checkpoints".
+        "configs", "checkpoints" or "examples".
 
     Returns
     -------

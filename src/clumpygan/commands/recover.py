@@ -17,7 +17,8 @@ Recover an HST image of a galaxy from its Subaru HSC view, with a trained super-
 
 Where the galaxy comes from, one of
   (nothing)        a synthetic clumpy galaxy, drawn at random
-  --image FILE     your HST image: it is degraded to HSC, then recovered
+  --example xdf    a real galaxy as HST sees it, which comes along: degraded to HSC, recovered
+  --image FILE     your HST image: the same
   --catalog FILE   a galaxy drawn at random from a catalogue of HST stamps: the same
   --observed FILE  a real HSC image: recovered as it is
 The picture shows the HST image, its HSC view, the recovered image (mean of the samples), one
@@ -26,6 +27,7 @@ sample, the error map, the residual in sigma, and a Richardson-Lucy deconvolutio
 EPILOG = """\
 examples:
   %(prog)s --output boz.png
+  %(prog)s --example xdf --output real.png
   %(prog)s --output a.png --seed 7 --samples 16 --fits a.fits --metrics a.json
   %(prog)s --image hst.fits --psf psf.fits --output b.png
   %(prog)s --catalog cat.fits --data-root stamps/ --max-redshift 2 --max-hmag 26 --output c.png

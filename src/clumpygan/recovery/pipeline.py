@@ -62,9 +62,10 @@ def recover(observed: ImageSource | None = None, **settings: Any) -> Recovery:
         A real HSC image, which needs `psf` or `seeing`. An array needs `pixel_scale` too, and
         stays in counts without `zero_point` or `unit`.
     **settings
-        The fields of `RecoverySettings`. In place of `observed`, `image` is an HST image and
-        `catalog` a catalogue of them, whose HSC view is simulated first; without any of the three
-        a synthetic galaxy is drawn. `seed` fixes all that is random.
+        The fields of `RecoverySettings`. In place of `observed`, `image` is an HST image,
+        `catalog` a catalogue of them and `example` a real one that comes along, whose HSC view is
+        simulated first; without any of them a synthetic galaxy is drawn. `seed` fixes all that is
+        random.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def recover_with(settings: RecoverySettings, resolver: SuperResolver | None = No
     InputError
         See `recover`.
     """
-    settings = settings.seeded()
+    settings = settings.with_example().seeded()
     assert settings.seed is not None
     if resolver is None:
         check_device(settings.device)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clumpygan.errors import InputError
+from clumpygan.resources import resource_folder
 from clumpygan.settings import check, seed_setting, setting
 
 MAX_REDSHIFT, MAX_MAGNITUDE = 2.0, 26.0
@@ -20,8 +21,11 @@ MOST_SAMPLES = 256
 BANDS = ("u", "g", "r", "i", "z", "y")
 """Filters of surveys from the ground."""
 
-SOURCES = ("image", "catalog", "observed")
+SOURCES = ("image", "catalog", "observed", "example")
 """Where a galaxy may come from; without any of them it is synthetic."""
+
+EXAMPLES = ("xdf", "xdf_edge_on", "xdf_chain")
+"""Real galaxies of the folder `examples/`, seen by HST: NAME.fits.gz and NAME_weight.fits.gz."""
 
 _SYNTHETIC = "synthetic"
 _GIVEN, _DRAWN = ("image", "observed"), (_SYNTHETIC, "catalog")
@@ -43,7 +47,7 @@ _GOES_WITH = {
     "zero_point": _GIVEN,
     "unit": _GIVEN,
     "instrument": ("image", "catalog"),
-    "depth": (_SYNTHETIC, "image", "catalog"),
+    "depth": (_SYNTHETIC, "image", "catalog", "example"),
     "reference_psf": ("observed",),
     "reference_psf_scale": ("observed",),
     "reference_scale": ("observed",),
@@ -85,6 +89,10 @@ class RecoverySettings:
     catalog: Path | None = setting(
         None, "catalogue of HST stamps (a table; also GalSim's RealGalaxyCatalog)", "FILE",
         heading=_WHICH,
+    )  # fmt: skip
+    example: str | None = setting(
+        None, "a real galaxy of the Hubble eXtreme Deep Field, which comes along, as `image`",
+        choices=EXAMPLES, metavar="NAME", heading=_WHICH,
     )  # fmt: skip
     data_root: Path | None = setting(
         None, "where the stamps of `catalog` lie", "FOLDER", heading=_WHICH,
@@ -230,8 +238,16 @@ class RecoverySettings:
 
     @property
     def source(self) -> str:
-        """Where the galaxy comes from: "synthetic", "image", "catalog" or "observed"."""
+        """Where the galaxy comes from: "synthetic", or one of `SOURCES`."""
         return next((name for name in SOURCES if getattr(self, name) is not None), _SYNTHETIC)
+
+    def with_example(self) -> "RecoverySettings":
+        """Return the settings with the files of the example, if one is asked for, as `image`."""
+        if self.example is None:
+            return self
+        folder = resource_folder("examples")
+        image, weight = (folder / f"{self.example}{end}.fits.gz" for end in ("", "_weight"))
+        return replace(self, example=None, image=image, weight=weight)
 
     def seeded(self) -> "RecoverySettings":
         """Return the settings with a seed: their own, or one that is drawn at random."""
