@@ -31,6 +31,7 @@ class WienerResolver:
     pair = SurveyPair.of()
     operator = ObservationOperator()
     widening = Widening({"flux_1": {"all": (2.0, 3.0)}})
+    population = None
 
     def recover(
         self,

@@ -5,6 +5,7 @@ import pytest
 
 from clumpygan.evaluation.recovery.clumps import find_peaks, sharpened
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
+from clumpygan.evaluation.recovery.intervals import Widening
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
 from clumpygan.survey import measuring
 
@@ -67,3 +68,18 @@ def test_no_light_has_no_magnitude():
     )
     assert np.isnan(found["magnitude"])
     assert np.isnan(found["half_light_radius"])
+
+
+def test_intervals_are_widened_as_the_card_says(samples):
+    plain = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE)
+    # The galaxy has 23.3 mag.
+    card = Widening({"flux_1.5": {"all": (3.0, 1.0), "22-24": (2.0, 1.0)},
+                     "half_light_radius": {"all": (0.5, 1.0), "20-22": (9.0, 9.0)}})  # fmt: skip
+    found = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE, card)
+    for name, factor in (("flux_1.5", 2), ("half_light_radius", 0.5), ("flux_1", 1)):
+        assert found[name] == plain[name]
+        width, before = (one[f"{name}_high"] - one[f"{name}_low"] for one in (found, plain))
+        assert width == pytest.approx(factor * before)
+    assert found["magnitude_high"] - found["magnitude"] > (
+        1.5 * (plain["magnitude_high"] - plain["magnitude"])
+    )

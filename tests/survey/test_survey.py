@@ -1,5 +1,6 @@
 """A survey: what is written, that it goes on, that nothing depends on who works, bad input."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from clumpygan.survey.columns import COLUMNS, COMPONENTS
 from clumpygan.survey.patches import read_patch
 from clumpygan.survey.recovering import MOSTLY_MASKED
 
+ROOT = Path(__file__).parents[2]
 TABLES = ("catalogue.parquet", "components.parquet")
 
 
@@ -64,6 +66,38 @@ def test_a_row_for_each_galaxy(recover, patch):
     card = yaml.safe_load(Path("out/card.yaml").read_text())
     assert card["samples"] == 4
     assert card["galaxies"] == 23
+
+
+def test_intervals_are_those_of_the_networks_card(recover, network, tmp_path):
+    card = Path(network).with_suffix(".yaml").read_text()
+    shutil.copy(network, tmp_path / "wide.safetensors")
+    (tmp_path / "wide.yaml").write_text(card + "widening:\n  flux_1: {all: [3.0, 3.0]}\n")
+    plain, wide = recover(), recover("wide", checkpoint=str(tmp_path / "wide.safetensors"))
+    width, before = (one["flux_1_high"] - one["flux_1_low"] for one in (wide, plain))
+    known = np.isfinite(before)
+    assert known.sum() > 15
+    np.testing.assert_allclose(width[known], 3 * before[known], rtol=1e-3)
+    assert np.array_equal(wide["flux_0.6_low"], plain["flux_0.6_low"], equal_nan=True)
+    assert "widening" in yaml.safe_load(Path("wide/card.yaml").read_text())
+
+
+def test_galaxies_unlike_those_of_the_card_are_flagged(recover, network, tmp_path, patch):
+    known = yaml.safe_load(Path(ROOT, "checkpoints/super_resolution.yaml").read_text())[
+        "population"
+    ]
+    shutil.copy(network, tmp_path / "known.safetensors")
+    card = Path(network).with_suffix(".yaml").read_text()
+    (tmp_path / "known.yaml").write_text(card + yaml.safe_dump({"population": known}))
+    table = recover(checkpoint=str(tmp_path / "known.safetensors"))
+    good = table[table["status"] == "good"]
+    star = {str(row["id"]): bool(row["star"]) for row in patch.truth}
+    galaxies = np.array([not star[one] for one in good["id"]])
+    assert good["unusual"][galaxies].mean() < 0.3
+    assert ((good["likeness"] >= 0.001) & (good["likeness"] <= 1)).all()
+    assert np.array_equal(good["unusual"], good["likeness"] < 0.01)
+    assert all(one for one in good["differs_by"])
+    # A card that says nothing of what is usual flags nothing.
+    assert not recover("plain")["unusual"].any()
 
 
 def test_components_lie_where_the_light_is(recover, patch):

@@ -12,6 +12,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from clumpygan.errors import InputWarning
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.fidelity import half_light_radius
+from clumpygan.evaluation.recovery.observed_features import observed_features
 from clumpygan.evaluation.recovery.sources import find_sources
 from clumpygan.recovery.from_hsc import observed_scene
 from clumpygan.recovery.from_hst import catalog_scene, image_scene, synthetic_scene
@@ -25,6 +26,7 @@ from clumpygan.settings import check_device, from_mapping, takes_settings
 if TYPE_CHECKING:
     import galsim
 
+    from clumpygan.evaluation.recovery.out_of_distribution import Likeness
     from clumpygan.io.fits import ImageSource
     from clumpygan.recovery.scene import Scene
 
@@ -159,6 +161,7 @@ def recover_scene(
         nucleus,
         scene.grid.target_scale,
     )
+    likeness = likeness_of(scene, resolver, nucleus)
     return Recovery(
         settings=settings,
         scene=scene,
@@ -176,10 +179,36 @@ def recover_scene(
             *scene.remarks,
             *remarks_on_data(scene, nucleus),
             *remarks_on_fit(metrics["network"]["chi2"]),
+            *([str(likeness)] if likeness is not None and likeness.unusual else []),
         ),
         warnings=mended,
         widening=resolver.widening,
+        likeness=likeness,
     )
+
+
+def likeness_of(
+    scene: Scene, resolver: SuperResolver, nucleus: tuple[float, float]
+) -> Likeness | None:
+    """Return how like the training's galaxies the observed one is; None where that isn't known.
+
+    Parameters
+    ----------
+    scene : Scene
+        The galaxy.
+    resolver : SuperResolver
+        Whose card says what is usual.
+    nucleus : tuple of float
+        (y, x) in pixels of the recovered image.
+    """
+    if resolver.population is None:
+        return None
+    grid = scene.grid
+    y, x = ((one + 0.5) * grid.target_scale / grid.observed_scale - 0.5 for one in nucleus)
+    measured = observed_features(
+        scene.observed, scene.noise, scene.seeing, grid.observed_scale, scene.observed_mask, (y, x)
+    )
+    return resolver.population.likeness(*measured)
 
 
 def remarks_on_fit(misfit: float | None) -> list[str]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.intervals import Widening, predict
+from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.networks.super_resolution import Crop, SampleNoise
@@ -129,6 +130,7 @@ class SuperResolver:
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
         self.widening = Widening.from_card(card)
+        self.population = TrainingPopulation.from_card(card)
 
     @property
     def grid(self) -> GridPair:

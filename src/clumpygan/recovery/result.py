@@ -12,6 +12,7 @@ import numpy as np
 from clumpygan import __version__
 from clumpygan.evaluation.recovery.intervals import Widening
 from clumpygan.evaluation.recovery.metrics import METRICS
+from clumpygan.evaluation.recovery.out_of_distribution import Likeness
 from clumpygan.io import atomic_path, write_image
 from clumpygan.recovery.catalogue import ds9_regions, measured_quantities, source_table
 
@@ -65,6 +66,8 @@ class Recovery:
         What was mended in the input.
     widening : Widening
         Of the intervals of quantities, as the network's card says.
+    likeness : Likeness or None
+        How like the galaxies of the training it is; None where the card doesn't say what is usual.
     """
 
     settings: RecoverySettings
@@ -82,6 +85,7 @@ class Recovery:
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     widening: Widening = field(default_factory=Widening)
+    likeness: Likeness | None = None
 
     @property
     def unit(self) -> str:
@@ -139,7 +143,8 @@ class Recovery:
 
         The sharp image and the observed one by their telescopes, as HST and HSC, RECOVERED, ERROR,
         SAMPLE, RICHARDSON_LUCY and RESIDUAL, as far as there are any, with WCS where it is known;
-        and SOURCES, the table of `catalogue.source_table`.
+        and SOURCES, the table of `catalogue.source_table`. The header says by LIKENESS which share
+        of the training's galaxies is as unusual, and by UNUSUAL whether that is too few.
 
         Raises
         ------
@@ -169,6 +174,9 @@ class Recovery:
             "SIGMA": (scene.sigma, f"noise of an observed pixel [{scene.unit}]"),
             "SEEING": (scene.seeing, "FWHM of the observed PSF [arcsec]"),
         }
+        if self.likeness is not None:
+            header["LIKENESS"] = (self.likeness.probability, "share of training as unusual")
+            header["UNUSUAL"] = (self.likeness.unusual, self.likeness.reason)
         wcs = {name: layer[2] for name, layer in there.items()}
         units = dict.fromkeys(images, "nJy" if scene.unit == "nJy" else "count") | {"RESIDUAL": ""}
         fine = {name for name, layer in there.items() if layer[0].shape == self.best.shape}
@@ -219,6 +227,7 @@ class Recovery:
             "warnings": list(self.warnings),
             "remarks": list(self.remarks),
             "methods": {name: dict(numbers) for name, numbers in self.metrics.items()},
+            "population": None if self.likeness is None else self.likeness.to_dict(),
             "quantities": measured_quantities(self),
             "sources": [
                 {name: _plain(row[name].item()) for name in row.colnames}

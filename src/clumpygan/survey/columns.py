@@ -19,7 +19,8 @@ MEASURED: dict[str, tuple[str, str]] = {
     },
     "sources": ("", "number of peaks within the isophote, the nucleus among them"),
 }
-"""Quantities with a median and the ends of a 68 % interval, _low and _high."""
+"""Quantities with a median and the ends of a 68 % interval, _low and _high, which is widened as the
+network's card says."""
 
 P_CLUMPS = tuple(f"p_clumps_{count}" for count in (1, 2, 3))
 
@@ -46,6 +47,10 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "chi2": ("float32", "", "per pixel of the window, of the recovered image observed again"),
     "misfit": ("bool", "", "chi2 above 1.5: unlike the galaxies that the network knows, or a wrong"
                " PSF or noise"),
+    "likeness": ("float32", "", "share of the galaxies of the network's training that are as unlike"
+                 " the rest, 0.001 at least; by the observed image"),
+    "unusual": ("bool", "", "likeness below 0.01: what is recovered is an extrapolation"),
+    "differs_by": ("string", "", "by what it differs most from them"),
     "masked": ("float32", "", "share of the pixels of the stamp without data"),
     "seeing": ("float32", "arcsec", "FWHM of the PSF"),
     "noise": ("float32", "nJy", "of a pixel of the patch, median of the stamp"),

@@ -17,8 +17,8 @@ from clumpygan.evaluation.recovery.clumps import (
     local_peaks,
     sharpened,
 )
-from clumpygan.evaluation.recovery.intervals import predict
-from clumpygan.evaluation.recovery.quantities import RADII
+from clumpygan.evaluation.recovery.intervals import Widening, brightness_of, predict
+from clumpygan.evaluation.recovery.quantities import RADII, WHOLE_FLUX
 from clumpygan.survey.columns import APERTURES, MEASURED, P_CLUMPS
 
 Images = NDArray[np.float32]
@@ -33,7 +33,11 @@ _MEDIAN_AND_ENDS = ("", "_low", "_high")
 
 
 def measure_samples(
-    samples: Images, best: Images, sigma: float, pixel_scale: float
+    samples: Images,
+    best: Images,
+    sigma: float,
+    pixel_scale: float,
+    widening: Widening | None = None,
 ) -> dict[str, float]:
     """Measure the samples of a galaxy in the middle of its stamp.
 
@@ -51,22 +55,25 @@ def measure_samples(
         Depth of the observation per pixel of them.
     pixel_scale : float
         Arcsec.
+    widening : Widening, optional
+        Of the intervals, by the network's card; as the samples scatter by default.
 
     Returns
     -------
     dict
         Name of the column -> value.
     """
+    widening = widening or Widening()
     nucleus = fidelity.nucleus_of(best, pixel_scale)
     values = _values(samples, nucleus, pixel_scale)
     inside = isophote(best, nucleus, sigma)
     counts, off = count_peaks(samples, sigma, nucleus, inside, pixel_scale)
     values["sources"] = counts.astype(np.float64)
     found: dict[str, float] = {}
+    brightness = brightness_of(float(values[WHOLE_FLUX].mean()))
     for name in (one for one in MEASURED if one != "magnitude"):
-        found |= dict(
-            zip((name + end for end in _MEDIAN_AND_ENDS), told(values[name]), strict=True)
-        )
+        said = told(values[name], widening.of(name, brightness))
+        found |= dict(zip((name + end for end in _MEDIAN_AND_ENDS), said, strict=True))
     fluxes = [found[APERTURES[-1] + end] for end in ("", "_high", "_low")]
     found |= {
         "magnitude" + end: magnitude(flux)
@@ -77,12 +84,15 @@ def measure_samples(
     return found
 
 
-def told(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return median of the samples and the ends of the interval that holds 68 % of the truths."""
+def told(values: NDArray[np.float64], factor: float = 1.0) -> tuple[float, float, float]:
+    """Return median of the samples and the ends of the interval that holds 68 % of the truths.
+
+    The interval is about their mean, `factor` times as wide as they scatter.
+    """
     if not np.isfinite(values).all():
         return (np.nan,) * 3
     said = predict(values)
-    half = float(said.half_width())
+    half = factor * float(said.half_width())
     return float(np.median(values)), float(said.mean) - half, float(said.mean) + half
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clumpygan.evaluation.recovery.observed_features import observed_features
 from clumpygan.evaluation.recovery.sources import find_sources
 from clumpygan.recovery.bad_pixels import fill_gaps
 from clumpygan.recovery.pipeline import BAD_FIT
@@ -145,6 +146,11 @@ def _stamp(
     noise = float(np.median(sigma[~mask]))
     area = np.pi * (_APERTURE / resolver.grid.observed_scale) ** 2
     row |= {"noise": noise, "depth": magnitude(5 * noise * area**0.5)}
+    if resolver.population is not None:
+        like = resolver.population.likeness(
+            *observed_features(data, sigma, psf.fwhm, resolver.grid.observed_scale, mask)
+        )
+        row |= {"likeness": like.probability, "unusual": like.unusual, "differs_by": like.reason}
     # Of the galaxy alone, whatever else is in the unit.
     drawn = np.random.default_rng([settings.seed, crc32(galaxy.id.encode())])
     filled = fill_gaps(data, mask, sigma * drawn.standard_normal(data.shape))
@@ -198,8 +204,9 @@ def _recover(
         depth = float(sigma[i]) / resolver.grid.area_ratio
         part = _middle(resolver.grid.fine_block, best.shape[0], settings.window)
         measured = measure_samples(
-            samples[:, part, part], best[part, part], depth, resolver.grid.target_scale
-        )
+            samples[:, part, part], best[part, part], depth, resolver.grid.target_scale,
+            resolver.widening,
+        )  # fmt: skip
         misfit = float(chi2[i])
         one.row.update(
             {**measured, "chi2": misfit, "misfit": misfit > BAD_FIT, "seeing": one.psf.fwhm}

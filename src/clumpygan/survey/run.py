@@ -17,6 +17,7 @@ from clumpygan import __version__
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputError
 from clumpygan.gan.checkpoint import weights_digest
+from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.settings import plain, takes_settings
 from clumpygan.survey.columns import COLUMNS
 from clumpygan.survey.objects import OUTSIDE, Objects, find_objects
@@ -132,7 +133,9 @@ def survey_of(
     objects = find_objects(settings, resolver.grid.observed_scale)
     psfs = assign_psfs(settings, objects)
     units, lost = _units(settings, objects, psfs)
-    store = SurveyStore(settings.output, _card(settings, objects, psfs), len(units) + bool(lost))
+    store = SurveyStore(
+        settings.output, _card(settings, resolver, objects, psfs), len(units) + bool(lost)
+    )
     with store.writing():
         missing = store.missing()
         if lost and len(units) in missing:
@@ -211,7 +214,9 @@ def _units(
     return units, lost
 
 
-def _card(settings: SurveySettings, objects: Objects, psfs: PsfFiles) -> dict[str, Any]:
+def _card(
+    settings: SurveySettings, resolver: SuperResolver, objects: Objects, psfs: PsfFiles
+) -> dict[str, Any]:
     """Return all that the results depend on."""
     chosen = {
         one.name: plain(getattr(settings, one.name))
@@ -227,6 +232,8 @@ def _card(settings: SurveySettings, objects: Objects, psfs: PsfFiles) -> dict[st
         "galaxies": len(objects),
         "positions_sha256": digest.hexdigest(),
         "checkpoint_sha256": weights_digest(settings.checkpoint),
+        "widening": resolver.widening.to_dict(),
+        "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),
     }
 
