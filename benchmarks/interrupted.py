@@ -29,6 +29,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from astropy.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -218,6 +219,10 @@ def _complaints(run: Run) -> list[str]:
         return [f"code {run.code}: {lines[-1:]}"]
     if run.code == 0:
         return []
+    # Of a batch each that fails has a line.
+    lines = [line for line in lines if not re.match(r"  failed: .*'\S*out/", line)] or lines[:1]
+    if lines[0].startswith("  failed: "):
+        return []
     if len(lines) != 1 or not re.match(r"\w+\.py( \w+)?: error: ", lines[0]):
         return [f"{len(lines)} lines: {lines[-1:]}"]
     return [] if re.search(r"out|cache", lines[0]) else [f"names no file: {lines[0][:200]}"]
@@ -261,10 +266,23 @@ def _digest(path: Path, name: str) -> str:
     if path.suffix == ".json":
         found = _without_times(json.loads(path.read_text()))
         return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    if path.name.endswith(("_table.ecsv", "_table.fits")):
+        table = Table.read(path)
+        meta = {key: _parsed(one) for key, one in table.meta.items() if key != "CHECKSUM"}
+        text = repr(_without_times(meta)) + repr([list(row) for row in table])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
     data = path.read_bytes()
     if path.suffix in (".ecsv", ".fits"):
         data = TIMES.sub(rb"\1", data)
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _parsed(value: object) -> object:
+    """Return what a header says as JSON, or the value."""
+    try:
+        return json.loads(str(value))
+    except ValueError:
+        return value
 
 
 def _without_times(card: object) -> object:

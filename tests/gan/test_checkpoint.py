@@ -1,7 +1,9 @@
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery.observations import SyntheticGalaxies
 from clumpygan.gan.checkpoint import (
     build_network,
     find_checkpoint,
@@ -9,6 +11,7 @@ from clumpygan.gan.checkpoint import (
     save_checkpoint,
 )
 from clumpygan.instruments import moffat_transfer
+from clumpygan.recovery.bad_pixels import fill_gaps
 from clumpygan.recovery.resolver import SuperResolver
 
 TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
@@ -55,6 +58,19 @@ def test_a_loaded_network_gives_identical_samples(saved):
     # Of two antithetic pairs the scatter is known with two degrees of freedom: t = 1.32.
     assert float((recovered.error / deviation).median()) == pytest.approx(1.32, abs=0.06)
     assert not (path.parent / ".tiny.safetensors.partial").exists()
+
+
+def test_a_full_disk_names_the_checkpoint_and_leaves_the_old_one(saved, tmp_path, monkeypatch):
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(weights, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("clumpygan.gan.checkpoint.save_file", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*/tiny\.safetensors"):
+        save_checkpoint(tmp_path / "tiny", saved[1], {"network": {}})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_all_orientations_see_the_same_sky_through_the_same_psf():
@@ -129,6 +145,26 @@ def test_masked_pixels_are_sky(saved):
     clean = resolver.recover(observed, torch.ones(1), seeing, samples=2)
     masked = resolver.recover(spoiled, torch.ones(1), seeing, samples=2, mask=mask)
     assert torch.equal(clean.best, masked.best)
+
+
+def test_light_behind_a_mask_is_what_its_surroundings_say():
+    """Pixels beside the core of a galaxy are masked: what fills them is no data."""
+    resolver = SuperResolver.from_checkpoint("super_resolution")
+    batch = SyntheticGalaxies(seed=5).batch([1])
+    mask = torch.zeros_like(batch.observed, dtype=torch.bool)
+    mask[..., 21:24, 18:21] = True
+    filled = torch.from_numpy(fill_gaps(*(one[0, 0].numpy() for one in (
+        batch.observed, mask, torch.zeros_like(batch.observed)
+    ))))[None, None]  # fmt: skip
+
+    def error(seen, **masked):
+        how = {"samples": 4, "seed": 1, **masked}
+        best = resolver.recover(seen, batch.sigma, batch.psf, **how).best
+        return float((best - batch.truth).norm() / batch.truth.norm())
+
+    whole = error(batch.observed)
+    assert error(filled) > 2 * whole
+    assert error(filled, mask=mask) < 1.2 * whole
 
 
 @pytest.mark.parametrize(

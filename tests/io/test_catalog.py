@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
+from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import read_catalog, read_stamp, select
 
@@ -190,3 +191,24 @@ def test_redshifts_of_a_second_catalogue(tmp_path: Path) -> None:
     second = written(tmp_path, "z.fits", id=[3, 1], z_peak=[0.3, -99.0])
     table = read_catalog(path, redshifts=second)
     np.testing.assert_array_equal(table["redshift"], [np.nan, np.nan, 0.3])
+
+
+def test_hdus_by_number_and_by_name(tmp_path: Path) -> None:
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(np.full((3, 3), i, "f4"), name=n)
+                                 for i, n in enumerate(("A", "B"), 1))]  # fmt: skip
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+    row = {
+        "id": [1],
+        "image": ["a.fits"],
+        "pixel_scale": [0.06],
+        "zero_point": [NANOJANSKY_ZERO_POINT],
+    }
+    for given, expected in (("B", 2), ("1", 1), (2, 2), (1.0, 1), (np.nan, 1), ("", 1)):
+        path = tmp_path / "cat.ecsv"
+        Table({**row, "image_hdu": [given]}).write(path, overwrite=True)
+        (found,) = read_catalog(path)
+        assert read_stamp(found, tmp_path)[0].data.tolist() == np.full((3, 3), expected).tolist()
+    Table({**row, "image_hdu": ["C"]}).write(path, overwrite=True)
+    (found,) = read_catalog(path)
+    with pytest.raises(InputError, match=r"a\.fits.*C"):
+        read_stamp(found, tmp_path)

@@ -42,6 +42,7 @@ class WienerResolver:
         samples: int,
         seed: int,
         noise: Any = None,
+        mask: Any = None,
     ) -> Recovered:
         response = transfer(self.operator.frequencies(tuple(observed.shape[-2:])))
         best = wiener(observed, sigma, response, self.operator)

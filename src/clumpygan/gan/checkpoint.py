@@ -4,7 +4,9 @@ The card says how to rebuild the network, how it was trained and how good it is;
 unpickles. Lightning's own checkpoints serve resuming only.
 """
 
+import errno
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.resources import resource_folder
 from clumpygan.settings import differences
+
+_ENDINGS = (".safetensors", ".yaml")
 
 NETWORKS: Mapping[str, str] = {
     "super_resolution": "clumpygan.networks.super_resolution.SuperResolutionGenerator",
@@ -132,7 +136,7 @@ def start_from(generator: nn.Module, network: Mapping[str, Any], initial: str) -
 
 
 def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> None:
-    """Write STEM.safetensors and STEM.yaml, each under a temporary name first.
+    """Write STEM.safetensors and STEM.yaml, both whole before either takes its place.
 
     Parameters
     ----------
@@ -143,20 +147,34 @@ def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> 
     card : mapping
         Plain numbers, strings, lists and dicts; `card["network"]` holds `name`, `arguments` and,
         of networks that don't ship, `target` and `task`, see `network_section`.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the like; it names the file, and nothing is left of it.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     weights = {
         name: tensor.detach().float().cpu().contiguous()
         for name, tensor in network.state_dict().items()
     }
-    temporary = stem.with_name(f".{stem.name}.safetensors.partial")
-    save_file(weights, temporary)
-    text = stem.with_name(f".{stem.name}.yaml.partial")
-    text.write_text(yaml.safe_dump(dict(card), sort_keys=False, width=100))
-    # safetensors makes its file readable for its owner alone; a checkpoint is to be shared.
-    temporary.chmod(text.stat().st_mode)
-    temporary.replace(stem.with_name(f"{stem.name}.safetensors"))
-    text.replace(stem.with_name(f"{stem.name}.yaml"))
+    whole, card_path = (stem.with_name(f"{stem.name}{ending}") for ending in _ENDINGS)
+    temporary, text = (path.with_name(f".{path.name}.partial") for path in (whole, card_path))
+    try:
+        text.write_text(yaml.safe_dump(dict(card), sort_keys=False, width=100))
+        save_file(weights, temporary)
+        # safetensors makes its file readable for its owner alone; a checkpoint is to be shared.
+        temporary.chmod(text.stat().st_mode)
+        temporary.replace(whole)
+        text.replace(card_path)
+    except (OSError, SafetensorError) as problem:
+        # Neither the error of a write nor that which safetensors makes of it names the file.
+        full = "space" in str(problem)
+        number = getattr(problem, "errno", None) or (errno.ENOSPC if full else errno.EIO)
+        raise OSError(number, os.strerror(number), str(whole)) from problem
+    finally:
+        temporary.unlink(missing_ok=True)
+        text.unlink(missing_ok=True)
 
 
 def find_checkpoint(name: str) -> Path:

@@ -298,6 +298,10 @@ def _number(row: Row, column: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _hdu(row: Row, column: str) -> int | None:
-    """Return the row's HDU number, None if there is no such column."""
-    return int(row[column]) if column in row.colnames else None
+def _hdu(row: Row, column: str) -> int | str | None:
+    """Return number or name of the row's HDU, None if the column or the value is missing."""
+    value = row[column] if column in row.colnames else ""
+    if isinstance(value, np.number):
+        return int(value) if np.isfinite(value) else None
+    name = _text(value)
+    return int(name) if name.isdigit() else name or None

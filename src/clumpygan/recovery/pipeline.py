@@ -138,8 +138,9 @@ def recover_scene(
         noise = torch.from_numpy(scene.sigma_map.astype(np.float32))[None, None]
         weight = (scene.sigma / noise).square()
     recovered = resolver.recover(
-        observed, sigma, scene.psf, samples=settings.samples, seed=settings.seed, noise=noise
-    )
+        observed, sigma, scene.psf, samples=settings.samples, seed=settings.seed, noise=noise,
+        mask=torch.from_numpy(scene.observed_mask)[None, None],
+    )  # fmt: skip
     operator = resolver.operator
     transfer = scene.psf(operator.frequencies(scene.observed.shape))
     images = {"network": recovered.best, "sample": recovered.samples[0]}

@@ -107,9 +107,14 @@ class FitBatch:
         self.settings, self.batch, self.origin = settings, batch, dict(origin or {})
         self.outcomes: list[Outcome] = []
         self.missing: list[CubeSource] = []
-        self.total = len(sources)
+        self._order = {source.name: number for number, source in enumerate(sources)}
         self._made = _make_folder(batch.output)
         self._find_done(sources)
+
+    @property
+    def total(self) -> int:
+        """Number of cubes."""
+        return len(self._order)
 
     def run(self, tell: Callable[[Outcome], object] = _log.info) -> list[Outcome]:
         """Fit what is missing, and write the summary.
@@ -124,7 +129,7 @@ class FitBatch:
         Returns
         -------
         list of Outcome
-            Those of the cubes that were done before included.
+            Those of the cubes that were done before included, in the order of the cubes.
         """
         job = partial(fit_one, settings=self.settings, batch=self.batch, origin=self.origin)
         try:
@@ -179,6 +184,8 @@ class FitBatch:
 
     def _sum_up(self) -> None:
         folder = self.batch.output
+        # In the order of the cubes, whichever was ready first.
+        self.outcomes.sort(key=lambda outcome: self._order[outcome.name])
         if self.total > 1 or any(outcome.table is not None for outcome in self.outcomes):
             write_summary(folder, self.outcomes, str(self.origin.get("command", "")))
         elif self._made and not any(folder.iterdir()):

@@ -1,0 +1,195 @@
+"""Compare the network with Richardson-Lucy on real galaxies that no training has seen, set by set.
+
+    python benchmarks/real_galaxies.py                # all sets, three draws of seeing and noise
+    python benchmarks/real_galaxies.py xdf cosmos --json real.json
+
+$CLUMPYGAN_REAL_DATA holds the sets. Of those of configs/real_galaxies.yaml, with which the network
+was trained, the galaxies of the test split are taken, in one band each: F160W of XDF, F125W of
+GOODS-S, where the sky has been set to 0 (only pixels with data count), F115W and F444W of
+COSMOS-Web; the 68 galaxies of COSMOS (F814W) are all new to it. Each is brought to F160W's PSF and
+pixels, seen by HSC and recovered; the error is |r - t| / |t| with the noise of the reference taken
+out (a coupled bootstrap). Richardson-Lucy stops where the truth says that it is best for galaxies
+of that magnitude.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+from clumpygan.data.real_galaxies.recipe import read_recipe  # noqa: E402
+from clumpygan.data.splits import split_of  # noqa: E402
+from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS, in_bin  # noqa: E402
+from clumpygan.io import write_json  # noqa: E402
+from clumpygan.recovery.bench import measure_methods  # noqa: E402
+
+APERTURE = 1.5
+"""Arcsec; the light within is the magnitude by which the table is divided."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Images of one set in one band.
+
+    Attributes
+    ----------
+    images : str
+        Glob within the folder of the data.
+    galaxy : str
+        Regular expression of the galaxy's name in that of its file.
+    pixel_scale, zero_point : float
+        Arcsec; AB magnitude of a count.
+    hdu, psf_hdu, band : str
+        "" for the first image, for no PSF image, and where the PSF image says all.
+    """
+
+    images: str
+    galaxy: str
+    pixel_scale: float
+    zero_point: float
+    hdu: str = ""
+    psf_hdu: str = ""
+    band: str = ""
+
+
+def _megajansky_per_steradian(pixel_scale: float) -> float:
+    """Return the zero point of pixels of that unit."""
+    steradian = np.deg2rad(pixel_scale / 3600) ** 2
+    return float(-2.5 * np.log10(steradian * 1e6 / 3631))
+
+
+SETS: dict[str, tuple[Band, ...]] = {
+    "xdf": (
+        Band("xdf_galaxies/[0-9]*_f160w_sci.fits.gz", r"(\d+)_", 0.06, 25.94, band="F160W"),
+    ),
+    "goodss": (
+        Band("goodss_galaxies/gal_*.fits.gz", r"(gal_\d+)", 0.06, 26.230, "F125W", band="F125W"),
+    ),
+    # Their unit isn't recorded. In MJy/sr their noise is that of COSMOS-Web.
+    "cosmosweb": (
+        Band("cosmosweb_nircam/*_F115W.fits.gz", r"(.+?)_F115W", 0.03,
+             _megajansky_per_steradian(0.03), "SCI", "PSF"),
+        Band("cosmosweb_nircam/*_F444W.fits.gz", r"(.+?)_F444W", 0.06,
+             _megajansky_per_steradian(0.06), "SCI", "PSF"),
+        Band("cosmosweb_nircam/task_*_[0-9].fits.gz", r"(.+?)\.fits", 0.06,
+             _megajansky_per_steradian(0.06), "SCI", "PSF"),
+    ),
+}  # fmt: skip
+
+COSMOS = Path("cosmos_f814w/real_galaxy_catalog.fits")
+
+
+def main() -> None:
+    """Measure the sets that are named, or all, and print a line for each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="*", help=f"some of {', '.join([*SETS, 'cosmos'])} (all)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 29, 47])
+    parser.add_argument("--checkpoint", default="super_resolution")
+    parser.add_argument("--json", type=Path, help="for the numbers of every galaxy")
+    given = parser.parse_args()
+    data = Path(os.environ["CLUMPYGAN_REAL_DATA"])
+    numbers: dict[str, list[dict[str, object]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in given.sets or [*SETS, "cosmos"]:
+            catalog = data / COSMOS
+            if name != "cosmos":
+                catalog = Path(scratch) / f"{name}.ecsv"
+                Table(list(_rows(name, data))).write(catalog)
+            root = data / COSMOS.parent if name == "cosmos" else data
+            numbers[name] = [
+                row
+                for seed in given.seeds
+                for row in _measure(catalog, root, seed, given.checkpoint)
+            ]
+            _tell(name, numbers[name])
+    _tell("all", [row for rows in numbers.values() for row in rows])
+    if given.json:
+        write_json(given.json, {"seeds": given.seeds, "sets": numbers})
+
+
+def _rows(name: str, data: Path) -> Iterator[dict[str, object]]:
+    """Yield a row of the catalogue for each galaxy of the test split."""
+    recipe = read_recipe(ROOT / "configs" / "real_galaxies.yaml")
+    for band in SETS[name]:
+        for path in sorted(data.glob(band.images)):
+            found = re.match(band.galaxy, path.name)
+            galaxy = f"{name}/{found[1]}" if found else ""
+            if not (galaxy in recipe.held_out or split_of(galaxy, 0) == "test"):
+                continue
+            row: dict[str, object] = {
+                "id": f"{galaxy} {band.band or band.psf_hdu}",
+                "image": str(path.relative_to(data)),
+                "image_hdu": band.hdu or "0",
+                "pixel_scale": band.pixel_scale,
+                "zero_point": band.zero_point,
+                "h_magnitude": _magnitude(path, band),
+            }
+            if band.band:
+                row["band"] = band.band
+            if band.psf_hdu:
+                row |= {"psf": row["image"], "psf_hdu": band.psf_hdu}
+            yield row
+
+
+def _magnitude(path: Path, band: Band) -> float:
+    """Return the AB magnitude within `APERTURE` of the middle."""
+    image = np.asarray(fits.getdata(path, band.hdu or 0), np.float64)
+    y, x = np.indices(image.shape)
+    middle = (np.array(image.shape) - 1) / 2
+    inside = np.hypot(y - middle[0], x - middle[1]) * band.pixel_scale < APERTURE
+    return float(band.zero_point - 2.5 * np.log10(np.nansum(image[inside])))
+
+
+def _measure(catalog: Path, root: Path, seed: int, checkpoint: str) -> Iterator[dict[str, object]]:
+    """Yield the errors of each galaxy."""
+    found = measure_methods(
+        catalog=catalog, data_root=root, seed=seed, checkpoint=checkpoint,
+        methods=("richardson_lucy", "network"),
+    )  # fmt: skip
+    errors = {name: found.records[name]["nrmse"] for name in ("network", "richardson_lucy")}
+    for number, magnitude in enumerate(found.magnitude):
+        yield {
+            "seed": seed,
+            "number": number,
+            "magnitude": float(magnitude),
+            **{name: float(values[number]) for name, values in errors.items()},
+        }
+
+
+def _tell(name: str, rows: list[dict[str, object]]) -> None:
+    """Print the medians of the errors and of their ratios."""
+    magnitude, network, other = (
+        np.array([row[key] for row in rows], float)
+        for key in ("magnitude", "network", "richardson_lucy")
+    )
+    ratio = network / other
+    told = []
+    for part in MAGNITUDE_BINS:
+        chosen = in_bin(magnitude, part) & np.isfinite(ratio)
+        if chosen.any():
+            told.append(f"{part}: {np.median(ratio[chosen]):.3f} (of {chosen.sum()})")
+    good = np.isfinite(ratio)
+    print(
+        f"{name}: network {np.median(network[good]):.3f}, Richardson-Lucy "
+        f"{np.median(other[good]):.3f}, better for {100 * np.mean(ratio[good] < 1):.0f} %; "
+        f"ratio {', '.join(told)}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
