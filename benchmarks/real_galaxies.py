@@ -176,7 +176,7 @@ def _tell(name: str, rows: list[dict[str, object]]) -> None:
         np.array([row[key] for row in rows], float)
         for key in ("magnitude", "network", "richardson_lucy")
     )
-    ratio = network / other
+    ratio = np.divide(network, other, out=np.full_like(network, np.nan), where=other > 0)
     told = []
     for part in MAGNITUDE_BINS:
         chosen = in_bin(magnitude, part) & np.isfinite(ratio)
