@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -15,6 +16,7 @@ from clumpygan.data import IdxDataModule
 from clumpygan.errors import InputError
 from clumpygan.gan import CubeGanModule, DcganModule, SuperResolutionModule
 from clumpygan.gan.checkpoint import load_checkpoint
+from clumpygan.generation import generate_galaxies
 from clumpygan.training.build import build_data, build_module
 from clumpygan.training.run import train
 from tests.trainings import CONFIGS, QUIET, SMALL_DCGAN, SMALL_NETWORK, composed, resolved
@@ -23,36 +25,13 @@ pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore:.*in eval mode")]
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 
-NETWORKS = """
-import torch
-from torch import nn
-
-
-class MyGenerator(nn.Module):
-    def __init__(self, size, latent_dim=8):
-        super().__init__()
-        self.size, self.latent_dim = size, latent_dim
-        self.layer = nn.Linear(latent_dim, size * size)
-
-    def draw_noise(self, count, generator):
-        return ()
-
-    def forward(self, z, conditions, noise):
-        return self.layer(z).view(-1, 1, self.size, self.size)
-
-
-class MyCritic(nn.Module):
-    def __init__(self, size):
-        super().__init__()
-        self.layer = nn.Linear(size * size, 1)
-
-    def forward(self, images, *conditions):
-        return self.layer(images.flatten(1))
-"""
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "own_network.md").read_text()
+NETWORKS = PAGE.partition("```python\n")[2].partition("\n```")[0]
+"""The networks of the how-to."""
 
 scope = {"__name__": "mine"}
 exec(NETWORKS, scope)
-MyGenerator, MyCritic = scope["MyGenerator"], scope["MyCritic"]
+MyGenerator, MyCritic = scope["MyGenerator"], scope["MyDiscriminator"]
 
 
 class FlatCritic(MyCritic):
@@ -77,7 +56,7 @@ def test_a_generator_of_ones_own_trains_by_its_path_alone(tmp_path, monkeypatch)
     words = [
         *("model=dcgan", "data=mnist", "debug=fast", "threads=1", "callbacks.pictures=1"),
         "model.generator._target_=mynetworks.MyGenerator",
-        "model.discriminator._target_=mynetworks.MyCritic",
+        "model.discriminator._target_=mynetworks.MyDiscriminator",
     ]
     done = subprocess.run(
         [sys.executable, str(TRAIN), *words],
@@ -203,3 +182,21 @@ def test_defaults_from_python_are_those_of_the_configuration():
             assert getattr(module.game, name) == getattr(kind.standard_game, name), (model, name)
         # They belong to a length.
         assert (kind.standard_game.start, kind.standard_game.ramp) == (0, 0)
+
+
+def test_galaxies_of_a_network_of_ones_own_are_generated(tmp_path, monkeypatch):
+    """A generator that isn't built with conditions is told those of its data all the same."""
+    (tmp_path / "mynetworks.py").write_text(NETWORKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    train(
+        composed(
+            *("model=dcgan", "debug=fast", "name=own", f"output={tmp_path}"),
+            f"data.cache={tmp_path / 'cache'}",
+            "model.generator._target_=mynetworks.MyGenerator",
+            "model.discriminator._target_=mynetworks.MyDiscriminator",
+        )
+    )
+    monkeypatch.setenv("CLUMPYGAN_ALLOW", "mynetworks")
+    galaxies = generate_galaxies(3, seed=1, checkpoint=str(tmp_path / "own.safetensors"))
+    assert galaxies.images.shape == (3, 64, 64)
+    assert np.isfinite(galaxies.noiseless).all()

@@ -40,15 +40,16 @@ class GalaxyGenerator:
 
     def __init__(self, network: nn.Module, card: Mapping[str, Any], name: str) -> None:
         images = card.get("images") or {}
-        arguments = card["network"]["arguments"]
-        if "sigma" not in images or "signal" not in arguments["conditions"]:
+        # A network of the user's own is told what its data have, whatever it was built with.
+        told = {**(card.get("data") or {}), **card["network"]["arguments"]}
+        if "sigma" not in images or "signal" not in (told.get("conditions") or ()):
             raise InputError(
                 f"checkpoint {name} doesn't know the fluxes of what it makes: expected one trained "
                 "on galaxies (train.py model=dcgan data=candels)"
             )
         self.network = network
-        self.size: int = arguments["size"]
-        self.conditions: tuple[str, ...] = tuple(arguments["conditions"])
+        self.size: int = told["size"]
+        self.conditions: tuple[str, ...] = tuple(told["conditions"])
         self.noise = NoiseModel(
             images["sigma"], images["pixel_scale"], np.array(images["correlation"])
         )
