@@ -1,5 +1,7 @@
 """The posterior of a fit as a function of unconstrained coordinates."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,6 +60,13 @@ class Target:
         """Return the whitened residuals (N,) at coordinates (n,)."""
         return self.likelihood.residuals(self.cube(u))
 
+    def residuals_at(self, places: FloatArray) -> Iterator[Residuals]:
+        """Yield the whitened residuals (N,) at each of some coordinates (S, n)."""
+        # Priors take vectors of places in the time of one.
+        for vector in self.coordinates.vectors(places):
+            self.evaluations += 1
+            yield self.likelihood.residuals(np.asarray(self.renderer(vector[None])[0]))
+
     def log_density(self, u: FloatArray, residuals: Residuals | None = None) -> float:
         """Return the logarithm of likelihood times prior at coordinates (n,).
 
@@ -89,16 +98,15 @@ class Target:
         steps = np.full(u.size, _FIRST_STEP)
         if inverse_widths is not None:
             steps = np.clip(STEP / inverse_widths, 1e-6, _LARGEST_STEP)
+        # Towards the middle of the prior, away from bounds.
+        signed = np.diag(np.where(u > 0, -steps, steps))
         rows = np.empty((u.size, residuals.size), dtype=np.float32)
-        for k, step in enumerate(steps):
-            # Towards the middle of the prior, away from bounds.
-            signed = -step if u[k] > 0 else step
-            ahead = self.residuals(_moved(u, k, signed))
-            behind, width = residuals, signed
-            if central:
-                behind, width = self.residuals(_moved(u, k, -signed)), 2 * signed
-            np.subtract(ahead, behind, out=rows[k])
-            rows[k] *= np.float32(1 / width)
+        backwards = self.residuals_at(u - signed) if central else repeat(residuals)
+        for row, step, ahead, behind in zip(
+            rows, np.diag(signed), self.residuals_at(u + signed), backwards, strict=False
+        ):
+            np.subtract(ahead, behind, out=row)
+            row *= np.float32(1 / (2 * step if central else step))
         return rows
 
     def curvature(
@@ -116,9 +124,3 @@ class Target:
             hessian = self.likelihood.bend(residuals) * (weighted @ jacobian.T)
         prior = np.eye(u.size)
         return gradient.astype(np.float64) + u, hessian.astype(np.float64) + prior
-
-
-def _moved(u: FloatArray, place: int, step: float) -> FloatArray:
-    moved = u.copy()
-    moved[place] += step
-    return moved

@@ -116,8 +116,9 @@ class Emulator:
             The logarithm of the true density, relative to that of the optimum.
         """
         answer = np.empty(len(x))
-        for k, (place, u) in enumerate(zip(x, self.whitening.coordinates(x), strict=True)):
-            residuals = self.target.residuals(u)
+        coordinates = self.whitening.coordinates(x)
+        rendered = self.target.residuals_at(coordinates)
+        for k, (place, u, residuals) in enumerate(zip(x, coordinates, rendered, strict=True)):
             answer[k] = self.target.log_density(u, residuals)
             change = residuals - self._middle
             if self._root is not None:

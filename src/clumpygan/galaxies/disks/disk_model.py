@@ -202,7 +202,7 @@ class DiskModel:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the entries of a parameter vector, `clump_1_x` being the first clump's x."""
-        return tuple(row.name for row in self.table)
+        return tuple(_places(self.clumps, self.extra_lines, len(self.ring_radii)))
 
     @property
     def table(self) -> tuple[Parameter, ...]:

@@ -126,6 +126,18 @@ def _observe(modes, multiplier, normal, vertical, period, out):  # type: ignore[
                     target[c] += factor[c].conjugate()
 
 
+@njit
+def _reached(velocity, sigma, edges, spreads, narrowest, reach):  # type: ignore[no-untyped-def]
+    """Return the first channel, and the one after the last, that light of points can reach."""
+    slowest, fastest, widest = velocity.min(), velocity.max(), sigma.max()
+    low, high = edges.shape[1] - 1, 0
+    for line in range(edges.shape[0]):
+        away = reach * line_width(widest, spreads[line], narrowest)
+        low = min(low, np.searchsorted(edges[line], slowest - away, side="right") - 1)
+        high = max(high, np.searchsorted(edges[line], fastest + away, side="left"))
+    return low, high
+
+
 class CubeRenderer:
     """Render cubes of one grid and one model.
 
@@ -190,9 +202,9 @@ class CubeRenderer:
             Flux per voxel, in the unit of the parameter `flux`.
         """
         batch = np.atleast_2d(np.asarray(vectors, dtype=np.float64))
-        if batch.shape[1] != len(self.model.names):
+        if batch.shape[1] != len(self.model.table):
             raise InputError(
-                f"parameter vectors of length {batch.shape[1]}: expected {len(self.model.names)}"
+                f"parameter vectors of length {batch.shape[1]}: expected {len(self.model.table)}"
             )
         if not np.isfinite(batch).all():
             raise InputError("parameter vectors with values that aren't finite")
@@ -250,7 +262,7 @@ class CubeRenderer:
         image = image[: fourier.field[0], : fourier.field[1]]
         rising = cube[::-1] if self.falls else cube
         rising[...] = 0.0
-        rising[lit] = np.moveaxis(image[..., :channels], -1, 0)
+        rising[lit] = image[..., :channels].transpose(2, 0, 1)
         if continuum:
             cube += image[..., channels] * self.continuum(p)[:, None, None]
 
@@ -263,14 +275,11 @@ class CubeRenderer:
 
     def _lit_channels(self, groups: list[Any]) -> slice:
         """Return the channels, in rising order, that light of any line can reach."""
-        low, high = self.grid.shape[0], 0
-        slowest = min(velocity.min() for *_, velocity, _ in groups)
-        fastest = max(velocity.max() for *_, velocity, _ in groups)
-        widest = max(sigma.max() for *_, sigma in groups)
-        for edges, spread_ in zip(self._edges, self.spreads, strict=True):
-            reach = self._reach * line_width(widest, spread_, self.narrowest)
-            low = min(low, int(np.searchsorted(edges, slowest - reach, side="right")) - 1)
-            high = max(high, int(np.searchsorted(edges, fastest + reach, side="left")))
+        ends = [
+            _reached(velocity, sigma, self._edges, self.spreads, self.narrowest, self._reach)
+            for *_, velocity, sigma in groups
+        ]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
         low = min(max(low, 0), self.grid.shape[0] - 1)
         return slice(low, max(min(high, self.grid.shape[0]), low + 1))
 

@@ -32,17 +32,14 @@ _DIRECTIONS = 5
 
 
 @njit
-def _transform(k, index, radius):  # type: ignore[no-untyped-def]
-    """Bound the Fourier transform of a Sersic profile by its behaviour at high frequencies.
+def _cusp(index):  # type: ignore[no-untyped-def]
+    """Return b_n of a Sersic profile, one over its index, and the frequency that its cusp has.
 
-    For n = 1 it is exact; in general the cusp 1 - b rho^(1 / n) decides.
+    In rad per half-light radius; 0 of a Gaussian, which has no cusp.
     """
-    b = sersic_b(index)
-    kappa = k * radius
-    smooth = math.exp(-min(kappa * kappa / (4.0 * b), 700.0))
-    power = 1.0 / index
+    b, power = sersic_b(index), 1.0 / index
     if abs(power - 2.0) < 1e-3:
-        return smooth
+        return b, power, 0.0
     half = -0.5 * power
     # 1 / |Gamma(-v / 2)| by reflection, as lgamma loses the sign.
     inverse = abs(math.sin(math.pi * half)) * math.exp(math.lgamma(1.0 - half)) / math.pi
@@ -50,7 +47,20 @@ def _transform(k, index, radius):  # type: ignore[no-untyped-def]
     amplitude = (
         central * b * math.pi * 2.0 ** (power + 2.0) * math.gamma(1.0 + 0.5 * power) * inverse
     )
-    scale = amplitude ** (1.0 / (2.0 + power))
+    return b, power, amplitude ** (1.0 / (2.0 + power))
+
+
+@njit
+def _transform(k, cusp, radius):  # type: ignore[no-untyped-def]
+    """Bound the Fourier transform of a Sersic profile by its behaviour at high frequencies.
+
+    For n = 1 it is exact; in general the cusp 1 - b rho^(1 / n) decides.
+    """
+    b, power, scale = cusp
+    kappa = k * radius
+    smooth = math.exp(-min(kappa * kappa / (4.0 * b), 700.0))
+    if scale == 0.0:
+        return smooth
     return max(smooth, (1.0 + (kappa / scale) ** 2) ** (-1.0 - 0.5 * power))
 
 
@@ -125,6 +135,7 @@ def highest_frequency(p, choices, table, vertical, resolution, frequencies, resp
     shear = math.sqrt(p[_G1] ** 2 + p[_G2] ** 2)
     compress = math.sqrt(p[_MAGNIFICATION]) * math.sqrt((1.0 - shear) / (1.0 + shear))
     with_arms = choices[3] > 0 and p[_ARM_AMPLITUDE] > 0.0
+    of_disk, of_bulge = _cusp(p[_SERSIC]), _cusp(p[_BULGE_INDEX])
     content = frequencies * 0.0
     total = 0.0
     for f in range(frequencies.size):
@@ -140,9 +151,9 @@ def highest_frequency(p, choices, table, vertical, resolution, frequencies, resp
             if choices[0]:
                 disk = math.exp(-min(0.5 * (flat * p[_RING_WIDTH]) ** 2, 700.0))
             else:
-                disk = _transform(flat, p[_SERSIC], p[_RADIUS])
+                disk = _transform(flat, of_disk, p[_RADIUS])
             if p[_BULGE] > 0.0:
-                bulge = _transform(flat, p[_BULGE_INDEX], p[_BULGE_RADIUS])
+                bulge = _transform(flat, of_bulge, p[_BULGE_RADIUS])
                 disk += p[_BULGE] * (bulge - disk)
             disk = max(disk, rotation)
             if with_arms:
