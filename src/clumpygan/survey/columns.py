@@ -53,6 +53,7 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "differs_by": ("string", "", "by what it differs most from them"),
     "masked": ("float32", "", "share of the pixels of the stamp without data"),
     "seeing": ("float32", "arcsec", "FWHM of the PSF"),
+    "seeing_error": ("float32", "arcsec", "its error, where it was measured of stars"),
     "noise": ("float32", "nJy", "of a pixel of the patch, median of the stamp"),
     "depth": ("float32", "mag", '5 sigma in r = 1"'),
 }  # fmt: skip

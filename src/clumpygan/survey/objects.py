@@ -24,7 +24,7 @@ DETECTION = 5.0
 """Sigma of the smoothed image from which on a peak is a source."""
 
 _FWHM_TO_SIGMA = 1 / 2.3548
-_USUAL_FWHM = 0.65
+USUAL_FWHM = 0.65
 """Arcsec, by which an image is smoothed for the detection where no FWHM is given."""
 
 _PARQUET = (".parquet", ".parq", ".pq")
@@ -217,7 +217,7 @@ def _detected(settings: SurveySettings, frames: Sequence[Frame], pixel_scale: fl
     columns: dict[str, list[Any]] = {name: [] for name in ("id", "ra", "dec", "x", "y", "patch")}
     for number, frame in enumerate(frames):
         patch = read_patch(frame.path, pixel_scale)
-        x, y = find_peaks_of(patch, (settings.psf_fwhm or _USUAL_FWHM) / pixel_scale)
+        x, y = find_peaks_of(patch, (settings.psf_fwhm or USUAL_FWHM) / pixel_scale)
         if settings.max_magnitude is not None:
             bright = _aperture_magnitude(patch, x, y, pixel_scale) < settings.max_magnitude
             x, y = x[bright], y[bright]

@@ -1,10 +1,11 @@
-"""PSFs of a survey: one for all, one for each patch, one for each galaxy, or on a grid."""
+"""PSFs of a survey: one for all, for each patch, for each galaxy, on a grid, or of its stars."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 import galsim
@@ -15,14 +16,24 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import SurveyPair
+from clumpygan.io.fits import write_fits
 from clumpygan.recovery.camera import measured_psf
 from clumpygan.recovery.scene import SeenThrough
-from clumpygan.survey.objects import Objects
+from clumpygan.survey.objects import USUAL_FWHM, Objects, find_peaks_of
+from clumpygan.survey.patches import read_patch
 from clumpygan.survey.settings import SurveySettings
+from clumpygan.survey.star_psfs import (
+    FEWEST_STARS,
+    StarPsf,
+    find_stars,
+    measure_psfs,
+)
 
 _FITS = (".fits", ".fit", ".fits.gz", ".fits.fz")
 
 MISSING = "no PSF"
+
+_ERROR = "FWHMERR"
 
 
 @dataclass(frozen=True)
@@ -35,14 +46,51 @@ class PsfFiles:
         PSFs, empty where there is a FWHM alone.
     number : ndarray (N,)
         Which of them, of each galaxy; -1 where there is none.
+    measured : tuple of StarPsf
+        What is to be written into `files`, where they are measured of stars.
+    pixel_scale : float
+        Arcsec, of the pixels of those.
     """
 
     files: tuple[Path, ...]
     number: NDArray[np.int64]
+    measured: tuple[StarPsf, ...] = ()
+    pixel_scale: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """Of what was measured, empty where nothing was."""
+        if not self.measured:
+            return ""
+        return sha256(b"".join(one.image.tobytes() for one in self.measured)).hexdigest()
+
+    def write(self) -> None:
+        """Write the measured ones, with X and Y, NSTARS and the relative error of their width.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; it names the file.
+        """
+        for path, psf in zip(self.files, self.measured, strict=bool(self.measured)):
+            path.parent.mkdir(exist_ok=True)
+            header = fits.Header()
+            header["PIXSCALE"] = (self.pixel_scale, "arcsec")
+            header["X"], header["Y"] = (psf.x, "pixel of the patch, from 0"), (psf.y, "the same")
+            header["NSTARS"] = (psf.stars, "of which it was measured")
+            header[_ERROR] = (psf.error, "relative error of its width")
+            write_fits(path, [fits.PrimaryHDU(psf.image, header)])
 
 
-def assign_psfs(settings: SurveySettings, objects: Objects) -> PsfFiles:
+def assign_psfs(settings: SurveySettings, objects: Objects, pixel_scale: float) -> PsfFiles:
     """Return the PSF of each galaxy.
+
+    Parameters
+    ----------
+    settings : SurveySettings
+    objects : Objects
+    pixel_scale : float
+        Of the patches, arcsec.
 
     Raises
     ------
@@ -50,6 +98,8 @@ def assign_psfs(settings: SurveySettings, objects: Objects) -> PsfFiles:
         If a file or the folder doesn't exist, or the folder holds no PSF.
     """
     count = len(objects)
+    if settings.psf_stars:
+        return _of_stars(settings, objects, pixel_scale)
     if not settings.psf:
         return PsfFiles((), np.zeros(count, int))
     for path in settings.psf:
@@ -81,6 +131,33 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
     return PsfFiles(tuple(files), number)
 
 
+def _of_stars(settings: SurveySettings, objects: Objects, pixel_scale: float) -> PsfFiles:
+    """Measure the PSFs of each patch; a patch with too few stars has none."""
+    files: list[Path] = []
+    measured: list[StarPsf] = []
+    number = np.full(len(objects), -1)
+    for patch_number, path in enumerate(settings.image):
+        patch = read_patch(path, pixel_scale)
+        x, y = find_peaks_of(patch, USUAL_FWHM / pixel_scale)
+        found = measure_psfs(patch, find_stars(patch, x, y, pixel_scale))
+        rows = objects.patch == patch_number
+        if found and rows.any():
+            grid = np.array([(one.x, one.y) for one in found])
+            number[rows] = len(files) + _nearest(grid, objects)[rows]
+        stem = path.name.partition(".")[0]
+        files += [
+            settings.output / "psf" / f"{patch_number:04d}-{stem}-{i:02d}.fits"
+            for i in range(len(found))
+        ]
+        measured += found
+    if not measured:
+        raise InputError(
+            f"`psf_stars`: {settings.image[0]} has fewer than {FEWEST_STARS} bright stars that are"
+            " alone; give `psf` or `psf_fwhm`"
+        )
+    return PsfFiles(tuple(files), number, tuple(measured), pixel_scale)
+
+
 def _place(path: Path) -> tuple[float, float] | None:
     """Return (X, Y) of a header; None where it hasn't both."""
     header = fits.getheader(path)
@@ -104,16 +181,24 @@ class KeptPsf:
     Parameters
     ----------
     seen : SeenThrough
+    error : float
+        Relative error of its width; NaN where it isn't known.
     """
 
-    def __init__(self, seen: SeenThrough) -> None:
+    def __init__(self, seen: SeenThrough, error: float = np.nan) -> None:
         self._seen = seen
+        self._error = error
         self._transfers: dict[tuple[int, int], torch.Tensor] = {}
 
     @cached_property
     def fwhm(self) -> float:
         """Arcsec."""
         return float(self._seen.fwhm)
+
+    @property
+    def fwhm_error(self) -> float:
+        """Arcsec; NaN where it isn't known."""
+        return self._error * self.fwhm
 
     def transfer(self, frequencies: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Return the ratio of the transfer functions (Ky, Kx) on a grid of frequencies."""
@@ -133,13 +218,15 @@ def psf_of(path: Path | None, fwhm: float | None, pair: SurveyPair) -> KeptPsf:
         If it can't be read, or is sharper than what is recovered.
     """
     psf: galsim.GSObject
+    error = np.nan
     if path is None:
         psf = pair.survey.psf(fwhm=fwhm)
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # normalised and centred
             psf = measured_psf(path, None, pair.grid.observed_scale)
-    return KeptPsf(SeenThrough(psf, _sharp(pair)))
+        error = float(fits.getheader(path).get(_ERROR, np.nan))
+    return KeptPsf(SeenThrough(psf, _sharp(pair)), error)
 
 
 @lru_cache(maxsize=2)

@@ -209,7 +209,13 @@ def _recover(
         )  # fmt: skip
         misfit = float(chi2[i])
         one.row.update(
-            {**measured, "chi2": misfit, "misfit": misfit > BAD_FIT, "seeing": one.psf.fwhm}
+            {
+                **measured,
+                "chi2": misfit,
+                "misfit": misfit > BAD_FIT,
+                "seeing": one.psf.fwhm,
+                "seeing_error": one.psf.fwhm_error,
+            }
         )
         components += _components(resolver, patch, one, samples[:, part, part], best, part, depth)
     return components

@@ -131,12 +131,13 @@ def survey_of(
     """
     resolver = resolver_of(settings.checkpoint)
     objects = find_objects(settings, resolver.grid.observed_scale)
-    psfs = assign_psfs(settings, objects)
+    psfs = assign_psfs(settings, objects, resolver.grid.observed_scale)
     units, lost = _units(settings, objects, psfs)
     store = SurveyStore(
         settings.output, _card(settings, resolver, objects, psfs), len(units) + bool(lost)
     )
     with store.writing():
+        psfs.write()
         missing = store.missing()
         if lost and len(units) in missing:
             store.write_unit(len(units), lost, [])
@@ -232,6 +233,7 @@ def _card(
         "galaxies": len(objects),
         "positions_sha256": digest.hexdigest(),
         "checkpoint_sha256": weights_digest(settings.checkpoint),
+        "measured_psf_sha256": psfs.digest,
         "widening": resolver.widening.to_dict(),
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),

@@ -27,6 +27,8 @@ class SurveySettings:
         One image of the PSF, one for each of `image`, or a folder of them.
     psf_fwhm : float, optional
         Arcsec, in place of it.
+    psf_stars : bool
+        Whether it is measured of the stars of each patch, in place of both.
     max_magnitude : float, optional
         Of the catalogue; fainter ones are left out.
     stamp : int
@@ -66,6 +68,9 @@ class SurveySettings:
     psf_fwhm: float | None = setting(
         None, "FWHM of the PSF, in place of that", "arcsec", above=0, heading=_SEEN
     )
+    psf_stars: bool = setting(
+        False, "measure the PSF of the stars of each patch, in place of both", heading=_SEEN
+    )
     stamp: int = setting(
         40, "pixels on a side around a galaxy", "N", least=25, most=200, heading=_HOW
     )
@@ -84,8 +89,8 @@ class SurveySettings:
         64, "galaxies that a worker recovers at a time", "N", least=1, most=4096, heading=_RUNNING
     )
     output: Path = setting(
-        Path("survey"), "made if it doesn't exist; gets catalogue.parquet, components.parquet and"
-        " card.yaml", "FOLDER", heading=_RUNNING,
+        Path("survey"), "made if it doesn't exist; gets catalogue.parquet, components.parquet,"
+        " card.yaml, and psf/ of what was measured of stars", "FOLDER", heading=_RUNNING,
     )  # fmt: skip
     workers: int | None = workers_setting(_RUNNING)
     cluster: str | None = cluster_setting(_RUNNING)
@@ -108,8 +113,10 @@ class SurveySettings:
             raise InputError(f"`image`: {twice[0]} is given twice")
         if (self.catalog is None) != self.detect:
             raise InputError("expected `catalog`, or `detect` to find the galaxies: one of them")
-        if bool(self.psf) == (self.psf_fwhm is not None):
-            raise InputError("expected `psf`, or `psf_fwhm` in arcsec: one of them")
+        if sum((bool(self.psf), self.psf_fwhm is not None, self.psf_stars)) != 1:
+            raise InputError(
+                "expected `psf`, or `psf_fwhm` in arcsec, or `psf_stars` to measure it: one of them"
+            )
         if len(self.psf) not in (0, 1, len(self.image)):
             raise InputError(
                 f"`psf`: {len(self.psf)} for {len(self.image)} patches; expected one, one for each,"
