@@ -46,6 +46,8 @@ autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+# As words: fields would be linked to attributes of the same names.
+napoleon_use_param = False
 maximum_signature_line_length = 80
 python_display_short_literal_types = True
 html_math_renderer = "mathml"

@@ -283,7 +283,8 @@ def interface_pages() -> dict[str, str]:
             value = getattr(importlib.import_module(package), name)
             parts.append(f".. py:currentmodule:: {home}")
             if inspect.isclass(value):
-                parts.append(f".. autoclass:: {name}\n   :members:\n   :show-inheritance:")
+                bases = "" if value.__bases__ == (object,) else "\n   :show-inheritance:"
+                parts.append(f".. autoclass:: {name}\n   :members:{bases}")
             elif _is_code(value):
                 parts.append(f".. autofunction:: {name}")
             else:

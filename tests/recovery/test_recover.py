@@ -111,6 +111,32 @@ def test_ccddata_brings_its_mask_unit_uncertainty_and_wcs(observed: np.ndarray) 
     assert recovery.wcs.pixel_to_world_values(62.5, 55.5) == pytest.approx((150.1, 2.2), abs=1e-7)
 
 
+def test_ccddata_comes_out_and_goes_in_again(observed: np.ndarray) -> None:
+    image = CCDData(
+        np.nan_to_num(observed), unit="nJy", mask=np.isnan(observed), wcs=sky_wcs(0.168, SHAPE),
+        uncertainty=StdDevUncertainty(np.full(SHAPE, 0.6)),
+    )  # fmt: skip
+    recovery = recover(image, psf=SEEING, **QUICK)
+    best = recovery.to_ccddata()
+    assert best.unit == units.nJy
+    np.testing.assert_array_equal(best.data, recovery.best)
+    np.testing.assert_array_equal(best.uncertainty.array, recovery.error)
+    np.testing.assert_array_equal(best.mask, recovery.mask)
+    assert best.wcs.pixel_to_world_values(62.5, 55.5) == pytest.approx((150.1, 2.2), abs=1e-7)
+    again = recover(recovery.to_ccddata("observed"), psf=SEEING, **QUICK)
+    assert again.scene.sigma == pytest.approx(recovery.scene.sigma)
+    np.testing.assert_allclose(again.best, recovery.best, rtol=1e-4, atol=1e-3)
+    with pytest.raises(InputError, match="expected best or observed"):
+        recovery.to_ccddata("sharp")
+
+
+def test_ccddata_of_counts_is_in_adu(observed: np.ndarray) -> None:
+    with pytest.warns(InputWarning, match="fluxes stay in counts"):
+        recovery = recover(np.nan_to_num(observed), pixel_scale=0.168, psf=SEEING, **QUICK)
+    assert recovery.to_ccddata().unit == units.adu
+    assert recovery.to_ccddata().wcs is None
+
+
 def test_an_hst_image_in_memory_is_degraded_and_recovered() -> None:
     psf = HST_WFC3_F160W.psf()
     data = galaxy((98, 112), 0.06, psf, 500, 0.02)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from clumpygan import __version__
+from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.intervals import Widening
 from clumpygan.evaluation.recovery.metrics import METRICS
 from clumpygan.evaluation.recovery.out_of_distribution import Likeness
@@ -17,6 +18,7 @@ from clumpygan.io import atomic_path, write_image
 from clumpygan.recovery.catalogue import ds9_regions, measured_quantities, source_table
 
 if TYPE_CHECKING:
+    from astropy.nddata import CCDData
     from astropy.wcs import WCS
     from matplotlib.figure import Figure
 
@@ -137,6 +139,43 @@ class Recovery:
         from clumpygan.plots.recovery import plot_recovery
 
         return plot_recovery(self)
+
+    def to_ccddata(self, which: Literal["best", "observed"] = "best") -> CCDData:
+        """Return an image as astropy's CCDData, with error, mask, unit and WCS.
+
+        Parameters
+        ----------
+        which : str
+            "best": the mean of the samples with its error map; "observed": the observed image with
+            its noise, which `recover` takes too.
+
+        Returns
+        -------
+        astropy.nddata.CCDData
+            (Y, X) or (y, x) in nJy, or in adu where the zero point is unknown.
+
+        Raises
+        ------
+        InputError
+            If it is neither.
+        """
+        if which not in ("best", "observed"):
+            raise InputError(f"`which` is {which!r}: expected best or observed")
+        from astropy import units
+        from astropy.nddata import CCDData, StdDevUncertainty
+
+        scene = self.scene
+        data, error, mask, wcs = {
+            "best": (self.best, self.error, self.mask, self.wcs),
+            "observed": (scene.observed, scene.noise, scene.observed_mask, scene.observed_wcs),
+        }[which]
+        return CCDData(
+            data.copy(),
+            uncertainty=StdDevUncertainty(np.broadcast_to(error, data.shape).copy()),
+            mask=mask.copy(),
+            unit=units.nJy if self.unit == "nJy" else units.adu,
+            wcs=wcs,
+        )
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write all images as extensions of one FITS file; pixels without data are NaN.
