@@ -2,9 +2,11 @@
 
 A patch is simulated (or taken from a folder of `generate.py patch`), its galaxies are recovered by
 one worker and by two, and by `recover` one by one; magnitudes and radii are compared with those of
-the sharp image of the truth, neighbours included, measured alike.
+the sharp image of the truth, neighbours included, measured alike. `--widening` finds the factors by
+which intervals of surveys are to be widened, as the network's card has them.
 
     python benchmarks/survey.py --size 900 --n 300
+    python benchmarks/survey.py --size 1300 --n 700 --seed 2 --widening widening.yaml
 """
 
 import argparse
@@ -17,11 +19,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import yaml
 from astropy.io import fits
 from astropy.table import Table
 
 import clumpygan
-from clumpygan.evaluation.recovery.fidelity import aperture_flux, half_light_radius, nucleus_of
+from clumpygan.evaluation.recovery.fidelity import nucleus_of
+from clumpygan.evaluation.recovery.intervals import Widening, brightness_of
+from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
 from clumpygan.galaxies import StampRenderer
 from clumpygan.instruments import SurveyPair
 from clumpygan.recovery.pipeline import recover_with
@@ -32,6 +37,8 @@ from clumpygan.survey.run import read_catalogue
 
 ROOT = Path(__file__).parents[1]
 BINS = ((20, 22), (22, 23), (23, 24), (24, 25))
+NAMES = ("flux_0.18", "flux_0.3", "flux_0.6", "flux_1", "flux_1.5", "half_light_radius",
+         "concentration", "ellipticity")  # fmt: skip
 REACH = 3.5
 """Arcsec within which neighbours count for the sharp image of the truth."""
 
@@ -70,8 +77,8 @@ def one_by_one(patch: Path, rows: Table) -> float:
     return float(np.median(spent))
 
 
-def truth_of(truth: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return magnitudes in 1.5" and half-light radii of the sharp images of the truth."""
+def truth_of(truth: Table, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what is measured of the sharp images of the truth: `QUANTITIES`, and magnitudes."""
     pair = SurveyPair.of()
     renderer = StampRenderer(112, pair.grid.target_scale, psf=pair.target.psf())
     found = []
@@ -86,14 +93,14 @@ def truth_of(truth: Table, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             galaxy["offset_y"], galaxy["offset_x"] = dy[other], dx[other]
             image += renderer.render(galaxy)
         nucleus = nucleus_of(image)
-        flux = float(aperture_flux(image, nucleus, 1.5))
-        found.append((31.4 - 2.5 * np.log10(flux), half_light_radius(image, nucleus)))
-    magnitude, radius = np.array(found).T
-    return magnitude, radius
+        one = Measured(image, nucleus, 0.0, pair.grid.target_scale)
+        found.append([QUANTITIES[name].measure(one) for name in NAMES])
+    values = dict(zip(NAMES, np.array(found).T, strict=True))
+    return values | {"magnitude": 31.4 - 2.5 * np.log10(values["flux_1.5"])}
 
 
-def compare(found: Table, truth: Table) -> None:
-    """Print bias, scatter and coverage of magnitude and radius, by magnitude."""
+def compare(found: Table, truth: Table) -> Widening:
+    """Print bias, scatter and coverage by magnitude; return what would make intervals hold 68 %."""
     place = {str(one): i for i, one in enumerate(truth["id"])}
     number = np.array([place[one] for one in found["id"]])
     star = np.array(truth["star"])[number]
@@ -101,14 +108,15 @@ def compare(found: Table, truth: Table) -> None:
     near_star = (np.hypot(dy, dx)[:, np.array(truth["star"])] < 5).any(1)[number]
     keep = (found["status"] == "good") & ~star & ~near_star
     found, number = found[keep], number[keep]
-    magnitude, radius = truth_of(truth, number)
+    true_values = truth_of(truth, number)
     own = np.array(truth["h_magnitude"])[number]
     for low, high in BINS:
         rows = (own >= low) & (own < high)
         if rows.sum() < 5:
             continue
         words = []
-        for name, true in (("magnitude", magnitude), ("half_light_radius", radius)):
+        for name in ("magnitude", "half_light_radius"):
+            true = true_values[name]
             values = np.asarray(found[name], float)
             shift = (values - true) / (1 if name == "magnitude" else true)
             middle = np.nanmedian(shift[rows])
@@ -116,6 +124,15 @@ def compare(found: Table, truth: Table) -> None:
             scatter = 1.4826 * np.nanmedian(np.abs(shift[rows] - middle))
             words.append(f"{name} {middle:+.3f} +- {scatter:.3f}, held {np.mean(held[rows]):.2f}")
         print(f"  H {low}-{high}, {rows.sum()} galaxies: {'; '.join(words)}")
+    used = SuperResolver.from_checkpoint().survey_widening
+    middle = {name: (found[f"{name}_low"] + found[f"{name}_high"]) / 2 for name in NAMES}
+    brightness = np.array([brightness_of(float(flux)) for flux in middle["flux_1.5"]])
+    apart = {}
+    for name in NAMES:
+        factor = np.array([used.of(name, one) for one in brightness])
+        half = (found[f"{name}_high"] - found[f"{name}_low"]) / 2 / factor
+        apart[name] = np.asarray(np.abs(true_values[name] - middle[name]) / half, float)[:, None]
+    return Widening.measured(apart, brightness)
 
 
 def main() -> None:
@@ -123,13 +140,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("survey_benchmark"))
     parser.add_argument("--patch", type=Path, help="of generate.py patch; made by default")
     parser.add_argument("--size", type=int, default=900)
+    parser.add_argument("--seed", type=int, default=1, help="of the patch")
+    parser.add_argument("--widening", type=Path, help="factors (YAML), for the network's card")
     parser.add_argument("--n", type=int, default=300, help="galaxies that are recovered")
     options = parser.parse_args()
     home = options.folder
     home.mkdir(exist_ok=True)
     patch = options.patch or home / "patch"
     if not (patch / "calexp.fits").exists():
-        clumpygan.generate_patch(size=options.size, output=patch, seed=1).write()
+        clumpygan.generate_patch(size=options.size, output=patch, seed=options.seed).write()
     truth = Table.read(patch / "truth.fits")
     middle = np.abs(truth["x"] - truth["x"].max() / 2) + np.abs(truth["y"] - truth["y"].max() / 2)
     chosen = truth[np.argsort(np.where(truth["star"], np.inf, middle))[: options.n]]
@@ -145,7 +164,10 @@ def main() -> None:
     same = [(home / f"out{workers}" / "catalogue.parquet").read_bytes() for workers in (1, 2)]
     print(f"the same bytes: {same[0] == same[1]}")
     print(f"recover, one by one: {one_by_one(patch, chosen[:5]):.3f} CPU s a galaxy", flush=True)
-    compare(read_catalogue(home / "out1" / "catalogue.parquet"), truth)
+    factors = compare(read_catalogue(home / "out1" / "catalogue.parquet"), truth)
+    if options.widening:
+        section = {"survey_widening": factors.to_dict()}
+        options.widening.write_text(yaml.safe_dump(section, default_flow_style=None))
 
 
 if __name__ == "__main__":

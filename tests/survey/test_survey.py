@@ -71,12 +71,19 @@ def test_a_row_for_each_galaxy(recover, patch):
 def test_intervals_are_those_of_the_networks_card(recover, network, tmp_path):
     card = Path(network).with_suffix(".yaml").read_text()
     shutil.copy(network, tmp_path / "wide.safetensors")
-    (tmp_path / "wide.yaml").write_text(card + "widening:\n  flux_1: {all: [3.0, 3.0]}\n")
+    (tmp_path / "wide.yaml").write_text(
+        card + "widening:\n  flux_1: {all: [3.0, 3.0]}\n"
+        "  flux_0.3: {all: [3.0, 3.0]}\n"
+        "survey_widening:\n  flux_0.3: {all: [2.0]}\n"
+    )
     plain, wide = recover(), recover("wide", checkpoint=str(tmp_path / "wide.safetensors"))
     width, before = (one["flux_1_high"] - one["flux_1_low"] for one in (wide, plain))
     known = np.isfinite(before)
     assert known.sum() > 15
     np.testing.assert_allclose(width[known], 3 * before[known], rtol=1e-3)
+    # Where there are factors of surveys they take the place of the others.
+    width, before = (one["flux_0.3_high"] - one["flux_0.3_low"] for one in (wide, plain))
+    np.testing.assert_allclose(width[known], 2 * before[known], rtol=0.03)
     assert np.array_equal(wide["flux_0.6_low"], plain["flux_0.6_low"], equal_nan=True)
     assert "widening" in yaml.safe_load(Path("wide/card.yaml").read_text())
 

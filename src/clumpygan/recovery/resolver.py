@@ -93,6 +93,10 @@ class SuperResolver:
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
         self.widening = Widening.from_card(card)
+        # Galaxies of a survey have all their neighbours, and PSFs that were measured.
+        self.survey_widening = self.widening.replaced_by(
+            Widening.from_card(card, "survey_widening")
+        )
         self.population = TrainingPopulation.from_card(card)
 
     @property

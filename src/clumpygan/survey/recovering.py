@@ -205,7 +205,7 @@ def _recover(
         part = _middle(resolver.grid.fine_block, best.shape[0], settings.window)
         measured = measure_samples(
             samples[:, part, part], best[part, part], depth, resolver.grid.target_scale,
-            resolver.widening,
+            resolver.survey_widening,
         )  # fmt: skip
         misfit = float(chi2[i])
         one.row.update(

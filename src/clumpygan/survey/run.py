@@ -234,7 +234,7 @@ def _card(
         "positions_sha256": digest.hexdigest(),
         "checkpoint_sha256": weights_digest(settings.checkpoint),
         "measured_psf_sha256": psfs.digest,
-        "widening": resolver.widening.to_dict(),
+        "widening": resolver.survey_widening.to_dict(),
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),
     }

@@ -95,36 +95,42 @@ class Widening:
     Attributes
     ----------
     factors : mapping
-        Quantity -> bin of `MAGNITUDE_BINS` -> a factor for each of `SHARES`. Quantities and bins
-        that aren't there have 1.
+        Quantity -> bin of `MAGNITUDE_BINS` -> a factor for each of `SHARES`, or for the first
+        alone. Quantities and bins that aren't there have 1.
     """
 
     factors: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
     @classmethod
-    def from_card(cls, card: Mapping[str, Any]) -> "Widening":
-        """Read the section `widening` of a network's card, where there is one.
+    def from_card(cls, card: Mapping[str, Any], name: str = "widening") -> "Widening":
+        """Read a section of a network's card, where there is one.
+
+        Parameters
+        ----------
+        card : mapping
+        name : str
+            "widening", of single galaxies, or "survey_widening", of those of a survey.
 
         Raises
         ------
         InputError
             If it isn't as `measured` makes it.
         """
-        section = card.get("widening") or {}
+        section = card.get(name) or {}
         try:
             return cls(
                 {
-                    str(name): {
+                    str(quantity): {
                         str(label): tuple(_factor(one) for one in factors)
                         for label, factors in bins.items()
                     }
-                    for name, bins in section.items()
+                    for quantity, bins in section.items()
                 }
             )
         except (AttributeError, TypeError, ValueError) as problem:
             raise InputError(
-                "the card's section 'widening' isn't quantity -> magnitudes -> two factors from "
-                "0.1 to 10: leave it out"
+                f"the card's section '{name}' isn't quantity -> magnitudes -> factors from 0.1 to "
+                "10: leave it out"
             ) from problem
 
     @classmethod
@@ -134,8 +140,8 @@ class Widening:
         Parameters
         ----------
         apart : mapping
-            Quantity -> (N, 2), distance of the truth over half of the interval of each of
-            `SHARES`; NaN where it isn't defined.
+            Quantity -> (N, 2) or (N, 1), distance of the truth over half of the interval of each of
+            `SHARES`, or of the first alone; NaN where it isn't defined.
         brightness : ndarray (N,)
             Magnitudes as `brightness_of` gives them.
         """
@@ -149,7 +155,9 @@ class Widening:
                     continue
                 ordered = np.sort(distances[rows], axis=0)
                 places = [min(int(np.ceil((count + 1) * share)), count) - 1 for share in SHARES]
-                factors = [float(ordered[place, i]) for i, place in enumerate(places)]
+                factors = [
+                    float(ordered[place, i]) for i, place in enumerate(places[: distances.shape[1]])
+                ]
                 # Where most samples are of one mind, no factor makes an interval of it.
                 if all(0.1 <= one <= 10 for one in factors):
                     found.setdefault(name, {})[label] = tuple(round(one, 3) for one in factors)
@@ -169,6 +177,10 @@ class Widening:
         bins = self.factors.get(quantity, {})
         factors = bins.get(bin_of(brightness), bins.get("all"))
         return 1.0 if factors is None else factors[SHARES.index(share)]
+
+    def replaced_by(self, other: "Widening") -> "Widening":
+        """Return the factors of another one, and these of quantities that it doesn't have."""
+        return Widening({**self.factors, **other.factors})
 
     def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Return the section of a card."""
