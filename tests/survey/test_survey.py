@@ -257,3 +257,28 @@ def test_the_program(folder, network, capsys):
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "holds a survey with other settings" in line
+
+
+def test_the_page_shows_the_strangest(folder, network, capsys):
+    words = ["--image", "patch/calexp.fits", "--catalog", "patch/truth.fits", "--psf", "patch/psf",
+             "--samples", "4", "--checkpoint", network, "--output", "out"]  # fmt: skip
+    main([*words, "--report", "a.html"])
+    assert "wrote a.html" in capsys.readouterr().out
+    page = Path("a.html").read_text()
+    assert page.count("data:image/png;base64") == 3
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    table = clumpygan.survey.run.read_catalogue(Path("out/catalogue.parquet"))
+    assert f"<td>good</td><td>{(table['status'] == 'good').sum()}</td>" in page
+    # Of what is alike the worst fits come first.
+    good = table[table["status"] == "good"]
+    worst = good["id"][int(np.argmax(good["chi2"]))]
+    assert page.index(f"<tr><td>{worst}</td>") == page.rindex("differs by") + len(
+        "differs by</th></tr>\n"
+    )
+    # Again, of a survey that is there already; and nowhere.
+    main([*words, "--report", "b.html"])
+    assert Path("b.html").read_text() == page
+    with pytest.raises(SystemExit):
+        main([*words, "--report", "nowhere/c.html"])
+    assert "nowhere" in capsys.readouterr().err

@@ -23,7 +23,9 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
-OUTPUTS = frozenset({"output", "metrics", "fits", "picture", "regions", "widening", "population"})
+OUTPUTS = frozenset(
+    {"output", "metrics", "fits", "picture", "regions", "widening", "population", "report"}
+)
 """Names of the settings that are written; what else is a path is read."""
 
 SHELLS = ("bash", "zsh", "tcsh")

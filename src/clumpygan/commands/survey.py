@@ -2,9 +2,12 @@
 
 import time
 from argparse import Namespace, RawDescriptionHelpFormatter
+from dataclasses import dataclass
+from pathlib import Path
 
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.commands.program import Parser, run_program
+from clumpygan.settings import check, setting
 from clumpygan.survey.settings import SurveySettings
 
 DESCRIPTION = """\
@@ -27,6 +30,21 @@ A survey that is stopped or killed goes on with the same command; what comes out
 who works nor on how many."""
 
 
+@dataclass(frozen=True)
+class SurveyPage:
+    """The page about a survey."""
+
+    report: Path | None = setting(
+        None, "page (HTML) of maps, distributions and the 20 galaxies that are most unlike those of"
+        " the training", "FILE", heading="what comes out, and running",
+        default_words="not written",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check the name."""
+        check(self)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the program: exit code 0, or 2 with one line saying what is wrong with the input."""
     run_program(_survey, _parser(), arguments)
@@ -38,6 +56,7 @@ def _parser() -> Parser:
         formatter_class=RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_settings(parser, SurveySettings)
+    add_settings(parser, SurveyPage)
     add_config(parser)
     return parser
 
@@ -45,6 +64,11 @@ def _parser() -> Parser:
 def _survey(options: Namespace) -> None:
     begin = time.perf_counter()
     settings = settings_from(SurveySettings, options)
+    page = settings_from(SurveyPage, options)
+    if page.report is not None:
+        from clumpygan.io import check_output_path
+
+        check_output_path(page.report)
     # What follows takes seconds to import; --help and wrong flags need none of it.
     from clumpygan.commands.evaluation.outputs import Progress
     from clumpygan.survey.run import survey_of, words_of
@@ -55,5 +79,14 @@ def _survey(options: Namespace) -> None:
     except KeyboardInterrupt:
         print("the same command goes on from here", flush=True)
         raise
+    if page.report is not None:
+        from clumpygan.io import atomic_path
+        from clumpygan.plots.survey import survey_page
+        from clumpygan.survey.recovering import resolver_of
+
+        scale = resolver_of(settings.checkpoint).grid.observed_scale
+        with atomic_path(page.report) as path:
+            path.write_text(survey_page(found.table(), settings.image, scale), encoding="utf-8")
+        print(f"wrote {page.report}")
     seconds = time.perf_counter() - begin
     print(f"{settings.output}: {words_of(found)} in {seconds:.1f} s")

@@ -62,7 +62,7 @@ def run_blends(options: Namespace) -> None:
         found = measure_blends(settings, progress=progress)
     print(found)
     if files.picture is not None:
-        from clumpygan.plots.blends import blend_figure
+        from clumpygan.plots.samples import blend_figure
 
         with atomic_path(files.picture) as path:
             blend_figure(found).savefig(path, dpi=110)

@@ -91,7 +91,7 @@ def run_calibration(options: Namespace) -> None:
         found = measure_calibration(settings, progress=progress)
     print(found)
     if files.picture is not None:
-        from clumpygan.plots.sample_calibration import calibration_figure
+        from clumpygan.plots.samples import calibration_figure
 
         with atomic_path(files.picture) as path:
             calibration_figure(found).savefig(path, dpi=110)

@@ -1,0 +1,149 @@
+"""The page about a survey: where its galaxies are, how they are distributed, which are strange."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import Table
+
+from clumpygan.plots.html import html_figure, html_page, html_table
+from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, new_figure, png_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STRANGEST = 20
+"""Galaxies that are shown."""
+
+_GOOD = "good"
+_HALF = 20
+"""Pixels of the patch around a galaxy that is shown."""
+
+_BINS = 40
+_SHOWN = {
+    "magnitude": 'AB, in r = 1.5"', "half_light_radius": "half-light radius [arcsec]",
+    "concentration": "concentration", "ellipticity": "ellipticity", "p_blend": "P(blend)",
+    "chi2": "chi^2 per pixel", "likeness": "likeness", "seeing": "seeing [arcsec]",
+    "depth": '5 sigma in r = 1" [mag]',
+}  # fmt: skip
+_MARGIN = 0.005
+"""Share of the values on each side that histograms leave out."""
+
+
+def survey_page(table: Table, patches: Sequence[Path], pixel_scale: float) -> str:
+    """Return the page: plain HTML without scripts, that loads nothing from anywhere.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+        Catalogue of a survey, see `clumpygan.survey.columns.COLUMNS`.
+    patches : sequence of pathlib.Path
+        Its images, of which the strangest galaxies are shown.
+    pixel_scale : float
+        Of them, arcsec.
+
+    Raises
+    ------
+    InputError
+        If a patch can't be read any more.
+    """
+    good = table[np.asarray(table["status"]) == _GOOD]
+    counts = Counter(np.asarray(table["status"]).tolist())
+    parts = [
+        html_table(
+            ["galaxies", "number"],
+            [(name, [str(number)]) for name, number in counts.most_common()]
+            + [("unusual", [str(int(np.sum(good["unusual"])))]),
+               ("misfit", [str(int(np.sum(good["misfit"])))])],
+        )
+    ]  # fmt: skip
+    if len(good):
+        figures = (
+            ("map", "Where they are", "Each patch in its pixels, magnitudes by colour; crosses are"
+             " unusual galaxies, small dots those without a measurement.", _map(table, good)),
+            ("distributions", "How they are distributed", "Of galaxies that were measured; 1 % of"
+             " the values is beyond the edges.", _distributions(good)),
+        )  # fmt: skip
+        strange = strangest(good)
+        pictures = [Picture(name, title, words, png_of(one)) for name, title, words, one in figures]
+        pictures.append(
+            Picture("strangest", "The strangest", "As observed, in units of the noise, arcsinh"
+                    " stretch; below each its id, likeness and by what it differs.",
+                    png_of(_strangest(strange, patches, pixel_scale)))
+        )  # fmt: skip
+        parts += [html_figure(picture) for picture in pictures]
+        columns = ("magnitude", "likeness", "chi2", "p_blend")
+        parts.append(
+            html_table(
+                ["id", *columns, "differs by"],
+                [(str(row["id"]), [*(f"{row[name]:.3g}" for name in columns),
+                                   str(row["differs_by"])]) for row in strange],
+            )
+        )  # fmt: skip
+    return html_page("A survey of recovered galaxies", parts)
+
+
+def strangest(good: Table) -> Table:
+    """Return the galaxies of the least likeness, and of those that are alike, of the worst fit."""
+    likeness = np.nan_to_num(np.asarray(good["likeness"], float), nan=1.0)
+    chi2 = np.nan_to_num(np.asarray(good["chi2"], float))
+    return good[np.lexsort((-chi2, likeness))[:STRANGEST]]
+
+
+def _map(table: Table, good: Table) -> Figure:
+    names = sorted(set(np.asarray(table["patch"]).tolist()) - {"", "None"})[:4]
+    figure = new_figure(5.5 * len(names), 5)
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    faint, bright = np.nanquantile(np.asarray(good["magnitude"], float), (0.98, 0.02))
+    for axis, name in zip(axes, names, strict=True):
+        rest = table[(np.asarray(table["patch"]) == name) & (table["status"] != _GOOD)]
+        axis.plot(rest["x"], rest["y"], ".", ms=2, color="0.6")
+        own = good[np.asarray(good["patch"]) == name]
+        shown = axis.scatter(own["x"], own["y"], 9, own["magnitude"], cmap="viridis_r",
+                             vmin=bright, vmax=faint)  # fmt: skip
+        odd = own[np.asarray(own["unusual"], bool)]
+        axis.plot(odd["x"], odd["y"], "x", color="C3", ms=5, mew=0.8)
+        axis.set_aspect("equal")
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="x [pixel]", ylabel="y [pixel]")
+        figure.colorbar(shown, ax=axis, label="magnitude", shrink=0.8)
+    return figure
+
+
+def _distributions(good: Table) -> Figure:
+    figure = new_figure(11, 7.5)
+    for axis, (name, words) in zip(figure.subplots(3, 3).ravel(), _SHOWN.items(), strict=True):
+        values = np.asarray(good[name], float)
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = np.quantile(values, (_MARGIN, 1 - _MARGIN))
+            axis.hist(values, _BINS, range=(low, high if high > low else low + 1), color="C0")
+        axis.set_xlabel(words)
+    return figure
+
+
+def _strangest(strange: Table, patches: Sequence[Path], pixel_scale: float) -> Figure:
+    from clumpygan.survey.patches import read_patch
+
+    columns = 5
+    rows = -(-len(strange) // columns)
+    figure = new_figure(2.2 * columns, 2.5 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    # Patch by patch, as each is read once.
+    for path in patches:
+        here = np.flatnonzero(np.asarray(strange["patch"]) == path.name)
+        patch = read_patch(path, pixel_scale) if len(here) else None
+        for number in here:
+            assert patch is not None
+            row, axis = strange[int(number)], axes[number]
+            data, sigma, mask = patch.cut(float(row["x"]), float(row["y"]), 2 * _HALF)
+            image = np.where(mask, np.nan, np.arcsinh(data / sigma))
+            axis.imshow(image, origin="lower", cmap=BRIGHTNESS_MAP, vmin=-1)
+            axis.set_title(f"{row['id']}: {row['likeness']:.3f}\n{row['differs_by']}", fontsize=7)
+    return figure
