@@ -91,6 +91,24 @@ def test_absurd_counts_are_refused_at_once(
         READERS[name][0](path)
 
 
+@pytest.mark.parametrize("value", [3, 10])
+def test_what_is_stated_twice_is_looked_at_twice(
+    value: int, tmp_path: Path, originals: Originals
+) -> None:
+    """Readers believe the first of several cards."""
+    content = originals["image.fits"]
+    words = content.index(b"BITPIX  =")
+    card = f"{'BITPIX':8}= {value:>20}".ljust(80).encode()
+    end = content.index(b"END" + b" " * 77)
+    path = tmp_path / "image.fits"
+    path.write_bytes(
+        content[:words] + card + content[words:end] + content[end:].replace(b" " * 80, b"", 1)
+    )
+    for reader in READERS["image.fits"]:
+        with pytest.raises(InputError, match=f"BITPIX is {value}"):
+            reader(path)
+
+
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
