@@ -254,27 +254,31 @@ def _digests(home: Path) -> dict[str, str]:
 def _digest(path: Path, name: str) -> str:
     if TIMED.search(name):
         return "timed"
+    # Where a program ran is no part of what it found.
+    home = str(path).removesuffix(name)
+    content = _content(path)
+    words = content if isinstance(content, bytes) else content.replace(home, "").encode()
+    return hashlib.sha256(words).hexdigest()[:16]
+
+
+def _content(path: Path) -> str | bytes:
+    """Return what must be the same in a file."""
     if path.suffix == ".ckpt":
         state = torch.load(path, weights_only=True)
         parts = {**state["state_dict"], "images": state["images_seen"], "curve": state["curve"]}
-        text = repr([(key, one.tolist() if hasattr(one, "tolist") else one)
+        return repr([(key, one.tolist() if hasattr(one, "tolist") else one)
                      for key, one in parts.items()])  # fmt: skip
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
     if path.suffix == ".yaml":
-        card = yaml.safe_load(path.read_text())
-        return hashlib.sha256(repr(_without_times(card)).encode()).hexdigest()[:16]
+        return repr(_without_times(yaml.safe_load(path.read_text())))
     if path.suffix == ".json":
-        found = _without_times(json.loads(path.read_text()))
-        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-    if path.name.endswith(("_table.ecsv", "_table.fits")):
+        return repr(_without_times(json.loads(path.read_text())))
+    if path.name.endswith(("_table.ecsv", "_table.fits", "results.ecsv")):
         table = Table.read(path)
+        table.remove_columns([name for name in table.colnames if "seconds" in name])
         meta = {key: _parsed(one) for key, one in table.meta.items() if key != "CHECKSUM"}
-        text = repr(_without_times(meta)) + repr([list(row) for row in table])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return repr(_without_times(meta)) + repr([list(row) for row in table])
     data = path.read_bytes()
-    if path.suffix in (".ecsv", ".fits"):
-        data = TIMES.sub(rb"\1", data)
-    return hashlib.sha256(data).hexdigest()[:16]
+    return TIMES.sub(rb"\1", data) if path.suffix in (".ecsv", ".fits") else data
 
 
 def _parsed(value: object) -> object:

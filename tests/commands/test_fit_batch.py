@@ -1,11 +1,13 @@
 """Batches of `fit.py`: skipped, failed, interrupted, in processes; and prepared sets."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -280,3 +282,17 @@ def test_bad_input_about_sets(folder, capsys, words, reason):
     assert fit(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
+
+
+def test_results_are_in_the_order_of_the_cubes(folder, cube, monkeypatch):
+    """Whichever is ready first: a report doesn't depend on how busy the machine was."""
+
+    class Backwards:
+        def run(self, work, items, lost):
+            return ((number, work(item)) for number, item in reversed([*enumerate(items)]))
+
+    monkeypatch.setattr(fit_batch, "open_engine", lambda *_: nullcontext(Backwards()))
+    for name in "ab":
+        shutil.copy(cube, f"{name}.fits")
+    assert fit("a.fits", "b.fits", *QUICK, "--metrics", "out.json") == 0
+    assert [one["name"] for one in json.loads(Path("out.json").read_text())["cubes"]] == ["a", "b"]
