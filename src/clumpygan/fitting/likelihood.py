@@ -44,7 +44,12 @@ class Likelihood:
         The part of it that noise of the instrument which neighbours share makes.
     count : int
         Number of voxels that are fitted.
+    departure : float
+        What a simpler model got wrong of its light, root mean square, where this one integrates
+        over what it may be.
     """
+
+    departure = 0.0
 
     def __init__(
         self,
@@ -82,6 +87,10 @@ class Likelihood:
     def completed(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a model cube with what is integrated over at its most probable: here nothing."""
         return cube
+
+    def left_of(self, changes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what integration leaves of changes (n, N) of whitened residuals: here all."""
+        return changes
 
     def response(self, change: NDArray[np.floating]) -> Residuals:
         """Return the change (N,) of the whitened residuals with a change of the cube (v, y, x)."""

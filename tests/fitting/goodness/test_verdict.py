@@ -134,6 +134,6 @@ def test_numbers_are_all_but_words(mock):
     result = fitted(mock.data, mock.sigma)
     numbers = result.verdict.numbers()
     assert set(numbers) == {"gain", "chance", "chi_squared_of_signal", "share_left",
-                            "variance_factor", "misfit"}  # fmt: skip
+                            "variance_factor", "misfit", "departure"}  # fmt: skip
     assert result.summary()["goodness"] == numbers
     assert "! why" in repr(replace(result, verdict=replace(result.verdict, reasons=("why",))))

@@ -11,6 +11,10 @@ beyond what noise has, and less what the parameters have absorbed of M (P projec
 The covariance of the parameters is then H^-1 + f e^2 H^-1 J M J' H^-1, with the Jacobian J of the
 residuals. No residual tells of departures that the parameters can absorb altogether; those are
 larger than the rest, by the factor f.
+
+Where the likelihood integrates over the light (`structure.light_map`), what that leaves of M in the
+residuals, S M S', takes the place of M, and e^2 f is at least e_0^2 f_0, e_0 being that of the fit
+without a map.
 """
 
 from dataclasses import dataclass, replace
@@ -36,6 +40,9 @@ _LINES = 1.2
 
 _ABSORBED = 4.0
 """The factor f: with it, 68 % intervals of generated clumpy galaxies hold the truth as often."""
+
+_MAPPED = 2.5
+"""The factor f_0: with it, 68 % intervals of generated clumpy galaxies hold the truth as often."""
 
 _SURE = 3.0
 """Standard deviations of the score beyond which there is a misfit."""
@@ -132,17 +139,20 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     power = float((light**2 * _smoothed(light**2, *(w / np.sqrt(2) for w in narrow))).sum())
     power += float(-2 * np.trace(inverse @ (seen @ seen.T)) + np.trace(absorbed @ absorbed))
     real = power > 0 and score > _SURE * extra * np.sqrt(2 * power)
-    if not real and extra == 1:
+    before = likelihood.departure
+    if not real and extra == 1 and not before:
         return Misfit()
     squared, covariance = score / power if real else 0.0, extra * inverse
-    if real:
+    if real or before:
         wide = (widths[0], _WIDE * widths[1])
-        moved = np.stack([_with_neighbours(light, row, wide).ravel() for row in jacobian])
-        moved_by = flat @ moved.T
-        covariance = covariance + _ABSORBED * squared * inverse @ moved_by @ inverse
+        left = likelihood.left_of(optimum.jacobian).reshape(-1, *shape)[(slice(None), *part)]
+        moved = np.stack([_with_neighbours(light, row, wide).ravel() for row in left])
+        moved_by = left.reshape(len(left), -1) @ moved.T
+        size = max(_ABSORBED * squared, _MAPPED * before**2)
+        covariance = covariance + size * inverse @ moved_by @ inverse
     covariance = _within_prior(covariance)
     factor = float(np.median(np.sqrt(np.diag(covariance) / np.diag(inverse))))
-    return Misfit(float(np.sqrt(squared)), covariance, factor)
+    return Misfit(max(float(np.sqrt(squared)), before), covariance, factor)
 
 
 def _within_prior(covariance: FloatArray) -> FloatArray:

@@ -66,6 +66,8 @@ class Verdict:
         By which the variance had to be multiplied, from line-free voxels.
     misfit : float
         By which all errors were widened, for residuals that neighbours share.
+    departure : float
+        What the model gets wrong of its light, root mean square.
     """
 
     word: str
@@ -77,6 +79,7 @@ class Verdict:
     share_left: float = 0.0
     variance_factor: float | None = None
     misfit: float = 1.0
+    departure: float = 0.0
 
     def numbers(self) -> dict[str, Any]:
         """Return all but words, for JSON."""
@@ -180,6 +183,7 @@ def judge(
     return Verdict(
         word, tuple(reasons), tuple(remarks), detection.gain, detection.chance,
         remains.chi_squared, remains.share, factor, misfit.factor,
+        misfit.amplitude,
     )  # fmt: skip
 
 

@@ -15,6 +15,10 @@ What the light of clumps, rings and arms says about the geometry counts for no m
 process allows, errors include that nobody knows the light, and the evidence has the price of the
 map: models with a map and without compete fairly. The map that is rendered, a_0, is the most
 probable one, clipped where it is negative.
+
+Of departures that are no light of the plane at rest in it, or finer than its pixels, a map knows
+nothing, and it hides them from the residuals. So what the profile without a map gets wrong widens
+the errors with the map as well, as far as it isn't in directions of the map (`goodness.misfit`).
 """
 
 from dataclasses import dataclass, replace
@@ -73,6 +77,8 @@ class MappedLight:
         J a_0.
     amplitude, length : float
         Of the process; half-light radii.
+    departure : float
+        What the model without a map got wrong of its light, root mean square.
     """
 
     light_map: LightMap
@@ -81,6 +87,7 @@ class MappedLight:
     offset: Residuals
     amplitude: float
     length: float
+    departure: float = 0.0
 
 
 class MapLikelihood(Likelihood):
@@ -106,7 +113,7 @@ class MapLikelihood(Likelihood):
                 f"`light` map and `robust` {self.settings.robust}: the map would be fitted to "
                 "outliers; expected `robust` none"
             )
-        self._mapped = mapped
+        self._mapped, self.departure = mapped, mapped.departure
         self._shrinking = (1 - 1 / np.sqrt(1 + mapped.powers)).astype(np.float32)
         self._empty -= 0.5 * float(np.log1p(mapped.powers).sum())
         # As many numbers as the map takes out of the data.
@@ -118,8 +125,12 @@ class MapLikelihood(Likelihood):
     def residuals(self, cube: NDArray[np.floating]) -> Residuals:
         """Return residuals (N,) whose squares add up to chi^2 after integration over the map."""
         z = super().residuals(cube) - self._mapped.offset
+        return np.asarray(self.left_of(z[None])[0])
+
+    def left_of(self, changes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return changes (n, N) of whitened residuals without what the map may make of them."""
         u = self._mapped.directions
-        return np.asarray(z - (self._shrinking * (u @ z)) @ u)
+        return np.asarray(changes - (self._shrinking * (changes @ u.T)) @ u, dtype=np.float32)
 
     def completed(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a model cube (v, y, x) with the map that is most probable for its galaxy."""

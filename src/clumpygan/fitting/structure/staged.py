@@ -72,6 +72,7 @@ def fit_light(fitter: "DiskFitter", seen: "Seen", seed: int) -> "FitResult":
     own = copy(fitter)
     own.model, own.sampler = replace(model, light="sersic"), SamplerSettings("laplace")
     found = own.fit_whole(seen, seed)
+    departure = found.verdict.departure
     frame = observation.frame
     pixels = map_pixels(
         observation.data.size, frame.psf_fwhm or frame.grid.pixel_scale,
@@ -80,7 +81,8 @@ def fit_light(fitter: "DiskFitter", seen: "Seen", seed: int) -> "FitResult":
     light_map, likelihood = flat_map(pixels), Likelihood(observation, fitter.noise)
     for sampler in (*[SamplerSettings("laplace")] * _ROUNDS, fitter.sampler):
         vector, accuracy = found.galaxy.to_vector(), found.settings["accuracy"]
-        own.mapped = map_light(likelihood, model, vector, light_map, accuracy)
+        mapped = map_light(likelihood, model, vector, light_map, accuracy)
+        own.mapped = replace(mapped, departure=departure)
         light_map = own.mapped.light_map
         own.model, own.sampler = replace(model, light_map=light_map), sampler
         own.starts = found.values | fitter.starts
