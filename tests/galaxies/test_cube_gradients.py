@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies import Clump, CubeGrid, CubeRenderer, DiskParameters, TorchCubeRenderer
@@ -87,6 +88,22 @@ def test_every_gradient_is_that_of_finite_differences(case):
             assert found == pytest.approx(slope, rel=5e-4, abs=1e-7 * float(scale)), row.name
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_derivatives_that_are_carried_forwards_are_those_of_the_gradient(case):
+    _, _, renderer, vector = case
+    chance = torch.Generator().manual_seed(1)
+    weights = torch.rand(renderer.grid.shape, generator=chance).double()
+    direction = torch.rand(len(vector), generator=chance).double()
+    values = torch.tensor(vector, requires_grad=True)
+    (renderer(values[None])[0, 0] * weights).sum().backward()
+    with forward_ad.dual_level():
+        moving = forward_ad.make_dual(torch.tensor(vector)[None], direction[None])
+        slope = forward_ad.unpack_dual(renderer(moving)).tangent[0, 0]
+    expected = float(values.grad @ direction)
+    assert abs(expected) > 0.01 * float((values.grad * direction).abs().max())
+    assert float((slope * weights).sum()) == pytest.approx(expected, rel=1e-8)
+
+
 def test_tensors_are_the_compiled_cubes(case):
     grid, galaxy, renderer, vector = case
     compiled = CubeRenderer(grid, galaxy.model, seeing, 1e-5)(vector)[0]
@@ -137,7 +154,7 @@ def test_compiles_with_a_plan():
 
 
 def test_bad_vectors_are_named():
-    with pytest.raises(InputError, match=r"shape \(1, 3\): expected \(B, 36\)"):
+    with pytest.raises(InputError, match=r"shape \(1, 3\): expected \(B, 46\)"):
         TorchCubeRenderer(GRID)(torch.zeros(1, 3))
     with pytest.raises(InputError, match="finite"):
-        TorchCubeRenderer(GRID)(torch.full((1, 36), torch.nan))
+        TorchCubeRenderer(GRID)(torch.full((1, 46), torch.nan))

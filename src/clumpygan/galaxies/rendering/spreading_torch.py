@@ -1,6 +1,7 @@
 """The spreading of points onto a grid as a differentiable operation on tensors.
 
-On the CPU it is compiled, forwards and backwards; elsewhere it is made of tensor operations.
+On the CPU it is compiled, with its gradient; elsewhere, and where derivatives are carried
+forwards, it is made of tensor operations.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.spreading import (
@@ -243,8 +245,12 @@ def spread_points(
     Returns
     -------
     Tensor (B, Y, X, C)
-        Differentiable in the first four arguments, once.
+        Differentiable in the first four arguments, once, backwards or forwards.
     """
-    function = _spread_compiled if y.device.type == "cpu" else _spread_portable
+    # The compiled operation has no derivative forwards, and would pass on tangents that are wrong.
+    tangents = (unpack_dual(one).tangent for one in (y, x, flux, profile))  # type: ignore[no-untyped-call]
+    forwards = any(one is not None for one in tangents)
+    compiled = y.device.type == "cpu" and not forwards
+    function = _spread_compiled if compiled else _spread_portable
     result: Tensor = function(y, x, flux, profile, *shape, width)
     return result
