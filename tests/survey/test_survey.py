@@ -188,6 +188,34 @@ def test_what_lies_in_two_patches_is_recovered_once(recover, patch):
     assert (apart[np.triu_indices(len(found), 1)] > 0.1 / 3600).all()
 
 
+def test_plain_images_come_with_weight_maps(recover):
+    """The noise of the sky, distributed as the weights say; where they are 0 nothing is known."""
+    with fits.open("patch/calexp.fits") as hdus:
+        image, variance = hdus["IMAGE"], hdus["VARIANCE"].data
+        fits.PrimaryHDU(np.nan_to_num(image.data), image.header).writeto("plain.fits")
+        weight = np.where(np.isfinite(variance), 7 / variance, 0)
+    weight[:, :40] = 0
+    fits.PrimaryHDU(weight.astype(np.float32)).writeto("weight.fits")
+    patch = read_patch(Path("plain.fits"), 0.168, Path("weight.fits"))
+    known = weight > 0
+    assert patch.mask[~known].all()
+    assert not patch.mask[known].all()
+    inside = known & ~patch.mask
+    ratio = patch.sigma[inside] / np.sqrt(variance[inside])
+    assert np.ptp(ratio) < 1e-3
+    assert ratio.mean() == pytest.approx(1, abs=0.1)
+    table = recover(image="plain.fits", weight=(Path("weight.fits"),))
+    where = [round(x) for x in table["x"]]
+    lost = np.array([x < 35 for x in where])
+    assert set(table["status"][lost].tolist()) <= {"masked", MOSTLY_MASKED}
+    assert (table["status"][~lost] == "good").sum() > 8
+    with pytest.raises(InputError, match="`weight`: 2 for 1 patches"):
+        recover("no", image="plain.fits", weight=(Path("weight.fits"),) * 2)
+    fits.PrimaryHDU(weight[:50]).writeto("small.fits")
+    with pytest.raises(InputError, match="weight map"):
+        recover("no", image="plain.fits", weight=(Path("small.fits"),))
+
+
 def test_galaxies_without_a_psf_are_listed_and_the_rest_goes_on(recover):
     Path("psfs").mkdir()
     psf = fits.getdata("patch/psf/psf_00_00.fits")

@@ -86,7 +86,8 @@ def _survey(options: Namespace) -> None:
 
         scale = resolver_of(settings.checkpoint).grid.observed_scale
         with atomic_path(page.report) as path:
-            path.write_text(survey_page(found.table(), settings.image, scale), encoding="utf-8")
+            html = survey_page(found.table(), settings.image, scale, settings.weight)
+            path.write_text(html, encoding="utf-8")
         print(f"wrote {page.report}")
     seconds = time.perf_counter() - begin
     print(f"{settings.output}: {words_of(found)} in {seconds:.1f} s")

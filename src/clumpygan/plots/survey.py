@@ -34,7 +34,9 @@ _MARGIN = 0.005
 """Share of the values on each side that histograms leave out."""
 
 
-def survey_page(table: Table, patches: Sequence[Path], pixel_scale: float) -> str:
+def survey_page(
+    table: Table, patches: Sequence[Path], pixel_scale: float, weights: Sequence[Path] = ()
+) -> str:
     """Return the page: plain HTML without scripts, that loads nothing from anywhere.
 
     Parameters
@@ -45,6 +47,8 @@ def survey_page(table: Table, patches: Sequence[Path], pixel_scale: float) -> st
         Its images, of which the strangest galaxies are shown.
     pixel_scale : float
         Of them, arcsec.
+    weights : sequence of pathlib.Path
+        Their weight maps, if there are any.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def survey_page(table: Table, patches: Sequence[Path], pixel_scale: float) -> st
         pictures.append(
             Picture("strangest", "The strangest", "As observed, in units of the noise, arcsinh"
                     " stretch; below each its id, likeness and by what it differs.",
-                    png_of(_strangest(strange, patches, pixel_scale)))
+                    png_of(_strangest(strange, patches, pixel_scale, weights)))
         )  # fmt: skip
         parts += [html_figure(picture) for picture in pictures]
         columns = ("magnitude", "likeness", "chi2", "p_blend")
@@ -126,7 +130,9 @@ def _distributions(good: Table) -> Figure:
     return figure
 
 
-def _strangest(strange: Table, patches: Sequence[Path], pixel_scale: float) -> Figure:
+def _strangest(
+    strange: Table, patches: Sequence[Path], pixel_scale: float, weights: Sequence[Path]
+) -> Figure:
     from clumpygan.survey.patches import read_patch
 
     columns = 5
@@ -136,9 +142,10 @@ def _strangest(strange: Table, patches: Sequence[Path], pixel_scale: float) -> F
     for axis in axes:
         axis.set_axis_off()
     # Patch by patch, as each is read once.
+    maps = dict(zip(patches, weights, strict=bool(weights)))
     for path in patches:
         here = np.flatnonzero(np.asarray(strange["patch"]) == path.name)
-        patch = read_patch(path, pixel_scale) if len(here) else None
+        patch = read_patch(path, pixel_scale, maps.get(path)) if len(here) else None
         for number in here:
             assert patch is not None
             row, axis = strange[int(number)], axes[number]

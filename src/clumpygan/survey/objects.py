@@ -216,7 +216,7 @@ def _detected(settings: SurveySettings, frames: Sequence[Frame], pixel_scale: fl
     """Find the peaks of each patch; what lies in two is of that whose edges are farther."""
     columns: dict[str, list[Any]] = {name: [] for name in ("id", "ra", "dec", "x", "y", "patch")}
     for number, frame in enumerate(frames):
-        patch = read_patch(frame.path, pixel_scale)
+        patch = read_patch(frame.path, pixel_scale, settings.weight_of(frame.path))
         x, y = find_peaks_of(patch, (settings.psf_fwhm or USUAL_FWHM) / pixel_scale)
         if settings.max_magnitude is not None:
             bright = _aperture_magnitude(patch, x, y, pixel_scale) < settings.max_magnitude

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import read_image
-from clumpygan.io.images import read_variance
+from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.photometry import nanojansky_per_count
 from clumpygan.recovery.observed_noise import measured_noise
 
@@ -64,7 +64,7 @@ class SurveyPatch:
         return self.data[place], self.sigma[place], self.mask[place] | outside
 
 
-def read_patch(path: Path, pixel_scale: float) -> SurveyPatch:
+def read_patch(path: Path, pixel_scale: float, weight: Path | None = None) -> SurveyPatch:
     """Read a patch with its mask and its noise: the variance plane, or measured in the empty sky.
 
     Patches are kept until others are read.
@@ -74,23 +74,27 @@ def read_patch(path: Path, pixel_scale: float) -> SurveyPatch:
     path : pathlib.Path
     pixel_scale : float
         That of the network, arcsec.
+    weight : pathlib.Path, optional
+        Weight map: without a plane VARIANCE the noise of the empty sky is distributed as it says.
 
     Raises
     ------
     InputError
-        If it can't be read, has other pixels, or no zero point.
+        If it or the weight map can't be read, or it has other pixels, or no zero point.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected an image of the survey")
-    return _read(path.resolve(), path, pixel_scale, path.stat().st_mtime_ns)
+    return _read(path.resolve(), path, pixel_scale, weight, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _read(_where: Path, path: Path, pixel_scale: float, _when: int) -> SurveyPatch:
+def _read(
+    _where: Path, path: Path, pixel_scale: float, weight: Path | None, _when: int
+) -> SurveyPatch:
     with warnings.catch_warnings():
         # What is masked is in the table of each galaxy.
         warnings.simplefilter("ignore", InputWarning)
-        image = read_image(path, expected_scale=pixel_scale)
+        image = read_image(path, expected_scale=pixel_scale, weight=weight)
         variance = _variance(path, image.data.shape)
     if image.zero_point is None:
         raise InputError(
@@ -100,6 +104,8 @@ def _read(_where: Path, path: Path, pixel_scale: float, _when: int) -> SurveyPat
     mask = image.mask
     if variance is None:
         sigma = np.full(image.data.shape, measured_noise(image)[0], np.float32)
+        if weight is not None:
+            sigma *= _relative_noise(weight, mask)
     else:
         unit = nanojansky_per_count(image.zero_point)
         known = np.isfinite(variance) & (variance > 0) & ~mask
@@ -109,6 +115,14 @@ def _read(_where: Path, path: Path, pixel_scale: float, _when: int) -> SurveyPat
         filled = np.where(known, variance, np.median(variance[known]))
         sigma = (np.sqrt(filled) * unit).astype(np.float32)
     return SurveyPatch(path, np.where(mask, 0, image.data), sigma, mask, image.wcs)
+
+
+def _relative_noise(weight: Path, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the noise of pixels by their weights, over its median where there are data."""
+    weights = read_weight(weight).astype(np.float64)
+    known = ~mask & np.isfinite(weights) & (weights > 0)
+    middle = float(np.median(weights[known])) if known.any() else 1.0
+    return np.sqrt(middle / np.where(known, weights, middle)).astype(np.float32)
 
 
 def _variance(path: Path, shape: tuple[int, ...]) -> NDArray[np.floating] | None:

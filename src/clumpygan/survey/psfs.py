@@ -137,7 +137,7 @@ def _of_stars(settings: SurveySettings, objects: Objects, pixel_scale: float) ->
     measured: list[StarPsf] = []
     number = np.full(len(objects), -1)
     for patch_number, path in enumerate(settings.image):
-        patch = read_patch(path, pixel_scale)
+        patch = read_patch(path, pixel_scale, settings.weight_of(path))
         x, y = find_peaks_of(patch, USUAL_FWHM / pixel_scale)
         found = measure_psfs(patch, find_stars(patch, x, y, pixel_scale))
         rows = objects.patch == patch_number

@@ -97,7 +97,8 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
         If the patch, a PSF or the checkpoint can't be read.
     """
     resolver = resolver_of(settings.checkpoint)
-    patch = read_patch(unit.patch, resolver.grid.observed_scale)
+    weight = settings.weight_of(unit.patch)
+    patch = read_patch(unit.patch, resolver.grid.observed_scale, weight)
     stamps, rows = [], []
     for galaxy in unit.galaxies:
         row, stamp = _stamp(settings, resolver, patch, galaxy)

@@ -19,6 +19,8 @@ class SurveySettings:
     ----------
     image : tuple of pathlib.Path
         Patches of the survey; what lies in several is recovered in one of them.
+    weight : tuple of pathlib.Path
+        Weight map of each patch, of those without a plane VARIANCE.
     catalog : pathlib.Path, optional
         Of the galaxies.
     detect : bool
@@ -49,6 +51,10 @@ class SurveySettings:
     image: tuple[Path, ...] = setting(
         help="patches of the survey: calexp, deepCoadd, or plain images", metavar="FILE",
         heading=_WHICH,
+    )  # fmt: skip
+    weight: tuple[Path, ...] = setting(
+        (), "weight map of each patch, of plain images: the inverse of the variance up to a factor;"
+        " where it is 0 there are no data", metavar="FILE", heading=_SEEN,
     )  # fmt: skip
     catalog: Path | None = setting(
         None, "of the galaxies (FITS, Parquet, ECSV, CSV): ra and dec in degrees, or x and y in"
@@ -117,8 +123,16 @@ class SurveySettings:
             raise InputError(
                 "expected `psf`, or `psf_fwhm` in arcsec, or `psf_stars` to measure it: one of them"
             )
+        if len(self.weight) not in (0, len(self.image)):
+            raise InputError(
+                f"`weight`: {len(self.weight)} for {len(self.image)} patches; expected one for each"
+            )
         if len(self.psf) not in (0, 1, len(self.image)):
             raise InputError(
                 f"`psf`: {len(self.psf)} for {len(self.image)} patches; expected one, one for each,"
                 " or a folder"
             )
+
+    def weight_of(self, patch: Path) -> Path | None:
+        """Return the weight map of a patch."""
+        return self.weight[self.image.index(patch)] if self.weight else None
