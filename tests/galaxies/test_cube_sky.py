@@ -113,10 +113,10 @@ def test_bad_input_is_named():
     for accuracy in (0.0, 0.5, 1e-9):
         with pytest.raises(InputError, match=r"accuracy is .*; expected 1e-7 to 0\.03"):
             render_cube(galaxy, GRID, accuracy=accuracy)
-    with pytest.raises(InputError, match="length 3: expected 36"):
+    with pytest.raises(InputError, match="length 3: expected 46"):
         CubeRenderer(GRID)([1.0, 2.0, 3.0])
     with pytest.raises(InputError, match="aren't finite"):
-        CubeRenderer(GRID)(np.full(36, np.nan))
+        CubeRenderer(GRID)(np.full(46, np.nan))
     with pytest.raises(InputError, match="different models"):
         render_cube([galaxy, DiskParameters(curve="tanh")], GRID)
     with pytest.raises(InputError, match="transfer function has the shape"):
