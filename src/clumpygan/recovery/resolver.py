@@ -205,13 +205,19 @@ class SuperResolver:
         crop = self._middle(shape, window)
         images = self._samples(data[None], level, response, samples, seed, crop)
         valid, each = torch.ones_like(data, dtype=torch.bool), None
+        within = valid
+        if crop is not None:
+            # Beyond, neighbours are as the base has them.
+            within = torch.zeros_like(valid)
+            crop.of(within, self.grid.coarse_block)[...] = True
         if mask is not None:
+            valid = valid.clone()
             valid[..., :rows, :columns] = ~mask.to(self.device)
         if noise is not None:
             each = functional.pad(noise.float(), padding, mode="replicate").to(self.device)
         unlike: list[int] = []
         if mask is not None or noise is not None:
-            unlike = self._unlike(images, level, response, valid, each)
+            unlike = self._unlike(images, level, response, valid | ~within, each)
         if unlike:
             each = level[:, None, None, None].expand_as(data) if each is None else each
             each = torch.where(valid, each, _NOTHING_KNOWN * each)
@@ -220,12 +226,7 @@ class SuperResolver:
                 shown = self._shown(images[::2, unlike], *part, unlike, seed + step)
                 images[:, unlike] = self._samples(shown, *part[2:], samples, seed, crop, unlike)
         if self.card.get("network", {}).get("name") == "super_resolution":
-            if crop is not None:
-                # Beyond, neighbours are as the base has them.
-                within = torch.zeros_like(valid)
-                block = self.grid.coarse_block
-                crop.of(within, block)[...] = True
-                valid &= within
+            valid = valid & within
             images = self._made_consistent(images, data, level, response, valid, each)
             images = images + self._missing_sky(images.mean(0), data, level, response, valid, each)
         height, width = (-(-n * fine // coarse) for n in (rows, columns))

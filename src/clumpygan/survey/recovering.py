@@ -190,7 +190,7 @@ def _recover(
     state = np.random.SeedSequence([settings.seed, number, int(uneven)]).generate_state(1)
     found = resolver.recover(
         observed, sigma, transfer, samples=settings.samples, seed=int(state[0]) % 2**31,
-        noise=each if uneven else None, window=settings.window,
+        noise=each if uneven else None, mask=mask, window=settings.window,
     )  # fmt: skip
     shape = (observed.shape[-2], observed.shape[-1])
     with torch.no_grad():
