@@ -6,10 +6,11 @@
 Mocks of a disk in a halo, at inclinations of 40 to 75 degrees and a S/N of 20 in the brightest
 voxel, seen out to 3.5 half-light radii. Those of nfw and burkert have velocities of disk and halo
 that are drawn evenly, with f_DM(R_e) of about 0.1 to 0.8; those of curves that are given by masses,
-at a redshift of 1, log10 of the baryonic mass from 10 to 11, f_DM(R_e) from 0.1 to 0.8 and the
-concentrations of simulations. The same curve fits them, everything else by default. Printed are, of
-f_DM, and of the masses where they are given, mean and median of found minus true with the error of
-the mean, its slope over the truth, how many 68 % intervals hold the truth, and the median pull.
+at a redshift of 1, log10 of the baryonic mass from 10 to 11, log10 of the halo's from 11 to 13, or
+f_DM(R_e) from 0.1 to 0.8, and the concentrations of simulations. The same curve fits them,
+everything else by default. Printed are, of f_DM, and of the masses where they are given, mean and
+median of found minus true with the error of the mean, its slope over the truth, how many 68 %
+intervals hold the truth, and the median pull.
 """
 
 import argparse
@@ -26,7 +27,11 @@ from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
 from clumpygan.fitting.structure.distance import kiloparsecs_per_arcsec
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
 from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT, GALPAK_HEIGHT, MASS_CURVES
-from clumpygan.galaxies.disks.halo_relations import CONCENTRATION_SCATTER, concentration_relation
+from clumpygan.galaxies.disks.halo_relations import (
+    CONCENTRATION_SCATTER,
+    PIVOT,
+    concentration_relation,
+)
 from clumpygan.galaxies.disks.parameters import CURVES
 from clumpygan.galaxies.measuring.profiles import profiles_of
 from clumpygan.galaxies.rendering.halos import halo_velocity, log_halo_mass
@@ -95,12 +100,24 @@ def draw_galaxy(curve: str, random: np.random.Generator) -> DiskParameters:
             halo_radius=random.uniform(0.5, 2.5),
             **common,
         )
-    median, _ = concentration_relation(REDSHIFT)
+    median, slope = concentration_relation(REDSHIFT)
+    scatter = 10 ** (CONCENTRATION_SCATTER * random.standard_normal())
+    if curve != "nfw_fraction":
+        mass = random.uniform(11.0, 13.0)
+        return DiskParameters(
+            curve=curve,  # type: ignore[arg-type]
+            log_baryonic_mass=random.uniform(10.0, 11.0),
+            log_halo_mass=mass,
+            concentration=median * 10 ** (slope * (mass - PIVOT)) * scatter,
+            galaxy_redshift=REDSHIFT,
+            angular_scale=float(kiloparsecs_per_arcsec(None, REDSHIFT) or 0),
+            **common,
+        )
     galaxy = DiskParameters(
         curve="nfw_fraction",
         log_baryonic_mass=random.uniform(10.0, 11.0),
         dark_matter_fraction=random.uniform(0.1, 0.8),
-        concentration=median * 10 ** (CONCENTRATION_SCATTER * random.standard_normal()),
+        concentration=median * scatter,
         galaxy_redshift=REDSHIFT,
         angular_scale=float(kiloparsecs_per_arcsec(None, REDSHIFT) or 0),
         **common,
