@@ -56,6 +56,8 @@ USUAL: dict[str, str] = {
     "evaluate super_resolution": "--n 1 --samples 2 --methods bicubic --workers 1 --seed 1"
     " --metrics o.json",
     "evaluate calibration": "--n 1 --samples 4 --workers 1 --seed 1 --metrics o.json",
+    "evaluate blends": "--n 4 --samples 4 --workers 1 --seed 1 --metrics o.json",
+    "evaluate outliers": "--tried 10 --metrics o.json",
     "evaluate realism": "--n 20 --train-size 0 --pixel-epochs 0 --output report",
     "evaluate cubes": "--n 20 --train-size 0 --fits 0 --groups 0 --epochs 0 --workers 1"
     " --output report",
@@ -67,7 +69,7 @@ USUAL: dict[str, str] = {
 GOOD = ("hsc.fits", "cube.fits", "mosaic.fits", "stamps.npy")
 """Files that the good command lines read."""
 
-OUTPUTS = ("output", "metrics", "fits", "picture", "widening")
+OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "regions", "population")
 INPUTS = ("image", "catalog", "data_root", "observed", "reference", "weight", "mask", "variance",
           "psf", "reference_psf", "config", "set", "rotation_table", "mosaic", "redshifts",
           "segmentation", "input", "real", "generated", "train", "root", "table", "checkpoint",
