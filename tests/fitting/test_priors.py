@@ -121,6 +121,8 @@ def test_priors_of_halos_are_those_of_relations():
         ("concentration", "dutton_maccio:1:2", "scatter of the concentration is 2 dex"),
         ("concentration", "dutton_maccio", "prior of concentration is 'dutton_maccio'; expected"),
         ("log_halo_mass", "abundance_matching:3:1", "expected log10 of a stellar mass, 6 to 12.5"),
+        ("log_halo_mass", "abundance_matching:11.8:2", "expected log10 of a stellar mass below"),
+        ("log_halo_mass", "abundance_matching:10.5:6", "expected a redshift from 0 to 4"),
         ("flux", "normal", "prior of flux is 'normal'; expected e.g. normal:200:30"),
         ("flux", "normal:a:b", "prior of flux is 'normal:a:b'; expected"),
         ("flux", "normal:1:nan", "expected e.g. normal"),

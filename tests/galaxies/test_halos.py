@@ -8,6 +8,7 @@ from astropy.cosmology import FlatLambdaCDM, Planck18
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
+from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskParameters
 from clumpygan.galaxies.disks.halo_relations import (
     HUBBLE_CONSTANT,
@@ -143,3 +144,16 @@ def test_relations_are_those_of_the_papers():
     mass, scatter = matched_halo_mass(10.5, 0.8)
     assert log_stellar_mass(mass, 0.8) == pytest.approx(10.5, abs=1e-6)
     assert 0.1 < scatter < 0.4
+
+
+@pytest.mark.parametrize(
+    ("stellar", "redshift", "message"),
+    [
+        (11.8, 2.0, r"abundance_matching:11.8:2: expected log10 of a stellar mass below 11.\d\d,"),
+        (12.5, 0.0, "expected log10 of a stellar mass below"),
+        (10.5, 4.1, "expected a redshift from 0 to 4, where the relation holds"),
+    ],
+)
+def test_stellar_masses_that_no_halo_has_are_refused(stellar, redshift, message):
+    with pytest.raises(InputError, match=message):
+        matched_halo_mass(stellar, redshift)

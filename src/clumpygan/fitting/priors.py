@@ -287,6 +287,10 @@ def concentration_prior(
 def halo_mass_prior(stellar: float, redshift: float) -> FitPrior:
     """Return the prior of log10 of the halo mass that abundance matching gives.
 
+    Normal, with the median and the scatter of
+    `clumpygan.galaxies.disks.halo_relations.matched_halo_mass`, which doesn't weight halos with
+    their mass function.
+
     Parameters
     ----------
     stellar : float
@@ -296,12 +300,13 @@ def halo_mass_prior(stellar: float, redshift: float) -> FitPrior:
     Raises
     ------
     InputError
-        If the mass isn't that of a galaxy, or the redshift isn't that of the relation.
+        If the mass isn't that of a galaxy, or the relation doesn't reach it at the redshift, which
+        is 0 to 4.
     """
-    if not 6 <= stellar <= 12.5 or not 0 <= redshift <= 8:
+    if not 6 <= stellar <= 12.5:
         raise InputError(
             f"abundance_matching:{stellar:g}:{redshift:g}: expected log10 of a stellar mass, 6 to "
-            "12.5, and a redshift, 0 to 8"
+            "12.5"
         )
     return FitPrior("normal", 8.0, 16.0, *matched_halo_mass(stellar, redshift))
 

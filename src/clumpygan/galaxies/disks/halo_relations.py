@@ -5,6 +5,8 @@ Cosmology: flat, H0 = 67.66 km/s/Mpc and Omega_m = 0.30966 (Planck Collaboration
 
 import math
 
+from clumpygan.errors import InputError
+
 HUBBLE_CONSTANT = 67.66
 """km/s/Mpc today."""
 
@@ -16,6 +18,9 @@ CONCENTRATION_SCATTER = 0.11
 
 STELLAR_SCATTER = 0.15
 """Dex of the stellar mass in halos of one mass (Moster et al. 2013)."""
+
+LARGEST_HALO = 15.0
+"""log10 of the largest halo mass, in solar masses, to which the relation of stars is inverted."""
 
 PIVOT = 12.0
 """log10 of the halo mass in solar masses at which relations are given."""
@@ -65,9 +70,31 @@ def matched_halo_mass(stellar: float, redshift: float) -> tuple[float, float]:
     """Return log10 of the halo mass of a log10 stellar mass, and its scatter in dex.
 
     The inverse of `log_stellar_mass`; the scatter is that of the stellar mass, 0.15 dex, over the
-    slope of the relation there.
+    slope of the relation there. Halos aren't weighted with how many there are of each mass (the
+    mass function): the mean mass of the halos of massive galaxies is lower than this.
+
+    Parameters
+    ----------
+    stellar : float
+        log10 of the stellar mass in solar masses.
+    redshift : float
+        0 to 4, where the relation was measured.
+
+    Raises
+    ------
+    InputError
+        If the redshift is another, or halos of up to 10^15 solar masses have no such mass of stars.
     """
-    low, high = 8.0, 16.0
+    asked = f"abundance_matching:{stellar:g}:{redshift:g}"
+    if not 0 <= redshift <= 4:
+        raise InputError(f"{asked}: expected a redshift from 0 to 4, where the relation holds")
+    most = log_stellar_mass(LARGEST_HALO, redshift)
+    if not stellar < most:
+        raise InputError(
+            f"{asked}: expected log10 of a stellar mass below {most:.2f}, that of the largest "
+            f"halos at that redshift; give a normal prior of log_halo_mass instead"
+        )
+    low, high = 8.0, LARGEST_HALO
     while high - low > 1e-9:
         middle = 0.5 * (low + high)
         if log_stellar_mass(middle, redshift) < stellar:
