@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 import clumpygan
 from clumpygan.errors import InputError
 from clumpygan.fitting import FitSettings, ObservedFrame, fit, fit_many
+from clumpygan.fitting.settings import BatchSettings
 from clumpygan.instruments.spread import GaussianPSF
 from clumpygan.io.cubes.reading import read_cube
 from tests.commands.fit_cubes import FWHM, GALAXY, make_cube
@@ -130,6 +132,14 @@ def test_many_and_again(path, tmp_path):
     assert {one.name: one.seconds > 0 for one in again} == {"a": False, "b": True}
     with pytest.raises(InputError, match=r"a_table\.ecsv was made with other settings \(seed"):
         fit_many(files, output, seed=3, **more)
+
+
+def test_every_setting_of_many_is_known(tmp_path):
+    pytest.importorskip("arviz")
+    settings = {one.name: getattr(BatchSettings(), one.name) for one in fields(BatchSettings)}
+    settings |= {"output": tmp_path / "out", "inference_data": True, "workers": 1}
+    (outcome,) = fit_many([tmp_path / "missing.fits"], **settings, **QUICK)
+    assert "no such file" in outcome.messages[0]
 
 
 def test_settings_know_what_was_chosen():

@@ -5,7 +5,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,7 @@ from clumpygan.settings import from_mapping, plain
 
 _log = logging.getLogger(__name__)
 
-_OF_BATCH = (
-    "catalog", "output", "picture", "model_cubes", "maps", "overwrite", "workers", "cluster",
-)  # fmt: skip
+_OF_BATCH = tuple(one.name for one in fields(BatchSettings))
 
 
 def fit_many(
