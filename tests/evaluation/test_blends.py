@@ -116,8 +116,9 @@ def test_pairs_are_as_they_say() -> None:
 
 def test_given_galaxies_are_added_together() -> None:
     images = np.stack([source(55.5, 55.5, flux=flux, width=width) for flux, width in
-                       ((100, 2), (40, 3), (10, 4))]).astype(np.float32)  # fmt: skip
-    magnitudes = 31.4 - 2.5 * np.log10([100, 40, 10])
+                       ((100, 2), (40, 5), (10, 4), (80, 3), (60, 5), (20, 4), (50, 3))]
+                      ).astype(np.float32)  # fmt: skip
+    magnitudes = 31.4 - 2.5 * np.log10(images.sum((1, 2)))
     galaxies = RealBlends(images, magnitudes, seed=3)
     for index in (0, 3, 6):
         pair = galaxies.pair(index)
@@ -129,5 +130,13 @@ def test_given_galaxies_are_added_together() -> None:
             assert centre == pytest.approx(place, abs=0.02)
         # By whole pixels.
         apart = np.hypot(*(pair.places[0] - pair.places[1])) * 0.06
-        assert apart == pytest.approx(pair.separation, abs=0.09)
+        assert apart == pytest.approx(pair.separation)
     assert np.array_equal(galaxies.pair(1).images[0], images[1])
+    # Nothing that sets a threshold is counted, or in a pair.
+    used = [{float(galaxies.pair(i).images[0].max()) for i in range(kind, 60, 3)}
+            for kind in range(len(KINDS))]  # fmt: skip
+    assert [len(one) for one in used] == [3, 2, 2]
+    assert len(set.union(*used)) == len(images)
+    widths = {round(float(image.sum() / image.max()), 1) for image in images[0::3]}
+    seconds = [galaxies.pair(i).images[1] for i in range(0, 60, 3)]
+    assert {round(float(one.sum() / one.max()), 1) for one in seconds} <= widths

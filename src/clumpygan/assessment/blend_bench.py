@@ -16,6 +16,7 @@ from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery import blends
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.blended_galaxies import (
+    FEWEST_REAL,
     KINDS,
     MAGNITUDES,
     BlendedGalaxies,
@@ -228,10 +229,10 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
     alone = np.array([not str(name).strip() for name in found.table["neighbour"]])
     low, high = MAGNITUDES
     rows = np.flatnonzero(alone & (magnitude >= low) & (magnitude < high))
-    if len(rows) < 2:
+    if len(rows) < FEWEST_REAL:
         raise InputError(
             f"{settings.real}: {len(rows)} isolated galaxies of {low:g} < H < {high:g} in its test"
-            " split; expected 2 or more"
+            f" split; expected {FEWEST_REAL} or more"
         )
     images = np.asarray(found.images[rows], np.float32)
     galaxies = RealBlends(images, magnitude[rows], seed=settings.seed, pair=resolver.pair)

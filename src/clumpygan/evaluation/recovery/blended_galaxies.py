@@ -29,6 +29,10 @@ KINDS = ("pair", "single", "other")
 """What galaxy i is, by i modulo 3: a pair, a single one, or another by which to set thresholds."""
 
 
+FEWEST_REAL = len(KINDS) + 1
+"""Images of `RealBlends`: one of each kind, and two of which a pair is made."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two galaxies, the brighter one first; the second of a single galaxy has no light.
@@ -153,13 +157,15 @@ class SyntheticBlends(BlendedGalaxies):
 class RealBlends(BlendedGalaxies):
     """Of given images of isolated galaxies, added together.
 
-    The fainter one of a pair is another galaxy, dimmed to the flux ratio; galaxies are shifted by
-    whole pixels.
+    Each of `KINDS` has a third of the images of its own, so that thresholds are set by other
+    galaxies than those that are counted. The fainter one of a pair is another galaxy, dimmed to the
+    flux ratio; galaxies are shifted by whole pixels.
 
     Parameters
     ----------
     images : ndarray (N, Y, X)
-        Sharp, nearly noiseless, nJy per pixel of the target, galaxies in the middle.
+        At least `FEWEST_REAL`; sharp, nearly noiseless, nJy per pixel of the target, galaxies in
+        the middle.
     magnitudes : ndarray (N,)
         AB.
     seed, pair
@@ -178,14 +184,17 @@ class RealBlends(BlendedGalaxies):
         self.images, self.magnitudes = images, magnitudes
 
     def _drawn(self, index: int, generator: np.random.Generator) -> Pair:
-        number = index % len(self.images)
+        kinds = len(KINDS)
+        own = np.arange(index % kinds, len(self.images), kinds)
+        place = index // kinds % len(own)
+        number = int(own[place])
         first, magnitude = self.images[number], float(self.magnitudes[number])
         if self.kind(index) != "pair":
             alone = np.stack([first, np.zeros_like(first)])
             return Pair(alone, self._places(np.zeros((2, 2))), magnitude, np.inf, np.nan)
         layout = Layout.draw(generator)
-        other = int(generator.integers(len(self.images) - 1))
-        other += other >= number
+        drawn = int(generator.integers(len(own) - 1))
+        other = int(own[drawn + (drawn >= place)])
         dimmed = 10 ** (0.4 * (float(self.magnitudes[other]) - magnitude)) / layout.ratio
         pixels = np.rint(layout.offsets / self.operator.grid.target_scale)
         images = np.stack(
@@ -195,4 +204,5 @@ class RealBlends(BlendedGalaxies):
             ]
         ).astype(np.float32)
         offsets = pixels * self.operator.grid.target_scale
-        return Pair(images, self._places(offsets), magnitude, layout.ratio, layout.separation)
+        apart = float(np.hypot(*(offsets[1] - offsets[0])))
+        return Pair(images, self._places(offsets), magnitude, layout.ratio, apart)
