@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import units
+from astropy.io import fits
 
 import clumpygan
 from clumpygan.errors import InputError
@@ -46,6 +47,38 @@ def test_circles_lie_on_the_sky_where_the_sources_are(
     lines = [line for line in (tmp_path / "a.reg").read_text().splitlines() if "circle" in line]
     assert [("dash=1" in line) for line in lines] == list(table["probability"] < LIKELY)
     assert [("cyan" in line) for line in lines] == list(table["nucleus"])
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        {"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"},
+        {"RADESYS": "FK4", "EQUINOX": 1950.0},
+        {"RADESYS": "FK5", "EQUINOX": 1975.0},
+    ],
+)
+def test_other_systems_of_coordinates(
+    tmp_path: Path, save: Callable[..., Path], system: dict[str, object]
+) -> None:
+    path = save("hsc.fits", galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32), 0.168)
+    with fits.open(path, mode="update") as hdus:
+        hdus[-1].header.update(system)
+    recovery = recovered(path)
+    recovery.write_regions(tmp_path / "a.reg")
+    read = regions.Regions.read(tmp_path / "a.reg")
+    for one, row in zip(read, source_table(recovery), strict=True):
+        true = recovery.wcs.pixel_to_world(row["x"], row["y"])
+        assert one.center.icrs.separation(true.icrs).arcsec < 1e-3
+        assert row["ra"] == pytest.approx(true.icrs.ra.deg, abs=1e-9)
+
+
+def test_a_name_of_two_lines_breaks_no_file(tmp_path: Path, save: Callable[..., Path]) -> None:
+    image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
+    recovery = recovered(save("a\ncircle(b.fits", image, 0.168))
+    assert "\n" in recovery.scene.title
+    recovery.write_regions(tmp_path / "a.reg")
+    assert len(regions.Regions.read(tmp_path / "a.reg")) == len(recovery.sources)
+    assert len((tmp_path / "a.reg").read_text().splitlines()) == 3 + len(recovery.sources)
 
 
 def test_without_a_wcs_they_are_in_pixels_from_one(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def source_table(recovery: Recovery) -> Table:
     -------
     astropy.table.Table
         `x` and `y` (pixels of the recovered image, from 0), `dx` and `dy` (arcsec from the middle
-        of the stamp), `ra` and `dec` (deg, where the WCS is known), `flux` and
+        of the stamp), `ra` and `dec` (ICRS, deg, where the WCS is known), `flux` and
         `half_light_radius` with `_low` and `_high`, the ends of their 68 % intervals,
         `probability`, the share of the samples that have it, and `nucleus`.
     """
@@ -79,9 +79,9 @@ def source_table(recovery: Recovery) -> Table:
             "dy": (y - (shape[0] - 1) / 2) * scale,
         }
         if recovery.wcs is not None:
-            row |= dict(
-                zip(("ra", "dec"), map(float, recovery.wcs.all_pix2world(x, y, 0)), strict=True)
-            )
+            # Whatever the system of the image: galactic, FK4.
+            sky = recovery.wcs.pixel_to_world(x, y).icrs
+            row |= {"ra": float(sky.ra.deg), "dec": float(sky.dec.deg)}
         for name in ("flux", "half_light_radius"):
             low, middle, high = getattr(source, name)
             row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
@@ -104,8 +104,8 @@ def ds9_regions(recovery: Recovery) -> str:
     """Return the sources as a region file of ds9.
 
     Each is a circle of its half-light radius, its probability beside; that of the nucleus has
-    another colour, less likely ones than 0.5 are dashed. Positions are those on the sky, in the
-    system of the WCS, and of images without one in pixels of the recovered image, from 1.
+    another colour, less likely ones than 0.5 are dashed. Positions are those on the sky (ICRS), and
+    of images without a WCS in pixels of the recovered image, from 1.
 
     Parameters
     ----------
@@ -117,10 +117,10 @@ def ds9_regions(recovery: Recovery) -> str:
         The text of the file.
     """
     table, scale = source_table(recovery), recovery.scene.grid.target_scale
-    system = "image"
-    if recovery.wcs is not None:
-        system = "fk5" if str(recovery.wcs.wcs.radesys).upper() == "FK5" else "icrs"
-    lines = [_HEAD, f"# clumpygan, seed {recovery.settings.seed}: {recovery.scene.title}", system]
+    system = "image" if recovery.wcs is None else "icrs"
+    # A name of a file may hold the end of a line.
+    title = " ".join(recovery.scene.title.split())
+    lines = [_HEAD, f"# clumpygan, seed {recovery.settings.seed}: {title}", system]
     for row in table:
         size = float(row["half_light_radius"])
         radius = max(size, SMALLEST_CIRCLE) if np.isfinite(size) else SMALLEST_CIRCLE
