@@ -70,8 +70,21 @@ def test_few_galaxies_and_samples_of_one_mind_widen_nothing():
 
 
 @pytest.mark.parametrize(
-    "section", [[1], {"flux": 2}, {"flux": {"all": [1, "x"]}}, {"f": {"all": [99.0]}}]
-)
+    "section",
+    [
+        [1], {"flux": 2}, {"flux": {"all": [1, "x"]}}, {"f": {"all": [99.0]}}, {"f": {"all": []}},
+        {"f": {"all": [1.0] * 3}},
+    ],
+)  # fmt: skip
 def test_a_damaged_section_is_refused(section):
-    with pytest.raises(InputError, match="widening"):
+    for name in ("widening", "survey_widening"):
+        with pytest.raises(InputError, match=f"'{name}'"):
+            Widening.from_card({name: section}, name)
+
+
+def test_one_factor_is_enough_for_surveys_alone():
+    section = {"flux": {"all": [1.2]}}
+    found = Widening.from_card({"survey_widening": section}, "survey_widening")
+    assert found.of("flux", 21.0) == 1.2
+    with pytest.raises(InputError, match="to 10, 2 of them"):
         Widening.from_card({"widening": section})

@@ -116,5 +116,7 @@ def test_few_galaxies_say_nothing_of_what_is_usual() -> None:
 
 def test_what_is_rarer_than_is_known_isnt_a_number() -> None:
     assert "0.1 % or fewer" in str(Likeness(0.001, "brighter"))
+    assert "0.1 % or fewer" in str(Likeness(0.0014, "brighter"))
+    assert "0.2 %" in str(Likeness(0.0018, "brighter"))
     assert "0.6 %" in str(Likeness(0.006, "brighter"))
     assert Likeness(0.006, "brighter").to_dict()["unusual"] is True

@@ -1,6 +1,6 @@
 """Errors and intervals from a few samples of a posterior, which hold the truth as often as said."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,12 +117,13 @@ class Widening:
             If it isn't as `measured` makes it.
         """
         section = card.get(name) or {}
+        # Of surveys the first share is enough.
+        counts = (len(SHARES),) if name == "widening" else range(1, len(SHARES) + 1)
         try:
             return cls(
                 {
                     str(quantity): {
-                        str(label): tuple(_factor(one) for one in factors)
-                        for label, factors in bins.items()
+                        str(label): _factors(factors, counts) for label, factors in bins.items()
                     }
                     for quantity, bins in section.items()
                 }
@@ -130,7 +131,7 @@ class Widening:
         except (AttributeError, TypeError, ValueError) as problem:
             raise InputError(
                 f"the card's section '{name}' isn't quantity -> magnitudes -> factors from 0.1 to "
-                "10: leave it out"
+                f"10, {' or '.join(map(str, counts))} of them: leave it out"
             ) from problem
 
     @classmethod
@@ -190,10 +191,11 @@ class Widening:
         }
 
 
-def _factor(value: Any) -> float:
-    if not 0.1 <= float(value) <= 10:
-        raise ValueError(value)
-    return float(value)
+def _factors(values: Sequence[Any], counts: Collection[int]) -> tuple[float, ...]:
+    factors = tuple(float(one) for one in values)
+    if len(factors) not in counts or not all(0.1 <= one <= 10 for one in factors):
+        raise ValueError(values)
+    return factors
 
 
 def brightness_of(flux: float) -> float:

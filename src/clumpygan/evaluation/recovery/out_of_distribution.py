@@ -73,7 +73,8 @@ class Likeness:
 
 
 def _percent(share: float) -> str:
-    return "0.1 % or fewer" if share <= 1.001 - _SHARES[-1] else f"{100 * share:.1f} %"
+    # Up to what is rounded to the smallest share that is known.
+    return "0.1 % or fewer" if share < 1.5 * (1 - _SHARES[-1]) else f"{100 * share:.1f} %"
 
 
 @dataclass(frozen=True)
