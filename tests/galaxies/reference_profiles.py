@@ -66,6 +66,8 @@ def halo_square(radius, p):
     """Return V^2 of the halo of a mass, or of a share of dark matter found by trial."""
     critical = FlatLambdaCDM(67.66, 0.30966).critical_density(p.galaxy_redshift)
     c = p.concentration
+    core = brentq(lambda x: x**3 - x - 2, 1.0, 2.0)  # where a Burkert halo falls as r^-2
+    reduced = core * c if p.curve == "burkert_mass" else c
 
     def enclosed(x):
         if p.curve == "burkert_mass":
@@ -78,7 +80,7 @@ def halo_square(radius, p):
         x = r * p.angular_scale / reach
         speed = (constants.G * mass / (reach * units.kpc)).to("km2 / s2").value
         if p.curve != "dekel_zhao_mass":
-            return speed * enclosed(c * x) / enclosed(c) / x
+            return speed * enclosed(reduced * x) / enclosed(reduced) / x
 
         def slope(y, a):
             return (a + 3.5 * np.sqrt(y)) / (1 + np.sqrt(y))

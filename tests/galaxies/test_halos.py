@@ -64,8 +64,21 @@ def test_an_nfw_halo_has_its_mass_and_concentration():
 
 def test_a_burkert_halo_has_its_mass_and_core():
     one = galaxy("burkert_mass", log_halo_mass=11.8)
-    expected = from_density(lambda x: 1 / ((1 + 6 * x) * (1 + 36 * x * x)), 10**11.8)
+    c = 6 * brentq(lambda x: x**3 - x - 2, 1.0, 2.0)
+    expected = from_density(lambda x: 1 / ((1 + c * x) * (1 + (c * x) ** 2)), 10**11.8)
     np.testing.assert_allclose(halo_of(one), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("curve", ["nfw_mass", "burkert_mass", "dekel_zhao_mass"])
+def test_the_density_falls_as_the_square_of_the_radius_at_the_concentration(curve):
+    one = galaxy(curve, log_halo_mass=12.0, concentration=9.0)
+    place = np.log(virial(1e12)[0] / 9.0 / SCALE)
+    step = 0.05
+    edges = np.exp(place + step * np.array([-1.5, -0.5, 0.5, 1.5]))
+    masses = np.diff(halo_of(one, edges) ** 2 * edges)
+    inner, middle, outer = np.log(masses / np.diff(edges**3))
+    assert 0.5 * (outer - inner) / step == pytest.approx(-2.0, abs=0.01)
+    assert inner > middle > outer
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.6, 1.5])

@@ -7,8 +7,9 @@ that V_200 = 10 H R_200 = (10 G H M_200)^(1/3), and
 
     V^2(R) = V_200^2 s(c R / R_200) / s(c),
 
-s being the square of the velocity of the profile with its scale radius as the unit: R_200 is c
-times the scale radius (NFW, where the density falls as R^-2 there) or the core radius (Burkert).
+s being the square of the velocity of the profile with the radius as the unit where the density
+falls as R^-2: R_200 is c times that. It is the scale radius of NFW halos, and 1.52138 core radii of
+those of Burkert, the root of x^3 - x - 2.
 That of Dekel and Zhao (Freundlich et al. 2020, MNRAS 499, 2912) has the density
 1 / [x^a (1 + x^(1/2))^(7 - 2 a)] and s = chi^(6 - 2 a) / x with chi = x^(1/2) / (1 + x^(1/2)); a
 and its own concentration follow from `halo_slope`, the slope at 0.01 R_200 ("s_1"), and from
@@ -41,6 +42,7 @@ from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.rotation_series import (
     BURKERT,
     BURKERT_SCALE,
+    BURKERT_SLOPE_RADIUS,
     ISOTHERMAL,
     NFW,
     NFW_SCALE,
@@ -164,7 +166,8 @@ def _mass_halo(curve, radius, p):
         return speed * _dekel_zhao_speed(ratio, p)
     c = p[_CONCENTRATION]
     if curve == _BURKERT_MASS:
-        return speed * _burkert_speed(c * ratio) / _burkert_speed(c)
+        cores = BURKERT_SLOPE_RADIUS * c
+        return speed * _burkert_speed(cores * ratio) / _burkert_speed(cores)
     return speed * sqrt(_nfw_square(c * ratio) / _nfw_square(c))
 
 

@@ -153,6 +153,9 @@ _BURKERT_PEAK = _burkert_mass(BURKERT_PEAK_RADIUS) / BURKERT_PEAK_RADIUS
 BURKERT_SCALE = 1.0 / _BURKERT_PEAK
 """V^2 of a Burkert halo of peak velocity 1 is this times m(x) / x."""
 
+BURKERT_SLOPE_RADIUS = 1.5213797068045676
+"""R / R_core where the density of a Burkert halo falls as R^-2: the root of x^3 - x - 2."""
+
 BURKERT = _fit(lambda t: BURKERT_SCALE * _burkert_mass(_unit(t)) / _unit(t) ** 3, 14)
 """V^2 / x^2 at x = R / R_core < 1, t = 2 x - 1."""
 
