@@ -88,6 +88,12 @@ def test_a_survey_measures_its_psf(field, network, tmp_path):
     np.testing.assert_array_equal(again["flux_1"], table["flux_1"])
 
 
+def test_stars_that_cant_be_fitted_make_no_psf(stars):
+    patch, found = stars
+    dark = type(patch)(patch.path, 0 * patch.data, patch.sigma, patch.mask, patch.wcs)
+    assert measure_psfs(dark, found) == []
+
+
 def test_a_patch_without_stars_is_refused(patch, network, tmp_path):
     with pytest.raises(InputError, match=r"calexp\.fits has fewer than 8 bright stars"):
         clumpygan.recover_survey(

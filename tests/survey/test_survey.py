@@ -206,7 +206,7 @@ def test_plain_images_come_with_weight_maps(recover):
     ratio = patch.sigma[inside] / np.sqrt(variance[inside])
     assert np.ptp(ratio) < 1e-3
     assert ratio.mean() == pytest.approx(1, abs=0.1)
-    table = recover(image="plain.fits", weight=(Path("weight.fits"),))
+    table = recover(image="plain.fits", weight="weight.fits")
     where = [round(x) for x in table["x"]]
     lost = np.array([x < 35 for x in where])
     assert set(table["status"][lost].tolist()) <= {"masked", MOSTLY_MASKED}
@@ -228,6 +228,30 @@ def test_galaxies_without_a_psf_are_listed_and_the_rest_goes_on(recover):
     assert (table["status"] == "good").sum() > 12
 
 
+def test_files_that_are_written_again_are_read_again(recover):
+    """Of the same name in one process: a PSF, whose error is no number, and a weight map."""
+    psf = fits.getdata("patch/psf/psf_00_00.fits")
+    for error in (0.01, "unknown", None, 0.02):
+        header = fits.Header({"PIXSCALE": 0.168})
+        header["FWHMERR"] = error
+        fits.PrimaryHDU(psf, header).writeto("psf.fits", overwrite=True)
+        shutil.rmtree("out", ignore_errors=True)
+        table = recover(psf="psf.fits")
+        good = table[table["status"] == "good"]
+        share = good["seeing_error"] / good["seeing"]
+        expected = error if isinstance(error, float) else np.nan
+        assert share == pytest.approx(np.full(len(good), expected), rel=1e-5, nan_ok=True)
+    with fits.open("patch/calexp.fits") as hdus:
+        image = hdus["IMAGE"]
+        fits.PrimaryHDU(np.nan_to_num(image.data), image.header).writeto("plain.fits")
+    for column in (10, 70):
+        weight = np.ones((160, 160), np.float32)
+        weight[:, column] = 0
+        fits.PrimaryHDU(weight).writeto("weight.fits", overwrite=True)
+        patch = read_patch(Path("plain.fits"), 0.168, Path("weight.fits"))
+        assert patch.mask.all(axis=0).nonzero()[0].tolist() == [column]
+
+
 def test_galaxies_outside_have_a_row(recover, patch):
     truth = Table(patch.truth)
     truth["dec"][3] += 1
@@ -246,6 +270,7 @@ def test_galaxies_outside_have_a_row(recover, patch):
         ({"psf": "patch"}, "`psf` patch: has neither X and Y"),
         ({"image": "nowhere.fits"}, "nowhere.fits: no such file; expected an image"),
         ({"image": ["patch/calexp.fits"] * 2}, "is given twice"),
+        ({"image": ["patch/calexp.fits", "other/calexp.fits"]}, "2 patches have the name calexp"),
         ({"image": np.zeros((50, 50))}, "expected names of files"),
         ({"catalog": "nowhere.fits"}, "nowhere.fits: no such file"),
         ({"catalog": "twice.csv"}, "twice.csv: the id 7 is given to 2 galaxies"),

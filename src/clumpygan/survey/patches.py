@@ -84,12 +84,23 @@ def read_patch(path: Path, pixel_scale: float, weight: Path | None = None) -> Su
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected an image of the survey")
-    return _read(path.resolve(), path, pixel_scale, weight, path.stat().st_mtime_ns)
+    return _read(path, pixel_scale, weight, (version_of(path), version_of(weight)))
+
+
+def version_of(path: Path | None) -> tuple[Path, int, int] | None:
+    """Return what tells a file from others, and from itself before it was written again.
+
+    None where there is no such file.
+    """
+    if path is None or not path.is_file():
+        return None
+    status = path.stat()
+    return path.resolve(), status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=1)
 def _read(
-    _where: Path, path: Path, pixel_scale: float, weight: Path | None, _when: int
+    path: Path, pixel_scale: float, weight: Path | None, _versions: tuple[object, object]
 ) -> SurveyPatch:
     with warnings.catch_warnings():
         # What is masked is in the table of each galaxy.

@@ -20,7 +20,7 @@ from clumpygan.io.fits import write_fits
 from clumpygan.recovery.camera import measured_psf
 from clumpygan.recovery.scene import SeenThrough
 from clumpygan.survey.objects import USUAL_FWHM, Objects, find_peaks_of
-from clumpygan.survey.patches import read_patch
+from clumpygan.survey.patches import read_patch, version_of
 from clumpygan.survey.settings import SurveySettings
 from clumpygan.survey.star_psfs import (
     FEWEST_STARS,
@@ -208,15 +208,19 @@ class KeptPsf:
         return self._transfers[shape]
 
 
-@lru_cache(maxsize=256)
 def psf_of(path: Path | None, fwhm: float | None, pair: SurveyPair) -> KeptPsf:
-    """Return a PSF, kept for the galaxies that share it.
+    """Return a PSF, kept for the galaxies that share it until its file is written again.
 
     Raises
     ------
     InputError
         If it can't be read, or is sharper than what is recovered.
     """
+    return _kept(path, fwhm, pair, version_of(path))
+
+
+@lru_cache(maxsize=256)
+def _kept(path: Path | None, fwhm: float | None, pair: SurveyPair, _version: object) -> KeptPsf:
     psf: galsim.GSObject
     error = np.nan
     if path is None:
@@ -225,8 +229,14 @@ def psf_of(path: Path | None, fwhm: float | None, pair: SurveyPair) -> KeptPsf:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # normalised and centred
             psf = measured_psf(path, None, pair.grid.observed_scale)
-        error = float(fits.getheader(path).get(_ERROR, np.nan))
+        error = _error_of(fits.getheader(path))
     return KeptPsf(SeenThrough(psf, _sharp(pair)), error)
+
+
+def _error_of(header: fits.Header) -> float:
+    """Return the relative error of the width, NaN where the header has none or no number."""
+    value = header.get(_ERROR)
+    return float(value) if isinstance(value, int | float) and value >= 0 else np.nan
 
 
 @lru_cache(maxsize=2)

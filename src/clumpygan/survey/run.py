@@ -84,7 +84,7 @@ def recover_survey(
     progress : callable, optional
         Called with the galaxies that were recovered since the last call, and all of them.
     **settings
-        The fields of `SurveySettings`; `psf` may be one path.
+        The fields of `SurveySettings`; `psf` and `weight` may be one path.
 
     Returns
     -------
@@ -99,8 +99,9 @@ def recover_survey(
     images = [image] if isinstance(image, str | Path) else list(image)
     if not all(isinstance(one, str | Path) for one in images):
         raise InputError("`image`: expected names of files, as workers read them by themselves")
-    if isinstance(settings.get("psf"), str | Path):
-        settings["psf"] = (settings["psf"],)
+    for name in ("psf", "weight"):
+        if isinstance(settings.get(name), str | Path):
+            settings[name] = (settings[name],)
     chosen = SurveySettings(
         image=tuple(map(Path, images)),
         catalog=None if catalog is None else Path(catalog),

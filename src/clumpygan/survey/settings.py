@@ -117,6 +117,13 @@ class SurveySettings:
         twice = [str(one) for one in self.image if self.image.count(one) > 1]
         if twice:
             raise InputError(f"`image`: {twice[0]} is given twice")
+        names = [one.name for one in self.image]
+        alike = next((one for one in self.image if names.count(one.name) > 1), None)
+        if alike is not None:
+            raise InputError(
+                f"`image`: {names.count(alike.name)} patches have the name {alike.name}; rename"
+                " them, as the catalogue tells patches by it"
+            )
         if (self.catalog is None) != self.detect:
             raise InputError("expected `catalog`, or `detect` to find the galaxies: one of them")
         if sum((bool(self.psf), self.psf_fwhm is not None, self.psf_stars)) != 1:

@@ -168,7 +168,7 @@ def measure_psfs(patch: SurveyPatch, stars: Table) -> list[StarPsf]:
     Returns
     -------
     list of StarPsf
-        Empty where there are fewer than `FEWEST_STARS`.
+        Empty where there are fewer than `FEWEST_STARS`; without the places whose stars make none.
     """
     if len(stars) < FEWEST_STARS:
         return []
@@ -182,11 +182,13 @@ def measure_psfs(patch: SurveyPatch, stars: Table) -> list[StarPsf]:
             )
             away = np.hypot(stars["x"] - x, stars["y"] - y)
             nearest = stars[np.argsort(np.asarray(away), kind="stable")[:MOST_STARS]]
-            found.append(_built(patch, nearest, x, y))
+            built = _built(patch, nearest, x, y)
+            found += [] if built is None else [built]
     return found
 
 
-def _built(patch: SurveyPatch, stars: Table, x: float, y: float) -> StarPsf:
+def _built(patch: SurveyPatch, stars: Table, x: float, y: float) -> StarPsf | None:
+    """Return the PSF that stars make, None where they can't be fitted or have no light."""
     from astropy.nddata import NDData, StdDevUncertainty
     from photutils.psf import EPSFBuilder, extract_stars
 
@@ -194,10 +196,15 @@ def _built(patch: SurveyPatch, stars: Table, x: float, y: float) -> StarPsf:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of single stars that aren't fitted
         cut = extract_stars(around, stars, size=_SIDE)
-        model, _ = EPSFBuilder(
-            oversampling=1, smoothing_kernel=None, maxiters=4, progress_bar=False
-        )(cut)
+        try:
+            model, _ = EPSFBuilder(
+                oversampling=1, smoothing_kernel=None, maxiters=4, progress_bar=False
+            )(cut)
+        except ValueError:  # the fit of each star failed
+            return None
     image = np.asarray(model.data, np.float64)
+    if not (np.isfinite(image).all() and image.sum() > 0):
+        return None
     sizes = np.asarray(stars["size"], np.float64)
     scatter = 1.4826 * np.median(np.abs(sizes - np.median(sizes))) / np.median(sizes)
     return StarPsf(
