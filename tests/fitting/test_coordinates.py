@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.stats import truncnorm
 
 from clumpygan.errors import InputError
 from clumpygan.fitting.coordinates import Coordinates
+from clumpygan.fitting.fitters import fitters_of
 from clumpygan.fitting.parameter_choices import ParameterChoices, default_prior
+from clumpygan.fitting.priors import concentration_prior
+from clumpygan.fitting.settings import FitSettings
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, DiskModel, DiskParameters
 from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
 from clumpygan.galaxies.disks.halo_relations import concentration_relation
@@ -61,6 +65,69 @@ def test_concentrations_follow_the_mass_of_the_halo():
     at_zero = fixed.vectors(np.zeros(fixed.count))[fixed.model.index("concentration")]
     expected = concentration_relation(0.0)[0] * 10**0.101
     assert at_zero == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("bound", [(2.0, 20.0), (6.0, 9.0)])
+def test_bounds_of_a_concentration_cut_the_relation_and_stay_where_they_are(bound):
+    settings = FitSettings(
+        curve=("nfw_mass",), bound={"concentration": bound}, redshift=1.0, psf_fwhm=0.6
+    )
+    (fitter,) = fitters_of(settings).values()
+    told = fitter.choices
+    chosen = coordinates(
+        DiskModel(curve="nfw_mass"), priors=told.priors, fixed={"galaxy_redshift": 1.0}
+    )
+    prior = chosen.told()["priors"]["concentration"]
+    assert prior == str(concentration_prior(1.0))
+    u = np.random.default_rng(7).standard_normal((4000, chosen.count))
+    vectors = chosen.vectors(u)
+    mass, concentration = (
+        vectors[:, chosen.model.index(name)] for name in ("log_halo_mass", "concentration")
+    )
+    assert bound[0] < concentration.min()
+    assert concentration.max() < bound[1]
+    np.testing.assert_allclose(chosen.coordinates(vectors), u, atol=1e-6)
+    # At each mass it is the relation, cut there.
+    near = np.abs(mass - 13) < 0.5
+    median, slope = concentration_relation(1.0)
+    middle, sigma = np.log(median * 10**slope), 0.11 * np.log(10)
+    ends = (np.log(bound) - middle) / sigma
+    expected = np.exp(truncnorm.mean(*ends, loc=middle, scale=sigma))
+    assert np.exp(np.log(concentration[near]).mean()) == pytest.approx(expected, rel=0.02)
+    # And the gradient is that of the values.
+    weights = np.random.default_rng(8).standard_normal(vectors.shape[1])
+    for start in u[:5]:
+        steps = 1e-5 * np.eye(chosen.count)
+        away = chosen.vectors(start + steps) - chosen.vectors(start - steps)
+        found = chosen.gradient(start, weights)
+        np.testing.assert_allclose(found, away @ weights / 2e-5, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("curve", ["nfw_mass", "nfw_fraction"])
+def test_the_relation_of_concentrations_is_the_default_one_if_it_is_asked_for(curve):
+    own, asked = (
+        coordinates(DiskModel(curve=curve), fixed={"galaxy_redshift": 1.0}, priors=priors)
+        for priors in ({}, {"concentration": "dutton_maccio:1"})
+    )
+    assert own.priors == asked.priors
+    (prior,) = (p for n, p in zip(own.names, own.priors, strict=True) if n == "concentration")
+    assert bool(prior.follows) == (curve == "nfw_mass")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("default:0.5:20", "concentration is 0.5; expected a number from 1 to 60"),
+        ("default:20:2", "prior of concentration: a prior from 20 to 2"),
+        (
+            "default:50:60",
+            "prior of concentration: .* has nothing between",
+        ),
+    ],
+)
+def test_impossible_parts_of_a_default_prior_are_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        coordinates(DiskModel(curve="nfw_mass"), priors={"concentration": text})
 
 
 def test_a_mass_that_a_prior_follows_isnt_tied():

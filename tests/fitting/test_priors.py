@@ -105,8 +105,9 @@ def test_priors_of_halos_are_those_of_relations():
         expected = 10 ** (0.905 - 0.101 * (mass - 12 + np.log10(0.6766)))
         assert prior.centre * prior.factor(mass) == pytest.approx(expected, rel=1e-9)
     assert "*exp(-0.232561*(log_halo_mass-12))" in str(prior)
-    alone = concentration_prior(0.0, followed=False)
+    alone = concentration_prior(0.0).alone()
     assert alone.follows == ""
+    assert alone.width == pytest.approx(np.hypot(0.11, 0.101) * np.log(10))
     assert alone.width > prior.width
     halo = parse_prior("abundance_matching:10.5:0.8", model.table[model.index("log_halo_mass")])
     assert halo.kind == "normal"

@@ -141,8 +141,7 @@ class Coordinates:
         columns = [prior.value(u[..., k]) for k, prior in enumerate(self.priors)]
         values = np.stack(columns, axis=-1)
         for k, leader in self._followers():
-            row, factor = self.model.table[self.places[k]], self._factor(k, leader, values)
-            values[..., k] = np.clip(values[..., k] * factor, row.minimum, row.maximum)
+            values[..., k] = self.priors[k].value(u[..., k], self._factor(k, leader, values))
         return values
 
     def vectors(self, coordinates: ArrayLike) -> FloatArray:
@@ -175,7 +174,7 @@ class Coordinates:
         numbers = np.stack(columns, axis=-1)
         for k, leader in self._followers():
             factor = self._factor(k, leader, given[..., self.places])
-            numbers[..., k] = self.priors[k].coordinate(given[..., self.places[k]] / factor)
+            numbers[..., k] = self.priors[k].coordinate(given[..., self.places[k]], factor)
         if self.mixing is None:
             return numbers
         flat = solve_triangular(self.mixing, numbers.reshape(-1, self.count).T, lower=True)
@@ -212,10 +211,10 @@ class Coordinates:
         )
         values = self.values(coordinates) if self._followers() else numbers
         for k, leader in self._followers():
-            slopes[k] *= self._factor(k, leader, values)
+            factor = self._factor(k, leader, values)
+            slopes[k], of_leader = self.priors[k].followed_derivatives(numbers[k], factor)
             if leader is not None:
-                own = total[self.places[k]] * values[k] * self.priors[k].slope
-                total[self.places[leader]] += own
+                total[self.places[leader]] += total[self.places[k]] * of_leader
         of_numbers = np.asarray(total[self.places] * slopes)
         return of_numbers if self.mixing is None else self.mixing.T @ of_numbers
 

@@ -225,10 +225,7 @@ def _priors(settings: FitSettings, table: Mapping[str, Parameter]) -> dict[str, 
         row = table[name]
         low, high = _ends(name, text)
         if name not in settings.prior:
-            kind = row.prior.kind
-            if kind not in ("isotropic", "log_uniform") or (kind == "log_uniform" and low <= 0):
-                kind = "uniform"
-            priors[name] = f"{kind}:{low:.17g}:{high:.17g}"
+            priors[name] = f"default:{low:.17g}:{high:.17g}"
             continue
         given = settings.prior[name]
         prior = given if isinstance(given, FitPrior) else parse_prior(given, row)

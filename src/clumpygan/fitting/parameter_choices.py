@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ RATIOS_OF_DOUBLETS = (0.3, 3.0)
 DOUBLET = 700.0
 """km/s between two lines that are closer than those of a doublet of one ion; of [SII] 642."""
 
+_DEFAULT = "default:"
+"""How a prior begins that is a part of the default one."""
+
 _ANY_RATIOS = (0.01, 100.0)
 """Limits of the flux ratio of other lines."""
 
@@ -56,7 +59,8 @@ class ParameterChoices:
         `NAME` or `FACTOR*NAME` of the parameter that it follows. The scale height follows the
         half-light radius by default, for disks as thick as GalPaK3D's.
     priors : mapping of str to (str or FitPrior)
-        See `parse_prior`; a parameter with a prior is free.
+        See `parse_prior`; "default:LOW:HIGH" is the part of the default prior between them. A
+        parameter with a prior is free.
     """
 
     free: Sequence[str] = ()
@@ -166,9 +170,6 @@ def _parse_tie(name: str, expression: str, model: DiskModel) -> tuple[float, str
     return factor, source
 
 
-HALO_MASS = "log_halo_mass"
-
-
 def default_prior(row: Parameter, grid: CubeGrid, flux: float) -> FitPrior:
     """Return the prior of a parameter of which a user says nothing.
 
@@ -223,11 +224,29 @@ def chosen_prior(
 
     That of a concentration is what simulations give, and follows the mass of the halo, where the
     curve has one.
+
+    Raises
+    ------
+    InputError
+        If the prior of a user can't be read, or isn't possible for the parameter.
     """
     given = choices.priors.get(row.name)
-    if given is None and row.name == "concentration":
-        redshift = min(choices.fixed.get("galaxy_redshift", 0.0), 5.0)
-        return concentration_prior(redshift, followed=HALO_MASS in CURVE_PARAMETERS[model.curve])
-    if given is None:
-        return default_prior(row, grid, flux)
-    return given if isinstance(given, FitPrior) else parse_prior(given, row)
+    if isinstance(given, FitPrior):
+        prior = given
+    elif given is not None and not given.startswith(_DEFAULT):
+        prior = parse_prior(given, row)
+    elif row.name == "concentration":
+        prior = concentration_prior(min(choices.fixed.get("galaxy_redshift", 0.0), 5.0))
+    else:
+        prior = default_prior(row, grid, flux)
+    if prior.follows and prior.follows not in CURVE_PARAMETERS[model.curve]:
+        prior = prior.alone()
+    if isinstance(given, str) and given.startswith(_DEFAULT):
+        ends = parse_prior("uniform:" + given.removeprefix(_DEFAULT), row)
+        if prior.kind == "log_uniform" and ends.minimum <= 0:
+            return ends
+        try:
+            return replace(prior, minimum=ends.minimum, maximum=ends.maximum)
+        except InputError as error:
+            raise InputError(f"prior of {row.name}: {error}") from error
+    return prior

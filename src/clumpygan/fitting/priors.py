@@ -55,7 +55,8 @@ class FitPrior:
     follows : str
         Name of a parameter with which the median of a "lognormal" prior goes; none if empty.
     slope, pivot : float
-        The median is `centre` exp(`slope` [x - `pivot`]), x being the value of that parameter.
+        The median is `centre` exp(`slope` [x - `pivot`]), x being the value of that parameter; the
+        bounds stay where they are.
 
     Raises
     ------
@@ -107,11 +108,9 @@ class FitPrior:
         """The ends of a normal or lognormal prior in standard deviations from its middle."""
         return self._standard(self.minimum), self._standard(self.maximum)
 
-    @property
-    def _whole(self) -> float:
-        """The share of a normal or lognormal prior that is between its ends."""
-        start, stop = self._ends
-        return float(ndtr(stop) - ndtr(start) if start < 0 else ndtr(-start) - ndtr(-stop))
+    def _shift(self, factor: ArrayLike) -> FloatArray:
+        """Return by how many standard deviations a factor (...) of the median moves the prior."""
+        return np.asarray(np.log(np.asarray(factor, dtype=np.float64)) / self.width)
 
     def _standard(self, value: float) -> float:
         if self.kind == "lognormal":
@@ -120,8 +119,15 @@ class FitPrior:
             return (math.log(value) - math.log(self.centre)) / self.width
         return (value - self.centre) / self.width
 
-    def value(self, coordinate: ArrayLike) -> FloatArray:
-        """Return the value of a standard normal number, between the bounds."""
+    def value(self, coordinate: ArrayLike, factor: ArrayLike = 1.0) -> FloatArray:
+        """Return the value of a standard normal number, between the bounds.
+
+        Parameters
+        ----------
+        coordinate : array_like (...)
+        factor : array_like (...)
+            What the median of a prior that follows a parameter is multiplied with; see `factor`.
+        """
         u = np.clip(np.asarray(coordinate, dtype=np.float64), -_FARTHEST, _FARTHEST)
         share = ndtr(u)
         low, high = self.minimum, self.maximum
@@ -133,21 +139,22 @@ class FitPrior:
             near, far = math.cos(math.radians(low)), math.cos(math.radians(high))
             answer = np.degrees(np.arccos(np.clip(near + (far - near) * share, -1.0, 1.0)))
         else:
-            answer = self._cut(u)
+            answer = self._cut(u, self._shift(factor))
         return np.asarray(np.clip(answer, low, high))
 
-    def _cut(self, u: FloatArray) -> FloatArray:
+    def _cut(self, u: FloatArray, shift: FloatArray) -> FloatArray:
         """Return the value of a normal or lognormal prior that is cut at the bounds."""
-        start, stop = self._ends
+        start, stop = self._ends[0] - shift, self._ends[1] - shift
+        whole = _between(start, stop)
         # The share of the nearer tail: that of the other is close to 1, and imprecise.
-        below = ndtr(start) + self._whole * ndtr(u)
-        above = ndtr(-stop) + self._whole * ndtr(-u)
-        z = np.where(below < 0.5, ndtri(below), -ndtri(above))
+        below = ndtr(start) + whole * ndtr(u)
+        above = ndtr(-stop) + whole * ndtr(-u)
+        z = np.where(below < 0.5, ndtri(below), -ndtri(above)) + shift
         if self.kind == "lognormal":
             return np.asarray(self.centre * np.exp(self.width * z))
         return np.asarray(self.centre + self.width * z)
 
-    def coordinate(self, value: ArrayLike) -> FloatArray:
+    def coordinate(self, value: ArrayLike, factor: ArrayLike = 1.0) -> FloatArray:
         """Return the standard normal number of a value: the inverse of `value`.
 
         Values at the bounds, or beyond them, are 8 standard deviations away.
@@ -164,11 +171,11 @@ class FitPrior:
             here = np.cos(np.radians(x))
             below, above = (near - here) / (near - far), (here - far) / (near - far)
         else:
-            start, stop = self._ends
+            shift = self._shift(factor)
+            start, stop = self._ends[0] - shift, self._ends[1] - shift
             z = np.asarray([self._standard(float(one)) for one in x.ravel()]).reshape(x.shape)
-            below = ndtr(z) - ndtr(start) if start < 0 else ndtr(-start) - ndtr(-z)
-            above = ndtr(-z) - ndtr(-stop) if stop > 0 else ndtr(stop) - ndtr(z)
-            below, above = below / self._whole, above / self._whole
+            z, whole = z - shift, _between(start, stop)
+            below, above = _between(start, z) / whole, _between(z, stop) / whole
         u = np.where(below < 0.5, ndtri(np.clip(below, 0, 1)), -ndtri(np.clip(above, 0, 1)))
         return np.asarray(np.clip(u, -_FARTHEST, _FARTHEST))
 
@@ -188,7 +195,7 @@ class FitPrior:
                 sine = np.log(np.abs(np.sin(np.radians(safe))) * math.pi / 180)
             answer = sine - math.log(near - far)
         else:
-            answer = self._cut_density(safe) - math.log(self._whole)
+            answer = self._cut_density(safe) - np.log(_between(*self._ends))
         return np.where(inside, answer, -np.inf)
 
     def _cut_density(self, x: FloatArray) -> FloatArray:
@@ -207,8 +214,44 @@ class FitPrior:
     def derivative(self, coordinate: ArrayLike) -> FloatArray:
         """Return the derivative of the value with respect to the standard normal number."""
         u = np.asarray(coordinate, dtype=np.float64)
-        log_normal = -0.5 * u**2 - 0.5 * math.log(2 * math.pi)
-        return np.exp(log_normal - self.log_density(self.value(u)))
+        return np.exp(_log_normal(u) - self.log_density(self.value(u)))
+
+    def followed_derivatives(
+        self, coordinate: ArrayLike, factor: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the derivatives of the value of a prior that follows a parameter.
+
+        With the distribution function of the prior between its bounds held at that of the number.
+
+        Parameters
+        ----------
+        coordinate : array_like (...)
+            Standard normal number.
+        factor : array_like (...)
+            See `value`.
+
+        Returns
+        -------
+        of_number, of_leader : ndarray (...)
+            With respect to the number, and to the parameter that is followed.
+        """
+        u = np.clip(np.asarray(coordinate, dtype=np.float64), -_FARTHEST, _FARTHEST)
+        value, shift = self.value(u, factor), self._shift(factor)
+        start, stop = self._ends[0] - shift, self._ends[1] - shift
+        z = (np.log(value) - math.log(self.centre)) / self.width - shift
+        share = np.exp(_log_normal(u) - _log_normal(z)) * _between(start, stop)
+        at_ends = np.exp(_log_normal(start) - _log_normal(z)) * ndtr(-u)
+        at_ends += np.exp(_log_normal(stop) - _log_normal(z)) * ndtr(u)
+        return value * self.width * share, value * self.slope * (1 - at_ends)
+
+    def alone(self) -> "FitPrior":
+        """Return the prior where there is no parameter to follow.
+
+        Its median is that at the pivot, and its width larger by what one unit of the parameter
+        that it follows changes.
+        """
+        width = math.hypot(self.width, self.slope)
+        return replace(self, width=width, follows="", slope=0.0, pivot=0.0)
 
     def __str__(self) -> str:
         if self.kind in ("normal", "lognormal"):
@@ -217,6 +260,18 @@ class FitPrior:
                 median += f"*exp({self.slope:.6g}*({self.follows}-{self.pivot:g}))"
             return f"{self.kind}:{median}:{self.width:.6g}"
         return f"{self.kind}:{self.minimum:.6g}:{self.maximum:.6g}"
+
+
+def _between(start: ArrayLike, stop: ArrayLike) -> FloatArray:
+    """Return the share of the standard normal distribution between two numbers."""
+    # Of two shares close to 1 the difference is imprecise.
+    low, high = np.asarray(start), np.asarray(stop)
+    return np.where(low < 0, ndtr(high) - ndtr(low), ndtr(-low) - ndtr(-high))
+
+
+def _log_normal(z: ArrayLike) -> FloatArray:
+    """Return the logarithm of the standard normal density."""
+    return np.asarray(-0.5 * np.asarray(z) ** 2 - 0.5 * math.log(2 * math.pi))
 
 
 def tully_fisher_prior(log_mass: float, scatter: float = TULLY_FISHER_SCATTER) -> FitPrior:
@@ -251,22 +306,17 @@ def tully_fisher_prior(log_mass: float, scatter: float = TULLY_FISHER_SCATTER) -
     return FitPrior("lognormal", 0.0, 2000.0, velocity, scatter * _TEN)
 
 
-def concentration_prior(
-    redshift: float, scatter: float = CONCENTRATION_SCATTER, *, followed: bool = True
-) -> FitPrior:
+def concentration_prior(redshift: float, scatter: float = CONCENTRATION_SCATTER) -> FitPrior:
     """Return the prior of the concentration of a halo that simulations give.
 
-    Lognormal around the relation of Dutton & Maccio 2014: see
-    `clumpygan.galaxies.disks.halo_relations.concentration_relation`.
+    Lognormal around the relation of Dutton & Maccio 2014, and its median goes with `log_halo_mass`:
+    see `clumpygan.galaxies.disks.halo_relations.concentration_relation`.
 
     Parameters
     ----------
     redshift : float
     scatter : float
         Dex.
-    followed : bool
-        Whether the median goes with `log_halo_mass`; else it is that of 10^12 solar masses, and
-        the scatter larger by what the relation changes over a dex.
 
     Raises
     ------
@@ -278,8 +328,6 @@ def concentration_prior(
     if not 0 < scatter < 1:
         raise InputError(f"scatter of the concentration is {scatter:g} dex; expected 0 to 1")
     median, power = concentration_relation(redshift)
-    if not followed:
-        return FitPrior("lognormal", 1.0, 60.0, median, math.hypot(scatter, power) * _TEN)
     prior = FitPrior("lognormal", 1.0, 60.0, median, scatter * _TEN)
     return replace(prior, follows="log_halo_mass", slope=power * _TEN, pivot=PIVOT)
 
