@@ -211,8 +211,8 @@ class Coordinates:
         )
         values = self.values(coordinates) if self._followers() else numbers
         for k, leader in self._followers():
-            factor = self._factor(k, leader, values)
-            slopes[k], of_leader = self.priors[k].followed_derivatives(numbers[k], factor)
+            moved = self._factor(k, leader, values)
+            slopes[k], of_leader = self.priors[k].followed_derivatives(numbers[k], moved)
             if leader is not None:
                 total[self.places[leader]] += total[self.places[k]] * of_leader
         of_numbers = np.asarray(total[self.places] * slopes)

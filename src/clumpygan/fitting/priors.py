@@ -266,7 +266,7 @@ def _between(start: ArrayLike, stop: ArrayLike) -> FloatArray:
     """Return the share of the standard normal distribution between two numbers."""
     # Of two shares close to 1 the difference is imprecise.
     low, high = np.asarray(start), np.asarray(stop)
-    return np.where(low < 0, ndtr(high) - ndtr(low), ndtr(-low) - ndtr(-high))
+    return np.asarray(np.where(low < 0, ndtr(high) - ndtr(low), ndtr(-low) - ndtr(-high)))
 
 
 def _log_normal(z: ArrayLike) -> FloatArray:
