@@ -10,6 +10,7 @@ from astropy.table import Table
 import clumpygan
 from clumpygan.errors import InputError
 from clumpygan.instruments import fwhm_of, pixel_psf
+from clumpygan.survey import psfs
 from clumpygan.survey.objects import find_peaks_of
 from clumpygan.survey.patches import read_patch
 from clumpygan.survey.star_psfs import FEWEST_STARS, find_stars, measure_psfs
@@ -57,7 +58,7 @@ def test_the_psf_is_that_of_the_field(field, stars):
     assert measure_psfs(stars[0], few) == []
 
 
-def test_a_survey_measures_its_psf(field, network, tmp_path):
+def test_a_survey_measures_its_psf(field, network, tmp_path, monkeypatch):
     home = field.settings.output
     galaxies = field.truth[~field.truth["star"]][:6]
     galaxies["id", "ra", "dec"].write(tmp_path / "some.fits")
@@ -75,11 +76,30 @@ def test_a_survey_measures_its_psf(field, network, tmp_path):
     assert header["NSTARS"] >= 12
     assert header["PIXSCALE"] == pytest.approx(0.168)
     before = Path(tmp_path, "out", "catalogue.parquet").read_bytes()
+    # It goes on with what was measured, where measuring again gives other bits.
+    real, measured = psfs.measure_psfs, []
+
+    def elsewhere(patch, stars):
+        measured.append(patch.path.name)
+        return [one._replace(image=one.image * np.float32(1 + 1e-6)) for one in real(patch, stars)]
+
+    monkeypatch.setattr(psfs, "measure_psfs", elsewhere)
     clumpygan.recover_survey(  # goes on, to the same
         home / "calexp.fits", tmp_path / "some.fits", psf_stars=True, output=tmp_path / "out",
         **settings,
     )  # fmt: skip
     assert Path(tmp_path, "out", "catalogue.parquet").read_bytes() == before
+    assert measured == []
+    # But for what is damaged.
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2880])
+    with pytest.raises(InputError, match="holds a survey with other settings"):
+        clumpygan.recover_survey(
+            home / "calexp.fits", tmp_path / "some.fits", psf_stars=True, output=tmp_path / "out",
+            **settings,
+        )  # fmt: skip
+    assert measured == ["calexp.fits"]
+    path.write_bytes(whole)
     # The folder of what was measured serves again.
     again = clumpygan.recover_survey(
         home / "calexp.fits", tmp_path / "some.fits", psf=tmp_path / "out" / "psf",

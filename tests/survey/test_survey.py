@@ -337,3 +337,27 @@ def test_the_page_shows_the_strangest(folder, network, capsys):
     with pytest.raises(SystemExit):
         main([*words, "--report", "nowhere/c.html"])
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_page_in_the_folder_of_the_survey(folder, network, capsys):
+    words = ["--image", "patch/calexp.fits", "--catalog", "patch/truth.fits", "--psf", "patch/psf",
+             "--samples", "4", "--checkpoint", network, "--output", "out"]  # fmt: skip
+    for name in (
+        "",
+        "catalogue.parquet",
+        "./components.parquet",
+        "card.yaml",
+        "units/a.html",
+        "psf",
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, "--report", f"out/{name}"])
+        assert stopped.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "is one of the survey's own files" in line
+    for name in ("out/sub/a.html", "patch/calexp.fits"):
+        with pytest.raises(SystemExit):
+            main([*words, "--report", name])
+    assert not Path("out").exists()
+    main([*words, "--report", "out/a.html"])
+    assert "The strangest" in Path("out/a.html").read_text()

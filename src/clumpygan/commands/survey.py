@@ -66,9 +66,9 @@ def _survey(options: Namespace) -> None:
     settings = settings_from(SurveySettings, options)
     page = settings_from(SurveyPage, options)
     if page.report is not None:
-        from clumpygan.io import check_output_path
+        from clumpygan.survey.store import check_report
 
-        check_output_path(page.report)
+        check_report(page.report, settings.output)
     # What follows takes seconds to import; --help and wrong flags need none of it.
     from clumpygan.commands.evaluation.outputs import Progress
     from clumpygan.survey.run import survey_of, words_of

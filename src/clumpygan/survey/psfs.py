@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import SurveyPair
-from clumpygan.io.fits import write_fits
+from clumpygan.io.fits import open_fits, write_fits
 from clumpygan.recovery.camera import measured_psf
 from clumpygan.recovery.scene import SeenThrough
 from clumpygan.survey.objects import USUAL_FWHM, Objects, find_peaks_of
@@ -28,6 +29,7 @@ from clumpygan.survey.star_psfs import (
     find_stars,
     measure_psfs,
 )
+from clumpygan.survey.store import PSFS, measured_digest
 
 _FITS = (".fits", ".fit", ".fits.gz", ".fits.fz")
 
@@ -47,22 +49,23 @@ class PsfFiles:
     number : ndarray (N,)
         Which of them, of each galaxy; -1 where there is none.
     measured : tuple of StarPsf
-        What is to be written into `files`, where they are measured of stars.
+        What is in `files`, or to be written into them, where they are measured of stars.
     pixel_scale : float
         Arcsec, of the pixels of those.
+    written : bool
+        Whether they are in `files` already.
     """
 
     files: tuple[Path, ...]
     number: NDArray[np.int64]
     measured: tuple[StarPsf, ...] = ()
     pixel_scale: float = 0.0
+    written: bool = False
 
     @property
     def digest(self) -> str:
         """Of what was measured, empty where nothing was."""
-        if not self.measured:
-            return ""
-        return sha256(b"".join(one.image.tobytes() for one in self.measured)).hexdigest()
+        return _digest(self.measured)
 
     def write(self) -> None:
         """Write the measured ones, with X and Y, NSTARS and the relative error of their width.
@@ -72,6 +75,8 @@ class PsfFiles:
         OSError
             If the disk is full; it names the file.
         """
+        if self.written:
+            return
         for path, psf in zip(self.files, self.measured, strict=bool(self.measured)):
             path.parent.mkdir(exist_ok=True)
             header = fits.Header()
@@ -131,31 +136,66 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
     return PsfFiles(tuple(files), number)
 
 
+def _digest(measured: Iterable[StarPsf]) -> str:
+    images = b"".join(one.image.tobytes() for one in measured)
+    return sha256(images).hexdigest() if images else ""
+
+
 def _of_stars(settings: SurveySettings, objects: Objects, pixel_scale: float) -> PsfFiles:
-    """Measure the PSFs of each patch; a patch with too few stars has none."""
+    """Measure the PSFs of each patch; a patch with too few stars has none.
+
+    Those of a survey that goes on are read: they needn't be the same to the last bit elsewhere.
+    """
     files: list[Path] = []
     measured: list[StarPsf] = []
     number = np.full(len(objects), -1)
+    before = _measured_before(settings)
     for patch_number, path in enumerate(settings.image):
-        patch = read_patch(path, pixel_scale, settings.weight_of(path))
-        x, y = find_peaks_of(patch, USUAL_FWHM / pixel_scale)
-        found = measure_psfs(patch, find_stars(patch, x, y, pixel_scale))
+        if before is not None:
+            found = before[patch_number]
+        else:
+            patch = read_patch(path, pixel_scale, settings.weight_of(path))
+            x, y = find_peaks_of(patch, USUAL_FWHM / pixel_scale)
+            found = measure_psfs(patch, find_stars(patch, x, y, pixel_scale))
         rows = objects.patch == patch_number
         if found and rows.any():
             grid = np.array([(one.x, one.y) for one in found])
             number[rows] = len(files) + _nearest(grid, objects)[rows]
         stem = path.name.partition(".")[0]
         files += [
-            settings.output / "psf" / f"{patch_number:04d}-{stem}-{i:02d}.fits"
+            settings.output / PSFS / f"{patch_number:04d}-{stem}-{i:02d}.fits"
             for i in range(len(found))
         ]
         measured += found
     if not measured:
         raise InputError(
             f"`psf_stars`: {settings.image[0]} has fewer than {FEWEST_STARS} bright stars that are"
-            " alone; give `psf` or `psf_fwhm`"
+            " alone, or none that can be fitted; give `psf` or `psf_fwhm`"
         )
-    return PsfFiles(tuple(files), number, tuple(measured), pixel_scale)
+    return PsfFiles(tuple(files), number, tuple(measured), pixel_scale, before is not None)
+
+
+def _measured_before(settings: SurveySettings) -> list[list[StarPsf]] | None:
+    """Return the PSFs of each patch in the folder, None unless they are those of its card."""
+    folder = settings.output / PSFS
+    try:
+        found = [
+            [_read(path) for path in sorted(folder.glob(f"{number:04d}-*.fits"))]
+            for number in range(len(settings.image))
+        ]
+    except (InputError, OSError, KeyError, TypeError, ValueError):
+        return None  # damaged: they are measured again
+    digest = _digest(one for psfs in found for one in psfs)
+    return found if digest and digest == measured_digest(settings.output) else None
+
+
+def _read(path: Path) -> StarPsf:
+    with open_fits(path) as hdus:
+        header = hdus[0].header
+        image = np.array(hdus[0].data, np.float32)
+    return StarPsf(
+        image, float(header["X"]), float(header["Y"]), int(header["NSTARS"]), _error_of(header)
+    )
 
 
 def _place(path: Path) -> tuple[float, float] | None:

@@ -24,7 +24,7 @@ from clumpygan.survey.objects import OUTSIDE, Objects, find_objects
 from clumpygan.survey.psfs import MISSING, PsfFiles, assign_psfs
 from clumpygan.survey.recovering import GOOD, Galaxy, Unit, recover_unit, resolver_of
 from clumpygan.survey.settings import SurveySettings
-from clumpygan.survey.store import CATALOGUE, SurveyStore
+from clumpygan.survey.store import CATALOGUE, MEASURED_PSF, SurveyStore
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -234,7 +234,7 @@ def _card(
         "galaxies": len(objects),
         "positions_sha256": digest.hexdigest(),
         "checkpoint_sha256": weights_digest(settings.checkpoint),
-        "measured_psf_sha256": psfs.digest,
+        MEASURED_PSF: psfs.digest,
         "widening": resolver.survey_widening.to_dict(),
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),

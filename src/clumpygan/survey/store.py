@@ -13,14 +13,46 @@ import yaml
 
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
-from clumpygan.io.atomic import check_output_folder, only_one
+from clumpygan.io.atomic import check_output_folder, check_output_path, only_one
 from clumpygan.survey.columns import COLUMNS, COMPONENTS, arrow_table, schema_of
 
 CATALOGUE, PARTS, CARD, UNITS = "catalogue.parquet", "components.parquet", "card.yaml", "units"
+PSFS = "psf"
+
+MEASURED_PSF = "measured_psf_sha256"
+"""Of the card: of the PSFs that were measured, empty where none were."""
+
+_OWN = (CATALOGUE, PARTS, CARD, UNITS, PSFS, "lock")
 
 _TABLES = ((CATALOGUE, COLUMNS), (PARTS, COMPONENTS))
 
 Row = dict[str, Any]
+
+
+def check_report(path: Path, home: Path) -> None:
+    """Check that a page could be written, also into the folder of a survey that isn't made yet.
+
+    Raises
+    ------
+    InputError
+        If it is one of the survey's own files, or can't be written.
+    """
+    where, folder = path.resolve(), home.resolve()
+    own = where.relative_to(folder).parts[:1] if where.is_relative_to(folder) else None
+    if own is not None and (not own or own[0] in _OWN):
+        raise InputError(f"`report` {path} is one of the survey's own files; expected another")
+    # A folder that isn't there yet is made with the survey.
+    if where.parent != folder or home.exists():
+        check_output_path(path)
+
+
+def measured_digest(home: Path) -> str:
+    """Return what the card in a folder says of measured PSFs, empty where there is none."""
+    try:
+        card = yaml.safe_load((home / CARD).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""  # what is wrong with it says who opens the folder
+    return str(card.get(MEASURED_PSF) or "") if isinstance(card, dict) else ""
 
 
 class SurveyStore:
