@@ -3,7 +3,7 @@
 All names of parameters are those of the table of parameters (`clumpygan.galaxies.disks`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -272,11 +272,8 @@ class FitSettings(MethodSettings, ParameterSettings, ModelSettings, FileSettings
             if getattr(self, name) != default_of(FitSettings, name):
                 kinds = ("cubes", "velocity maps") if self.map else ("velocity maps", "cubes")
                 raise InputError(f"`{name}` is about {kinds[0]}, not {kinds[1]}; leave it out")
-        named = {self.light, *(part for word in self.curves for part in word.split(":"))}
-        masses = (("curve", word) for word in MASS_CURVES)
-        for kind, word in (("curve", "rings"), ("light", "map"), *masses):
-            if self.map and word in named:
-                raise InputError(f"`{kind}` {word} is for cubes; choose another one for a `map`")
+        if self.map:
+            check_for_maps([self.light, *(part for w in self.curves for part in w.split(":"))])
         if self.map and self.method == "nuts":
             raise InputError("`method` nuts is for cubes; choose importance or laplace for a `map`")
 
@@ -336,6 +333,20 @@ class BatchSettings:
         check_workplace(self)
         if self.inference_data and find_spec("arviz") is None:
             raise InputError(f"`inference_data`: {NO_ARVIZ}")
+
+
+def check_for_maps(words: Collection[str]) -> None:
+    """Refuse lights and curves, by their names, of which velocity maps don't tell enough.
+
+    Raises
+    ------
+    InputError
+        If there is one of them.
+    """
+    masses = (("curve", word) for word in MASS_CURVES)
+    for kind, word in (("curve", "rings"), ("light", "map"), *masses):
+        if word in words:
+            raise InputError(f"`{kind}` {word} is for cubes; choose another one for a `map`")
 
 
 def settings_about_files(settings: FitSettings) -> str | None:

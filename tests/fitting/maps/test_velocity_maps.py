@@ -12,6 +12,7 @@ from clumpygan import fit
 from clumpygan.commands.fit import main
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter
+from clumpygan.fitting.maps.fitter import MapFitter
 from clumpygan.fitting.maps.observation import observe_map, spatial_bins
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.rendering.velocity_field import VelocityFieldRenderer
@@ -178,6 +179,7 @@ def test_the_program_fits_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ({"map": True, "line": "halpha"}, "`line` is about cubes, not velocity maps"),
         ({"map": True, "clumps": 2}, "`clumps` is about cubes, not velocity maps"),
         ({"map": True, "method": "nuts"}, "`method` nuts is for cubes"),
+        ({"map": True, "curve": "nfw_mass"}, "`curve` nfw_mass is for cubes"),
         ({"errors": "5"}, "`errors` is about velocity maps, not cubes"),
         ({"map": True, "errors": "-5"}, "`errors` -5: expected a number above 0, or a file"),
     ],
@@ -194,5 +196,7 @@ def test_maps_that_cannot_be_fitted() -> None:
         fit(same, map=True)
     with pytest.raises(InputError, match=r"the PSF is 20 arcsec wide, the field 15\.5 arcsec"):
         fit(mock(), map=True, psf_fwhm=20.0)
+    with pytest.raises(InputError, match=r"`curve` nfw_mass is for cubes; choose another one"):
+        MapFitter(DiskModel(curve="nfw_mass")).fit(mock())
     with pytest.raises(InputError, match=r"is a velocity map; expected a cube, or `map`"):
         DiskFitter(psf_fwhm=1.0).observe(mock())

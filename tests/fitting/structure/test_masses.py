@@ -6,6 +6,8 @@ import pytest
 from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, SamplerSettings
 from clumpygan.fitting.forecast import expected_covariance
+from clumpygan.fitting.parameter_choices import ParameterChoices
+from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.galaxies import CubeRenderer, DiskModel, DiskParameters
 from clumpygan.galaxies.rendering.halos import log_halo_mass
 from tests.fitting.conftest import FRAME, GRID, TRUTH
@@ -61,8 +63,25 @@ def test_masses_need_a_distance():
     _, data, sigma = made("nfw_mass")
     with pytest.raises(InputError, match="given by masses: expected `redshift`, `distance`, or"):
         fitter("nfw_mass", redshift=None).fit(data, sigma**2)
-    near = fitter("nfw_mass", redshift=None, fixed={"angular_scale": 8.0})
-    assert near.fit(data, sigma**2).values["angular_scale"] == 8.0
+    fixed = {"angular_scale": 8.0, "galaxy_redshift": REDSHIFT}
+    told = fitter("nfw_mass", redshift=None, fixed=fixed)
+    assert told.fit(data, sigma**2).values["angular_scale"] == 8.0
+
+
+def test_halos_of_distant_galaxies_need_a_redshift():
+    observation = fitter("nfw_mass").observe(*made("nfw_mass")[1:])
+
+    def scaled(distance=None, **fixed):
+        choices = ParameterChoices(fixed=fixed)
+        return with_scale(choices, DiskModel(curve="nfw_mass"), observation, None, distance).fixed
+
+    for known in ({"angular_scale": 8.0}, {"distance": 1700.0}):
+        with pytest.raises(InputError, match="expected `redshift`, galaxy_redshift among `fix`, o"):
+            scaled(**known)
+    assert scaled(angular_scale=8.0, galaxy_redshift=1.0)["galaxy_redshift"] == 1.0
+    near = scaled(distance=20.0)
+    assert near["galaxy_redshift"] == 0.0
+    assert near["angular_scale"] == pytest.approx(0.09696, rel=1e-3)
 
 
 def test_errors_of_masses_can_be_forecast():

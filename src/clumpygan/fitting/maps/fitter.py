@@ -24,7 +24,7 @@ from clumpygan.fitting.optimize import find_optimum
 from clumpygan.fitting.parameter_choices import ParameterChoices
 from clumpygan.fitting.result import tabulate
 from clumpygan.fitting.sampling.posterior import draw_posterior
-from clumpygan.fitting.settings import SamplerSettings
+from clumpygan.fitting.settings import SamplerSettings, check_for_maps
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.measuring.position_velocity import velocity_gradient
 from clumpygan.galaxies.rendering.velocity_field import VelocityFieldRenderer
@@ -78,6 +78,7 @@ class MapFitter(DiskFitter):
         """Fit what `observe` has prepared."""
         if not isinstance(observation, MapObservation):
             raise InputError("a cube isn't a velocity map; leave `map` out")
+        check_for_maps([self.model.light, self.model.curve])
         clock = [time.process_time()]
         generator = np.random.default_rng(seed)
         guess = guess_from_map(observation)
