@@ -1,6 +1,8 @@
 """A survey: what is written, that it goes on, that nothing depends on who works, bad input."""
 
+import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from astropy.table import Table
 import clumpygan
 from clumpygan.commands.survey import main
 from clumpygan.errors import InputError
+from clumpygan.plots import survey as survey_plots
+from clumpygan.plots.style import png_of
 from clumpygan.survey import run as run_module
 from clumpygan.survey.columns import COLUMNS, COMPONENTS
 from clumpygan.survey.patches import read_patch
@@ -32,6 +36,22 @@ def recover(folder, network):
         return clumpygan.recover_survey(image, catalog, output=Path(output), **settings)
 
     return call
+
+
+@pytest.fixture
+def known_network(network, tmp_path):
+    """The network with a card that says which galaxies are usual."""
+    known = yaml.safe_load(Path(ROOT, "checkpoints/super_resolution.yaml").read_text())[
+        "population"
+    ]
+    shutil.copy(network, tmp_path / "known.safetensors")
+    card = Path(network).with_suffix(".yaml").read_text()
+    (tmp_path / "known.yaml").write_text(card + yaml.safe_dump({"population": known}))
+    return str(tmp_path / "known.safetensors")
+
+
+def without_pictures(page):
+    return re.sub('base64,[^"]*', "", page)
 
 
 def bytes_of(output):
@@ -90,14 +110,8 @@ def test_intervals_are_those_of_the_networks_card(recover, network, tmp_path):
     assert "widening" in yaml.safe_load(Path("wide/card.yaml").read_text())
 
 
-def test_galaxies_unlike_those_of_the_card_are_flagged(recover, network, tmp_path, patch):
-    known = yaml.safe_load(Path(ROOT, "checkpoints/super_resolution.yaml").read_text())[
-        "population"
-    ]
-    shutil.copy(network, tmp_path / "known.safetensors")
-    card = Path(network).with_suffix(".yaml").read_text()
-    (tmp_path / "known.yaml").write_text(card + yaml.safe_dump({"population": known}))
-    table = recover(checkpoint=str(tmp_path / "known.safetensors"))
+def test_galaxies_unlike_those_of_the_card_are_flagged(recover, known_network, patch):
+    table = recover(checkpoint=known_network)
     good = table[table["status"] == "good"]
     star = {str(row["id"]): bool(row["star"]) for row in patch.truth}
     galaxies = np.array([not star[one] for one in good["id"]])
@@ -321,8 +335,8 @@ def test_the_page_shows_the_strangest(folder, network, capsys):
     assert "wrote a.html" in capsys.readouterr().out
     page = Path("a.html").read_text()
     assert page.count("data:image/png;base64") == 3
-    assert "<script" not in page
-    assert "http" not in page.replace("http-equiv", "")
+    words_alone = without_pictures(page)
+    assert not any(word in words_alone for word in ("<script", "http", "nan", "None"))
     table = clumpygan.survey.run.read_catalogue(Path("out/catalogue.parquet"))
     assert f"<td>good</td><td>{(table['status'] == 'good').sum()}</td>" in page
     # Of what is alike the worst fits come first.
@@ -337,6 +351,44 @@ def test_the_page_shows_the_strangest(folder, network, capsys):
     with pytest.raises(SystemExit):
         main([*words, "--report", "nowhere/c.html"])
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_page_of_odd_names(folder, known_network, capsys, monkeypatch):
+    """Names that are neither HTML nor formulas, the least likely galaxies first."""
+    name = "cal$^$<b>.fits"
+    shutil.copy("patch/calexp.fits", name)
+    truth = Table.read("patch/truth.fits")["id", "ra", "dec"]
+    truth["id"] = [f"$^$ a<b&c {one}" for one in truth["id"]]
+    truth.write("odd.ecsv")
+    titles = []
+
+    def kept(figure):
+        titles.extend(axis.get_title() for axis in figure.axes)
+        return png_of(figure)
+
+    monkeypatch.setattr(survey_plots, "png_of", kept)
+    main(["--image", name, "--catalog", "odd.ecsv", "--psf", "patch/psf", "--samples", "4",
+          "--checkpoint", known_network, "--output", "out", "--report", "a.html"])  # fmt: skip
+    page = without_pictures(Path("a.html").read_text())
+    table = clumpygan.survey.run.read_catalogue(Path("out/catalogue.parquet"))
+    good = table[table["status"] == "good"]
+    rows = sorted(good, key=lambda row: (row["likeness"], -row["chi2"]))[:20]
+    worst = sorted(good, key=lambda row: -row["chi2"])[:20]
+    expected = [str(row["id"]) for row in rows]
+    assert expected != [str(row["id"]) for row in worst]
+    shown = re.findall("<tr><td>(.*?)</td>", page[page.rindex("differs by</th>") :])
+    assert [unescape(one) for one in shown] == expected
+    assert all("a&lt;b&amp;c" in one for one in shown)
+    assert "<b" not in page.replace("<body>", "")
+    assert [one for one in titles if name in one] == [name]
+    for row in rows:
+        assert f"{row['id']}: {row['likeness']:.3f}\n{row['differs_by']}" in titles
+    assert "Each patch in its pixels" in page
+    # Of many patches the first are drawn, which is said.
+    table["patch"] = [f"p{i % 6}.fits" for i in range(len(table))]
+    many = without_pictures(survey_plots.survey_page(table, [], 0.168))
+    assert "The first 4 of 6 patches, each in its pixels" in many
+    assert [one for one in titles if one.startswith("p")] == [f"p{i}.fits" for i in range(4)]
 
 
 def test_a_page_in_the_folder_of_the_survey(folder, network, capsys):

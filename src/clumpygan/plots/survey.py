@@ -23,6 +23,12 @@ _GOOD = "good"
 _HALF = 20
 """Pixels of the patch around a galaxy that is shown."""
 
+_MAPS = 4
+"""Patches that are drawn."""
+
+_UNKNOWN = "-"
+"""In place of what the network's card doesn't say, as the likeness."""
+
 _BINS = 40
 _SHOWN = {
     "magnitude": 'AB, in r = 1.5"', "half_light_radius": "half-light radius [arcsec]",
@@ -61,14 +67,20 @@ def survey_page(
         html_table(
             ["galaxies", "number"],
             [(name, [str(number)]) for name, number in counts.most_common()]
-            + [("unusual", [str(int(np.sum(good["unusual"])))]),
+            + [("unusual", [str(int(np.sum(good["unusual"])))
+                            if np.isfinite(good["likeness"]).any() else _UNKNOWN]),
                ("misfit", [str(int(np.sum(good["misfit"])))])],
         )
     ]  # fmt: skip
     if len(good):
+        names = sorted(set(np.asarray(table["patch"]).tolist()) - {"", "None"})
+        which = "Each patch"
+        if len(names) > _MAPS:
+            which = f"The first {_MAPS} of {len(names)} patches, each"
         figures = (
-            ("map", "Where they are", "Each patch in its pixels, magnitudes by colour; crosses are"
-             " unusual galaxies, small dots those without a measurement.", _map(table, good)),
+            ("map", "Where they are", f"{which} in its pixels, magnitudes by colour; crosses are"
+             " unusual galaxies, small dots those without a measurement.",
+             _map(table, good, names[:_MAPS])),
             ("distributions", "How they are distributed", "Of galaxies that were measured; 1 % of"
              " the values is beyond the edges.", _distributions(good)),
         )  # fmt: skip
@@ -84,8 +96,8 @@ def survey_page(
         parts.append(
             html_table(
                 ["id", *columns, "differs by"],
-                [(str(row["id"]), [*(f"{row[name]:.3g}" for name in columns),
-                                   str(row["differs_by"])]) for row in strange],
+                [(str(row["id"]), [*(_number(row[name], ".3g") for name in columns),
+                                   _word(row["differs_by"])]) for row in strange],
             )
         )  # fmt: skip
     return html_page("A survey of recovered galaxies", parts)
@@ -98,8 +110,15 @@ def strangest(good: Table) -> Table:
     return good[np.lexsort((-chi2, likeness))[:STRANGEST]]
 
 
-def _map(table: Table, good: Table) -> Figure:
-    names = sorted(set(np.asarray(table["patch"]).tolist()) - {"", "None"})[:4]
+def _number(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else _UNKNOWN
+
+
+def _word(value: str) -> str:
+    return _UNKNOWN if value in ("", "None") else str(value)
+
+
+def _map(table: Table, good: Table, names: Sequence[str]) -> Figure:
     figure = new_figure(5.5 * len(names), 5)
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     faint, bright = np.nanquantile(np.asarray(good["magnitude"], float), (0.98, 0.02))
@@ -112,7 +131,7 @@ def _map(table: Table, good: Table) -> Figure:
         odd = own[np.asarray(own["unusual"], bool)]
         axis.plot(odd["x"], odd["y"], "x", color="C3", ms=5, mew=0.8)
         axis.set_aspect("equal")
-        axis.set_title(name, fontsize=9)
+        axis.set_title(name, fontsize=9, parse_math=False)
         axis.set(xlabel="x [pixel]", ylabel="y [pixel]")
         figure.colorbar(shown, ax=axis, label="magnitude", shrink=0.8)
     return figure
@@ -152,5 +171,6 @@ def _strangest(
             data, sigma, mask = patch.cut(float(row["x"]), float(row["y"]), 2 * _HALF)
             image = np.where(mask, np.nan, np.arcsinh(data / sigma))
             axis.imshow(image, origin="lower", cmap=BRIGHTNESS_MAP, vmin=-1)
-            axis.set_title(f"{row['id']}: {row['likeness']:.3f}\n{row['differs_by']}", fontsize=7)
+            words = f"{row['id']}: {_number(row['likeness'], '.3f')}\n{_word(row['differs_by'])}"
+            axis.set_title(words, fontsize=7, parse_math=False)
     return figure
