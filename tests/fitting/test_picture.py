@@ -59,7 +59,10 @@ def test_a_galaxy_that_hardly_stands_out_has_a_picture(result):
 
 def test_long_units_stay_clear_of_headings(result):
     long = replace(result.observation, flux_unit="1e-20 erg / (Angstrom s cm2 arcsec2)")
-    figure = replace(result, observation=long).plot()
+    table = result.table.copy()
+    table["unit"] = [long.flux_unit if name == "flux" else unit
+                     for name, unit in zip(table["name"], table["unit"], strict=True)]  # fmt: skip
+    figure = replace(result, observation=long, table=table).plot()
     renderer = figure.canvas.get_renderer()
     figure.draw_without_rendering()
     lifted = 0
@@ -71,6 +74,8 @@ def test_long_units_stay_clear_of_headings(result):
             lifted += unit.get_position()[1] > 1.05
             assert boxes[1].y1 < figure.bbox.y1
     assert lifted >= 2
+    for words in figure.texts:
+        assert words.get_window_extent(renderer).x1 <= figure.bbox.x1, words.get_text()
     short = [one for axis in result.plot().axes for one in axis.texts if one.get_gid() == "unit"]
     assert all(one.get_position()[1] < 1.05 for one in short if one.get_text() == "km/s")
 

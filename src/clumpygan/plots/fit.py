@@ -330,8 +330,9 @@ def write_words(
         for line in wrap(f"! {text}", _COLUMNS, subsequent_indent="   ")
     ]
     problems += ["lines in the corner plot: true values"] * known
-    # The room above the corner plot.
-    size = _LETTERS * min(1.0, _ROOM / (len(lines) + len(problems) + 1))
+    # The room above the corner plot; units of fluxes can be long.
+    height, width = len(lines) + len(problems) + 1, max(map(len, lines))
+    size = _LETTERS * min(1.0, _ROOM / height, _COLUMNS / width)
     figure.text(x, y, "\n".join(lines), fontsize=size, family="monospace", va="top",
                 linespacing=1.4)  # fmt: skip
     below = y - 1.4 * size / 72 * (len(lines) + 0.5) / figure.get_figheight()
