@@ -221,7 +221,7 @@ def _complaints(run: Run) -> list[str]:
         return []
     # Of a batch each that fails has a line.
     lines = [line for line in lines if not re.match(r"  failed: .*'\S*out/", line)] or lines[:1]
-    if lines[0].startswith("  failed: "):
+    if lines and lines[0].startswith("  failed: "):
         return []
     if len(lines) != 1 or not re.match(r"\w+\.py( \w+)?: error: ", lines[0]):
         return [f"{len(lines)} lines: {lines[-1:]}"]

@@ -96,15 +96,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sets", nargs="*", help=f"some of {', '.join([*SETS, 'cosmos'])} (all)")
+    names = [*SETS, "cosmos"]
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"some of {', '.join(names)} (all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 29, 47])
     parser.add_argument("--checkpoint", default="super_resolution")
     parser.add_argument("--json", type=Path, help="for the numbers of every galaxy")
     given = parser.parse_args()
-    data = Path(os.environ["CLUMPYGAN_REAL_DATA"])
+    if not (data := Path(os.environ.get("CLUMPYGAN_REAL_DATA", ""))).is_dir():
+        parser.error("set CLUMPYGAN_REAL_DATA to the folder of the real images")
+    if unknown := sorted({*given.sets} - {*names}):
+        parser.error(f"no such set: {', '.join(unknown)} (choose from {', '.join(names)})")
     numbers: dict[str, list[dict[str, object]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in given.sets or [*SETS, "cosmos"]:
+        for name in given.sets or names:
             catalog = data / COSMOS
             if name != "cosmos":
                 catalog = Path(scratch) / f"{name}.ecsv"

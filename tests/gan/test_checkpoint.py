@@ -12,7 +12,7 @@ from clumpygan.gan.checkpoint import (
 )
 from clumpygan.instruments import moffat_transfer
 from clumpygan.recovery.bad_pixels import fill_gaps
-from clumpygan.recovery.resolver import SuperResolver
+from clumpygan.recovery.resolver import REPEATS, SuperResolver
 
 TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
 
@@ -136,15 +136,71 @@ def test_a_recovery_that_contradicts_the_data_is_mended(saved, monkeypatch):
     assert misfits[1] < 0.5 * misfits[0]
 
 
-def test_masked_pixels_are_sky(saved):
+def test_what_stands_behind_a_mask_does_not_matter(saved):
     resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    observed = torch.randn(1, 1, 30, 30, generator=torch.Generator().manual_seed(3))
+    mask = torch.zeros_like(observed, dtype=torch.bool)
+    mask[..., :5] = True  # columns
+    mask[..., 12:14, 12:14] = True
+    found = [
+        resolver.recover(
+            observed.masked_fill(mask, value), torch.ones(1), seeing, samples=2, mask=mask,
+            noise=torch.ones_like(observed).masked_fill(mask, spoilt),
+        )
+        for value, spoilt in ((float("nan"), float("nan")), (0.0, 1.0), (1e4, 0.0), (-1e4, 1e9))
+    ]  # fmt: skip
+    for other in found[1:]:
+        assert torch.equal(other.samples, found[0].samples)
+    # Sky, for all that is known.
+    best = found[0].best
+    assert abs(float(best[..., :14].mean() - best[..., 14:].mean())) < float(best.std())
+
+
+def test_a_galaxy_with_a_mask_does_not_depend_on_its_batch(saved):
+    resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    observed = torch.randn(2, 1, 40, 40, generator=torch.Generator().manual_seed(3))
+    axis = torch.arange(40) - 19.5
+    observed[1] += 300 * torch.exp(-(axis[:, None] ** 2 + axis**2) / 20)
+    observed[0] += 0.5  # a sky that is to be found
+    mask = torch.zeros_like(observed, dtype=torch.bool)
+    mask[0, ..., :20, 10:30] = True
+    mask[1, ..., 19:21, 19:21] = True
+    how = {"samples": 2, "seed": 1, "window": 4}
+    both = resolver.recover(observed, torch.ones(2), seeing, mask=mask, **how)
+    first = resolver.recover(observed[:1], torch.ones(1), seeing, mask=mask[:1], **how)
+    torch.testing.assert_close(both.samples[:, :1], first.samples, atol=1e-5, rtol=0)
+
+
+def test_noise_that_is_none_is_refused(saved):
     observed = torch.zeros(1, 1, 30, 30)
-    spoiled = observed.clone()
-    spoiled[..., :5] = float("nan")
-    mask = torch.isnan(spoiled)
-    clean = resolver.recover(observed, torch.ones(1), seeing, samples=2)
-    masked = resolver.recover(spoiled, torch.ones(1), seeing, samples=2, mask=mask)
-    assert torch.equal(clean.best, masked.best)
+    noise = torch.ones_like(observed)
+    for value in (0.0, -1.0, float("nan")):
+        noise[..., 3, 3] = value
+        with pytest.raises(InputError, match=r"noise of an observed pixel is .* expected > 0"):
+            SuperResolver.from_checkpoint(str(saved[0])).recover(
+                observed, torch.ones(1), seeing, noise=noise
+            )
+
+
+def test_runs_that_follow_have_noise_of_their_own(saved, monkeypatch):
+    """Gibbs sampling with the same random numbers in each step samples nothing."""
+    resolver = SuperResolver.from_checkpoint(str(saved[0]))
+    drawn = []
+    draw = resolver.network.draw_noise
+
+    def recorded(*given, **named):
+        found = draw(*given, **named)
+        drawn.append(torch.cat([one.flatten()[:50] for one in found]))
+        return found
+
+    monkeypatch.setattr(resolver.network, "draw_noise", recorded)
+    observed = torch.full((1, 1, 30, 30), 50.0)
+    mask = torch.zeros_like(observed, dtype=torch.bool)
+    mask[..., 12:14, 12:14] = True
+    resolver.recover(observed, torch.ones(1), seeing, samples=2, mask=mask)
+    assert len(drawn) == 1 + REPEATS
+    for number, one in enumerate(drawn):
+        assert all(not torch.equal(one, other) for other in drawn[:number])
 
 
 def test_light_behind_a_mask_is_what_its_surroundings_say():
@@ -164,7 +220,7 @@ def test_light_behind_a_mask_is_what_its_surroundings_say():
 
     whole = error(batch.observed)
     assert error(filled) > 2 * whole
-    assert error(filled, mask=mask) < 1.2 * whole
+    assert error(batch.observed.masked_fill(mask, 0), mask=mask) < 1.2 * whole
 
 
 @pytest.mark.parametrize(

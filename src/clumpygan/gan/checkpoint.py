@@ -7,6 +7,7 @@ unpickles. Lightning's own checkpoints serve resuming only.
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -169,8 +170,8 @@ def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> 
         text.replace(card_path)
     except (OSError, SafetensorError) as problem:
         # Neither the error of a write nor that which safetensors makes of it names the file.
-        full = "space" in str(problem)
-        number = getattr(problem, "errno", None) or (errno.ENOSPC if full else errno.EIO)
+        told = re.search(r"os error (\d+)", str(problem))
+        number = getattr(problem, "errno", None) or (int(told[1]) if told else errno.EIO)
         raise OSError(number, os.strerror(number), str(whole)) from problem
     finally:
         temporary.unlink(missing_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy import ndimage
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
 from clumpygan.errors import InputWarning
 
@@ -103,6 +106,21 @@ def fill_gaps(data: np.ndarray, mask: np.ndarray, noise: np.ndarray) -> np.ndarr
     weight = gaussian_filter((~mask).astype(np.float64), _REACH)
     around = gaussian_filter(known.astype(np.float64), _REACH) / np.maximum(weight, _LEAST_WEIGHT)
     return np.where(mask, around + noise, data).astype(np.float32)
+
+
+def fill_masked(
+    observed: Tensor, sigma: Tensor, mask: Tensor, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Return images (B, 1, y, x) with noise about what surrounds them in their masked pixels."""
+    images = []
+    for image, level, hidden, generator in zip(observed, sigma, mask, generators, strict=True):
+        filled = image
+        if hidden.any():
+            noise = float(level) * torch.randn(image.shape[-2:], generator=generator)
+            gaps = fill_gaps(*(one.numpy() for one in (image[0], hidden[0], noise)))
+            filled = torch.from_numpy(gaps)[None].to(image)
+        images.append(filled)
+    return torch.stack(images)
 
 
 def _neighbours(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
