@@ -72,6 +72,17 @@ def test_other_systems_of_coordinates(
         assert row["ra"] == pytest.approx(true.icrs.ra.deg, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["J2000", "icrs"])
+def test_a_system_of_another_name_is_taken_for_icrs(
+    tmp_path: Path, save: Callable[..., Path], name: str
+) -> None:
+    image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
+    recovery = recovered(save("hsc.fits", image, 0.168, RADESYS=name))
+    for row in source_table(recovery):
+        true = recovery.wcs.all_pix2world(row["x"], row["y"], 0)
+        assert (row["ra"], row["dec"]) == pytest.approx(true, abs=1e-9)
+
+
 def test_a_name_of_two_lines_breaks_no_file(tmp_path: Path, save: Callable[..., Path]) -> None:
     image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
     recovery = recovered(save("a\ncircle(b.fits", image, 0.168))
