@@ -79,7 +79,7 @@ def test_a_system_of_another_name_is_taken_for_icrs(
     image = galaxy((40, 45), 0.168, SEEING, 2000, 0.5).astype(np.float32)
     recovery = recovered(save("hsc.fits", image, 0.168, RADESYS=name))
     for row in source_table(recovery):
-        true = recovery.wcs.all_pix2world(row["x"], row["y"], 0)
+        true = [float(one) for one in recovery.wcs.all_pix2world(row["x"], row["y"], 0)]
         assert (row["ra"], row["dec"]) == pytest.approx(true, abs=1e-9)
 
 
