@@ -1,16 +1,17 @@
 """Dark matter within the half-light radius: whether f_DM is unbiased and its intervals hold.
 
-    python benchmarks/masses.py [--n 100] [--halo nfw burkert nfw_mass nfw_fraction]
-                                [--method laplace] [--json FILE]
+    python benchmarks/masses.py [--n 100] [--halo nfw burkert nfw_mass nfw_fraction ...]
+                                [--priors mocks] [--method laplace] [--json FILE]
 
 Mocks of a disk in a halo, at inclinations of 40 to 75 degrees and a S/N of 20 in the brightest
 voxel, seen out to 3.5 half-light radii. Those of nfw and burkert have velocities of disk and halo
 that are drawn evenly, with f_DM(R_e) of about 0.1 to 0.8; those of curves that are given by masses,
 at a redshift of 1, log10 of the baryonic mass from 10 to 11, log10 of the halo's from 11 to 13, or
 f_DM(R_e) from 0.1 to 0.8, and the concentrations of simulations. The same curve fits them,
-everything else by default. Printed are, of f_DM, and of the masses where they are given, mean and
-median of found minus true with the error of the mean, its slope over the truth, how many 68 %
-intervals hold the truth, and the median pull.
+everything else by default, or with `--priors mocks` with the priors from which velocities, masses,
+inclination and dispersion of the mocks are drawn. Printed are, of f_DM, and of the masses where
+they are given, mean and median of found minus true with the error of the mean, its slope over the
+truth, how many 68 % intervals hold the truth, and the median pull.
 """
 
 import argparse
@@ -26,7 +27,12 @@ import numpy as np
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
 from clumpygan.fitting.structure.distance import kiloparsecs_per_arcsec
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
-from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT, GALPAK_HEIGHT, MASS_CURVES
+from clumpygan.galaxies.disks.disk_model import (
+    CURVE_PARAMETERS,
+    GALPAK_ASPECT,
+    GALPAK_HEIGHT,
+    MASS_CURVES,
+)
 from clumpygan.galaxies.disks.halo_relations import (
     CONCENTRATION_SCATTER,
     PIVOT,
@@ -49,10 +55,32 @@ REDSHIFT = 1.0
 FRACTION = "dark_matter_fraction_re"
 MASSES = ("log_baryonic_mass", "log_halo_mass")
 ENDS = ("median", "lower", "upper")
-CHOICES = ("nfw", "burkert", "nfw_mass", "nfw_fraction")
+CHOICES = ("nfw", "burkert", *MASS_CURVES)
+
+DRAWN = {
+    "inclination": (40.0, 75.0),
+    "velocity_dispersion": (20.0, 50.0),
+    "maximum_velocity": (80.0, 250.0),
+    "halo_velocity": (80.0, 250.0),
+    "halo_radius": (0.5, 2.5),
+    "log_baryonic_mass": (10.0, 11.0),
+    "log_halo_mass": (11.0, 13.0),
+    "halo_slope": (0.3, 1.5),
+    "dark_matter_fraction": (0.1, 0.8),
+}
+"""From where to where parameters are drawn evenly, of those that a curve has."""
 
 
-def measure(curve: str, method: str, index: int) -> dict[str, Any]:
+def priors_of(curve: str) -> dict[str, str]:
+    """Return the priors from which the galaxies of mocks are drawn.
+
+    That of a concentration is the default.
+    """
+    own = {"inclination", "velocity_dispersion", *CURVE_PARAMETERS[curve]}
+    return {name: "uniform:{}:{}".format(*ends) for name, ends in DRAWN.items() if name in own}
+
+
+def measure(curve: str, method: str, priors: dict[str, str], index: int) -> dict[str, Any]:
     """Make and fit one mock."""
     random = np.random.default_rng((SEED, index))
     galaxy = draw_galaxy(curve, random)
@@ -65,6 +93,7 @@ def measure(curve: str, method: str, index: int) -> dict[str, Any]:
     fitter = DiskFitter(
         DiskModel(curve=curve),  # type: ignore[arg-type]
         frame,
+        priors=priors,
         sampler=SamplerSettings(method),  # type: ignore[arg-type]
         redshift=REDSHIFT if curve in MASS_CURVES else None,
     )
@@ -85,28 +114,34 @@ def measure(curve: str, method: str, index: int) -> dict[str, Any]:
 
 def draw_galaxy(curve: str, random: np.random.Generator) -> DiskParameters:
     """Draw the galaxy of a mock."""
+
+    def drawn(name: str) -> float:
+        return float(random.uniform(*DRAWN[name]))
+
     common: dict[str, Any] = {
         "half_light_radius": RADIUS,
-        "inclination": random.uniform(40.0, 75.0),
+        "inclination": drawn("inclination"),
         "position_angle": random.uniform(0.0, 360.0),
-        "velocity_dispersion": random.uniform(20.0, 50.0),
+        "velocity_dispersion": drawn("velocity_dispersion"),
         "scale_height": RADIUS * GALPAK_ASPECT / GALPAK_HEIGHT["gaussian"],
     }
     if curve not in MASS_CURVES:
         return DiskParameters(
             curve=curve,  # type: ignore[arg-type]
-            maximum_velocity=random.uniform(80.0, 250.0),
-            halo_velocity=random.uniform(80.0, 250.0),
-            halo_radius=random.uniform(0.5, 2.5),
+            maximum_velocity=drawn("maximum_velocity"),
+            halo_velocity=drawn("halo_velocity"),
+            halo_radius=drawn("halo_radius"),
             **common,
         )
     median, slope = concentration_relation(REDSHIFT)
     scatter = 10 ** (CONCENTRATION_SCATTER * random.standard_normal())
     if curve != "nfw_fraction":
-        mass = random.uniform(11.0, 13.0)
+        mass = drawn("log_halo_mass")
+        if curve == "dekel_zhao_mass":
+            common["halo_slope"] = drawn("halo_slope")
         return DiskParameters(
             curve=curve,  # type: ignore[arg-type]
-            log_baryonic_mass=random.uniform(10.0, 11.0),
+            log_baryonic_mass=drawn("log_baryonic_mass"),
             log_halo_mass=mass,
             concentration=median * 10 ** (slope * (mass - PIVOT)) * scatter,
             galaxy_redshift=REDSHIFT,
@@ -115,8 +150,8 @@ def draw_galaxy(curve: str, random: np.random.Generator) -> DiskParameters:
         )
     galaxy = DiskParameters(
         curve="nfw_fraction",
-        log_baryonic_mass=random.uniform(10.0, 11.0),
-        dark_matter_fraction=random.uniform(0.1, 0.8),
+        log_baryonic_mass=drawn("log_baryonic_mass"),
+        dark_matter_fraction=drawn("dark_matter_fraction"),
         concentration=median * scatter,
         galaxy_redshift=REDSHIFT,
         angular_scale=float(kiloparsecs_per_arcsec(None, REDSHIFT) or 0),
@@ -154,11 +189,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=100)
     parser.add_argument("--halo", nargs="+", choices=CHOICES, default=["nfw"])
     parser.add_argument("--method", choices=("importance", "laplace"), default="importance")
+    parser.add_argument("--priors", choices=("default", "mocks"), default="default")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     report = {}
     for curve in options.halo:
-        rows = [measure(curve, options.method, index) for index in range(options.n)]
+        priors = priors_of(curve) if options.priors == "mocks" else {}
+        rows = [measure(curve, options.method, priors, index) for index in range(options.n)]
         found = {name: summarise(rows, name) for name in rows[0]["values"]}
         report[curve] = {**found, "rows": rows}
         for name, numbers in found.items():

@@ -38,6 +38,12 @@ RATIOS_OF_DOUBLETS = (0.3, 3.0)
 DOUBLET = 700.0
 """km/s between two lines that are closer than those of a doublet of one ion; of [SII] 642."""
 
+LIGHTEST = 9.0
+"""Least log10 of the baryonic mass beside a free halo mass, unless a prior or bound says otherwise.
+A halo that alone explains the velocities leaves any lighter disk possible: were the logarithm flat
+down to its least value of 6, these disks would be most of the prior at a velocity that is known,
+and intervals of f_DM hold the truth too seldom. Dwarfs need a bound of their own."""
+
 _DEFAULT = "default:"
 """How a prior begins that is a part of the default one."""
 
@@ -223,7 +229,8 @@ def chosen_prior(
     """Return the prior of a free parameter: the user's, or the default.
 
     That of a concentration is what simulations give, and follows the mass of the halo, where the
-    curve has one.
+    curve has one. Of curves with a free halo mass log10 of the baryonic mass is at least
+    `LIGHTEST`.
 
     Raises
     ------
@@ -239,6 +246,9 @@ def chosen_prior(
         prior = concentration_prior(min(choices.fixed.get("galaxy_redshift", 0.0), 5.0))
     else:
         prior = default_prior(row, grid, flux)
+        halo = "log_halo_mass"
+        if row.name == "log_baryonic_mass" and halo in CURVE_PARAMETERS[model.curve]:
+            prior = prior if halo in choices.fixed else replace(prior, minimum=LIGHTEST)
     if prior.follows and prior.follows not in CURVE_PARAMETERS[model.curve]:
         prior = prior.alone()
     if isinstance(given, str) and given.startswith(_DEFAULT):

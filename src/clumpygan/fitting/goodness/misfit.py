@@ -13,8 +13,9 @@ residuals. No residual tells of departures that the parameters can absorb altoge
 larger than the rest, by the factor f.
 
 Where the likelihood integrates over the light (`structure.light_map`), what that leaves of M in the
-residuals, S M S', takes the place of M, and e^2 f is at least e_0^2 f_0, e_0 being that of the fit
-without a map.
+residuals, S M S', takes the place of M in this covariance. The traces in e^2 stay those of all of
+M, though the map has absorbed a part of it, so that e comes out too small: e^2 f is at least
+e_0^2 f_0, e_0 being that of the fit without a map.
 """
 
 from dataclasses import dataclass, replace
