@@ -19,12 +19,17 @@ def logging_as_before() -> Iterator[None]:
     """Take back what a program did to the root logger.
 
     Hydra hangs handlers there, on the standard output of its test, which is closed afterwards:
-    whatever a later test of the same process logs would end in an error of `logging`.
+    whatever a later test of the same process logs would end in an error of `logging`. A file that
+    it logs to has to be closed: left to the garbage collector it is an error of any later test.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    for handler in set(root.handlers).difference(handlers):
+        root.removeHandler(handler)
+        handler.close()
+    for handler in set(handlers).difference(root.handlers):
+        root.addHandler(handler)
     root.setLevel(level)
 
 

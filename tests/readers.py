@@ -171,8 +171,13 @@ def mutated(content: bytes, mutations: list[tuple[str, int, Any]]) -> bytes:
 
 
 @contextmanager
-def ended_in_time() -> Iterator[None]:
-    """End what takes more than a few seconds of this process, however busy the machine is.
+def ended_in_time(seconds: float = SECONDS) -> Iterator[None]:
+    """End what takes more than a few CPU seconds of this process, however busy the machine is.
+
+    Parameters
+    ----------
+    seconds : float
+        How many.
 
     Raises
     ------
@@ -184,7 +189,7 @@ def ended_in_time() -> Iterator[None]:
         raise TimeoutError("the reader doesn't end")
 
     before = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:

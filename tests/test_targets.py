@@ -14,6 +14,7 @@ from clumpygan.gan.checkpoint import (
     start_from,
 )
 from clumpygan.gan.targets import ALLOW, completed, instantiate, trusting
+from tests.readers import ended_in_time
 
 
 class Own(nn.Module):
@@ -134,3 +135,18 @@ def test_arguments_of_the_network_that_is_replaced_are_left_out():
     own = {"_target_": "clumpygan.networks.dcgan.build_generator", "latent": 2}
     with pytest.raises(InputError, match=r"no such argument \(did you mean latent_dim\?\)"):
         instantiate(completed(own, "it", known), "it")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("super_resolution", {"blocks": [2**31 - 1, 1]}),
+        ("super_resolution", {"fine_blocks": 2**31 - 1, "channels": 1, "fine_channels": 1}),
+    ],
+)
+def test_a_network_of_absurd_size_is_refused_in_time(name, arguments):
+    with (
+        ended_in_time(),
+        pytest.raises(InputError, match="`network` asks for more than 10000 tensors"),
+    ):
+        build_network(name, arguments)

@@ -13,6 +13,7 @@ from clumpygan.gan.checkpoint import (
 from clumpygan.instruments import moffat_transfer
 from clumpygan.recovery.bad_pixels import fill_gaps
 from clumpygan.recovery.resolver import REPEATS, SuperResolver
+from tests.readers import ended_in_time
 
 TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
 
@@ -254,6 +255,15 @@ def test_weights_of_another_size(saved):
     card.write_text(card.read_text().replace("channels: 8", "channels: 16", 1))
     with pytest.raises(InputError, match="doesn't fit its card"):
         load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize("number", ["1000", "2147483647"])
+def test_a_card_that_asks_for_more_than_the_file_holds(saved, number):
+    card = saved[0].with_suffix(".yaml")
+    card.write_text(card.read_text().replace("- 1\n", f"- {number}\n", 1))
+    expected = r"tiny\.safetensors: it doesn't fit its card, which asks for more than .* twice what the file"
+    with ended_in_time(1), pytest.raises(InputError, match=expected):
+        load_checkpoint(str(saved[0]))
 
 
 def test_checkpoint_of_another_network(saved):

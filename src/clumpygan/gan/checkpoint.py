@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from clumpygan.errors import InputError
+from clumpygan.gan.limits import MOST_TENSORS, MOST_WEIGHTS, at_most
 from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.resources import resource_folder
@@ -42,14 +43,16 @@ def build(network: nn.Module | Mapping[str, Any] | None, where: str = "network")
     Raises
     ------
     InputError
-        If the target is unknown or not trusted, or doesn't take one of the arguments.
+        If the target is unknown or not trusted, doesn't take one of the arguments, or has more
+        weights than memories hold.
     """
     if isinstance(network, nn.Module):
         return network
     spec = dict(network or {})
     pair = SurveyPair.from_card(spec.pop("observation", None))
     given = {"observation": ObservationOperator(grid=pair.grid), "depth_range": pair.depth_range}
-    made: nn.Module = instantiate(spec, where, given)
+    with at_most(MOST_WEIGHTS, MOST_TENSORS, f"`{where}`"):
+        made: nn.Module = instantiate(spec, where, given)
     return made
 
 
@@ -256,16 +259,19 @@ def load_checkpoint(
             f"{path} is a checkpoint of {kind}: expected one of {' or '.join(expected)}"
         )
     try:
-        with trusting(*allow):
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} can't be read ({error}): is it truncated?") from error
+    # Twice, as parametrized layers register what they start from, too.
+    most = 2 * sum(tensor.numel() for tensor in weights.values()), 2 * len(weights)
+    what = "it doesn't fit its card, which"
+    try:
+        with trusting(*allow), at_most(*most, what, ", twice what the file holds"):
             network = build_network(
                 kind, section.get("arguments") or {}, section.get("observation")
             )
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from problem
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} can't be read ({error}): is it truncated?") from error
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
