@@ -261,7 +261,7 @@ def test_weights_of_another_size(saved):
 def test_a_card_that_asks_for_more_than_the_file_holds(saved, number):
     card = saved[0].with_suffix(".yaml")
     card.write_text(card.read_text().replace("- 1\n", f"- {number}\n", 1))
-    expected = r"tiny\.safetensors: it doesn't fit its card, which asks for more than .* twice what the file"
+    expected = r"tiny\.safetensors: it doesn't fit its card, which asks for more than"
     with ended_in_time(1), pytest.raises(InputError, match=expected):
         load_checkpoint(str(saved[0]))
 
