@@ -109,6 +109,7 @@ def test_older_cards_without_targets_load(tmp_path):
         ({"_target_": "nowhere"}, r"there is no such thing"),
         ({"_target_": f"{__name__}.OWN"}, "expected a class or a function"),
         ({"_target_": OWN, "sise": 3}, r"`model.it.sise`.*did you mean size\?.*size, depth"),
+        ({"_target_": OWN, 3: 3}, "`model.it.3`.*takes no such argument; expected size, depth"),
         ({"_target_": OWN}, "`model.it.size` is missing"),
         ({"_target_": "builtins.dict"}, "makes a dict, no Module"),
         ({"size": 3}, "`model.it` names no _target_"),

@@ -80,7 +80,7 @@ def instantiate(
     taken = parameters_of(target)
     arguments |= {key: value for key, value in (given or {}).items() if _takes(taken, key)}
     for key in arguments:
-        if not _takes(taken, key):
+        if not isinstance(key, str) or not _takes(taken, key):
             raise InputError(
                 f"`{where}.{key}`: {name} takes no such argument{did_you_mean(key, taken)}; "
                 f"expected {', '.join(taken) or 'none'}"

@@ -40,7 +40,7 @@ def from_mapping(kind: type[T], section: Mapping[str, Any], prefix: str = "") ->
     for name in section:
         if name not in known:
             raise InputError(
-                f"`{dot}{name}`: there is no such setting{did_you_mean(str(name), known)}; "
+                f"`{dot}{name}`: there is no such setting{did_you_mean(name, known)}; "
                 f"expected {', '.join(known)}"
             )
     values = {}
@@ -87,16 +87,19 @@ def _changed(kind: type, default: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != default_of(kind, name)}
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean ...?)" with the known name that is nearest, nothing if none is."""
-    near = difflib.get_close_matches(name, list(known), 1)
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return " (did you mean ...?)" with the known name that is nearest, nothing if none is.
+
+    Names of settings that a file has may be numbers.
+    """
+    near = difflib.get_close_matches(str(name), list(known), 1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def differences(before: Any, after: Any, prefix: str = "") -> list[str]:
     """Return the dotted names of the settings in which two nested mappings differ."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        names = sorted(set(before) | set(after))
+        names = sorted(set(before) | set(after), key=str)
         return [
             name
             for key in names

@@ -113,7 +113,7 @@ def check_sections(plain: Mapping[str, Any]) -> None:
     for name in plain:
         if name not in known:
             raise InputError(
-                f"`{name}`: there is no such setting{did_you_mean(str(name), known)}; expected one "
+                f"`{name}`: there is no such setting{did_you_mean(name, known)}; expected one "
                 "of configs/train.yaml"
             )
     for name in _SECTIONS:
