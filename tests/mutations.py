@@ -69,9 +69,9 @@ MUTATIONS = (
     ),
     Mutation(
         "noise of crowded images without what neighbours share",
-        "recovery/from_hsc.py",
-        "_SHARED = 1.3 ",
-        "_SHARED = 1.0 ",
+        "instruments/pixel_differences.py",
+        "if drops[nearest] < _WHITE_DROP:",
+        "if drops[nearest] < np.inf:",
         "recovery/test_odd_images.py",
     ),
     Mutation(

@@ -407,7 +407,8 @@ def test_a_page_in_the_folder_of_the_survey(folder, network, capsys):
         assert stopped.value.code == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "is one of the survey's own files" in line
-    for name in ("out/sub/a.html", "patch/calexp.fits"):
+    Path("loop.html").symlink_to("loop.html")
+    for name in ("out/sub/a.html", "patch/calexp.fits", "loop.html"):
         with pytest.raises(SystemExit):
             main([*words, "--report", name])
     assert not Path("out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ def check_report(path: Path, home: Path) -> None:
     InputError
         If it is one of the survey's own files, or can't be written.
     """
-    where, folder = path.resolve(), home.resolve()
+    # Not `resolve`, which ends in an error of its own for a link that leads to itself.
+    where, folder = Path(os.path.realpath(path)), Path(os.path.realpath(home))
     own = where.relative_to(folder).parts[:1] if where.is_relative_to(folder) else None
     if own is not None and (not own or own[0] in _OWN):
         raise InputError(f"`report` {path} is one of the survey's own files; expected another")
