@@ -21,7 +21,7 @@ from clumpygan.evaluation.realism.image_statistics import FEATURES
 from clumpygan.evaluation.realism.realism import Realism
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.instruments import HST_WFC3_F160W
-from clumpygan.plots import realism as draw
+from clumpygan.plots.reports import realism as draw
 
 SIDE, SCALE = 32, 0.06
 CONDITIONS = ["signal", "half_light_radius", "redshift"]

@@ -33,7 +33,13 @@ Save = Callable[..., Path]
 @pytest.fixture
 def quick_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the drawing, which tests/plots/test_recovery.py tests and which takes a second."""
-    monkeypatch.setattr(Recovery, "plot", lambda recovery: Figure(figsize=(1, 1), dpi=10))
+
+    def plot(recovery: Recovery, *, wcs: bool) -> Figure:
+        figure = Figure(figsize=(1, 1), dpi=10)
+        figure.text(0, 0, "sky" if wcs else "arcsec")
+        return figure
+
+    monkeypatch.setattr(Recovery, "plot", plot)
 
 
 def run(folder: Path, *flags: object) -> dict:
@@ -259,6 +265,21 @@ def test_when_one_file_fails_none_is_left(
     assert stopped.value.code == 2
     assert "No space left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_picture_may_be_in_world_coordinates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = []
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda figure, path, **how: (words.append(figure.texts[0].get_text()),
+                                     Path(path).write_bytes(PNG)),
+    )  # fmt: skip
+    for flags in ((), ("--wcs",)):
+        run(tmp_path, "--samples", 2, "--no-richardson-lucy", *flags)
+    assert words == ["arcsec", "sky"]
 
 
 def test_settings_may_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("without_network", 
 
 @pytest.fixture
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Recovery, "plot", lambda recovery: Figure(figsize=(1, 1), dpi=10))
+    monkeypatch.setattr(Recovery, "plot", lambda recovery, wcs: Figure(figsize=(1, 1), dpi=10))
 
 
 def run(folder: Path, *flags: object) -> dict:

@@ -19,14 +19,14 @@ from clumpygan.evaluation.cubes.cube_realism import CubeRealism, measure_cubes
 from clumpygan.evaluation.cubes.cube_realism_table import TESTS, definitions, text_table
 from clumpygan.evaluation.cubes.cube_sets import CubeSet, quantities
 from clumpygan.evaluation.cubes.line_maps import CubeAxes
-from clumpygan.plots.cube_realism import (
+from clumpygan.plots.reports.cube_realism import (
     blind_page,
     conditional_fidelity_scatter,
     distributions,
     maps_side_by_side,
     realisation_grid,
 )
-from clumpygan.plots.html import cube_realism_page
+from clumpygan.plots.reports.html import cube_realism_page
 
 COUNT, SIDE = 40, 24
 VELOCITIES = np.arange(-300.0, 301.0, 60.0)

@@ -4,14 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.figure import Figure
 
+from clumpygan.errors import InputWarning
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings
 from clumpygan.fitting.goodness.verdict import Verdict
+from clumpygan.fitting.observation import CubeLayout
 from clumpygan.galaxies import CubeGrid
+from clumpygan.io.cubes.spectral_axis import SpectralAxis
 from clumpygan.plots.corner import plot_corner
 from clumpygan.plots.fit import fit_figure, views_of
 from tests.fitting.conftest import FRAME, MODEL, TRUTH, make_mock
+from tests.plots.test_sky_axes import turned_wcs
 
 LAPLACE = SamplerSettings("laplace")
 
@@ -44,6 +49,20 @@ def test_maps_of_a_good_fit(result, mock):
     assert (mean * data.offsets).sum() > 0  # the positive side of the slit recedes
     spectrum, fitted = views.data.spectrum, views.model.spectrum
     assert spectrum.flux.sum() == pytest.approx(fitted.flux.sum(), rel=0.1)
+
+
+def test_maps_in_world_coordinates(result):
+    layout = CubeLayout(SpectralAxis("velocity", 0.0, 45.0, 20), 0.2, wcs=turned_wcs(80.0))
+    known = replace(result, observation=replace(result.observation, layout=layout))
+    maps = [axis for axis in known.plot(wcs=True).axes if isinstance(axis, WCSAxes)]
+    assert len(maps) == 9
+    # Turned by 80 degrees: the declination is below, of the lowest row alone.
+    below = [[one.get_axislabel() for one in axis.coords] for axis in maps]
+    assert below[-3:] == [["RA", "Dec"], ["", "Dec"], ["", "Dec"]]
+    assert below[0] == ["RA", ""]
+    assert not any(isinstance(axis, WCSAxes) for axis in known.plot().axes)
+    with pytest.warns(InputWarning, match="aren't known"):
+        result.plot(wcs=True)
 
 
 def test_a_galaxy_that_hardly_stands_out_has_a_picture(result):

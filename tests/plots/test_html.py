@@ -11,8 +11,8 @@ import pytest
 from clumpygan.evaluation.realism.image_statistics import FEATURES
 from clumpygan.evaluation.realism.neighbours import Neighbours
 from clumpygan.evaluation.realism.realism import Realism, measure_realism
-from clumpygan.plots.html import realism_page
-from clumpygan.plots.realism import (
+from clumpygan.plots.reports.html import realism_page
+from clumpygan.plots.reports.realism import (
     histograms,
     interpolation,
     neighbour_pairs,

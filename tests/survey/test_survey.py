@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 import yaml
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
+from astropy.visualization.wcsaxes import WCSAxes
 
 import clumpygan
 from clumpygan.commands.survey import main
@@ -351,6 +353,33 @@ def test_the_page_shows_the_strangest(folder, network, capsys):
     with pytest.raises(SystemExit):
         main([*words, "--report", "nowhere/c.html"])
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_galaxies_of_the_page_in_world_coordinates(folder, network, capsys, monkeypatch):
+    words = ["--image", "patch/calexp.fits", "--catalog", "patch/truth.fits", "--psf", "patch/psf",
+             "--samples", "4", "--checkpoint", network, "--output", "out"]  # fmt: skip
+    with pytest.raises(SystemExit):
+        main([*words, "--wcs"])
+    assert "--wcs is about the page --report" in capsys.readouterr().err
+    figures = []
+
+    def kept(figure):
+        figures.append(figure)
+        return png_of(figure)
+
+    monkeypatch.setattr(survey_plots, "png_of", kept)
+    main([*words, "--report", "a.html", "--wcs"])
+    axes = [axis for figure in figures for axis in figure.axes if isinstance(axis, WCSAxes)]
+    table = clumpygan.survey.run.read_catalogue(Path("out/catalogue.parquet"))
+    good = table[table["status"] == "good"]
+    assert len(axes) == min(len(good), 20)
+    # Each is where its galaxy is: to half a pixel, as stamps are cut at whole ones.
+    for axis in axes:
+        name = axis.get_title().partition(":")[0]
+        (row,) = good[good["id"] == name]
+        place = axis.wcs.pixel_to_world(0.0, 0.0)
+        away = place.separation(SkyCoord(row["ra"], row["dec"], unit="deg")).arcsec
+        assert away < 0.168
 
 
 def test_the_page_of_odd_names(folder, known_network, capsys, monkeypatch):

@@ -42,6 +42,10 @@ class RecoveryFiles:
         Path("recovered.png"), f"the picture, {' '.join(PICTURE_SUFFIXES)}", "PICTURE",
         heading="what comes out",
     )  # fmt: skip
+    wcs: bool = setting(
+        False, "axes of the picture in right ascension and declination, where they are known",
+        heading="what comes out",
+    )  # fmt: skip
     fits: Path | None = setting(
         None, "all images as extensions of one FITS file, with WCS where it is known", "FILE",
         heading="what comes out", default_words="not written",
@@ -107,7 +111,7 @@ def _recover(options: Namespace) -> None:
     with ExitStack() as stack:
         whole = {path: stack.enter_context(atomic_path(path)) for path in files.paths}
         picture = whole[files.output]
-        recovery.plot().savefig(picture, format=picture.suffix.lstrip(".").lower())
+        recovery.plot(wcs=files.wcs).savefig(picture, format=picture.suffix.lstrip(".").lower())
         if files.fits is not None:
             recovery.write(whole[files.fits])
         if files.regions is not None:

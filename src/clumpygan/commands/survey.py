@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.commands.program import Parser, run_program
+from clumpygan.errors import InputError
 from clumpygan.settings import check, setting
 from clumpygan.survey.settings import SurveySettings
 
@@ -39,10 +40,22 @@ class SurveyPage:
         " the training", "FILE", heading="what comes out, and running",
         default_words="not written",
     )  # fmt: skip
+    wcs: bool = setting(
+        False, "its galaxies with axes in right ascension and declination, where they are known",
+        heading="what comes out, and running",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Check the name."""
+        """Check the name.
+
+        Raises
+        ------
+        InputError
+            For axes of a page that isn't written.
+        """
         check(self)
+        if self.wcs and self.report is None:
+            raise InputError("`wcs` is about the page `report`; give that too")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,7 +99,7 @@ def _survey(options: Namespace) -> None:
 
         scale = resolver_of(settings.checkpoint).grid.observed_scale
         with atomic_path(page.report) as path:
-            html = survey_page(found.table(), settings.image, scale, settings.weight)
+            html = survey_page(found.table(), settings.image, scale, settings.weight, wcs=page.wcs)
             path.write_text(html, encoding="utf-8")
         print(f"wrote {page.report}")
     seconds = time.perf_counter() - begin

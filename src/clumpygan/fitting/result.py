@@ -153,7 +153,9 @@ class FitResult:
 
         return "\n".join([text_of(result_table(self)), *(f"  ! {text}" for text in self.problems)])
 
-    def plot(self, title: str = "", truth: Mapping[str, float] | None = None) -> "Figure":
+    def plot(
+        self, title: str = "", truth: Mapping[str, float] | None = None, *, wcs: bool = False
+    ) -> "Figure":
         """Draw data, model and residual, slit, spectrum and posterior on one page.
 
         Parameters
@@ -161,6 +163,9 @@ class FitResult:
         title : str
         truth : mapping of str to float, optional
             Values of a mock, drawn into the corner plot; by default those that are known.
+        wcs : bool
+            Whether the axes of maps are in right ascension and declination, in place of arcsec;
+            where the WCS isn't known, they are in arcsec, with a warning.
 
         Returns
         -------
@@ -169,7 +174,7 @@ class FitResult:
         """
         from clumpygan.plots.fit import fit_figure
 
-        return fit_figure(self, title=title, truth=truth)
+        return fit_figure(self, title=title, truth=truth, wcs=wcs)
 
     def plot_rings(self, title: str = "") -> "Figure":
         """Draw rotation and dispersion ring by ring, and the parametric curve.
@@ -191,6 +196,7 @@ class FitResult:
         name: str = "cube",
         *,
         picture: bool = True,
+        wcs: bool = False,
         model_cubes: bool = True,
         maps: bool = True,
         inference_data: bool = False,
@@ -205,6 +211,8 @@ class FitResult:
             First part of the files' names.
         picture, model_cubes, maps : bool
             Whether these are wanted; with the maps go slit, profiles and derived quantities.
+        wcs : bool
+            Whether the axes of the picture's maps are in right ascension and declination.
         inference_data : bool
             Whether the draws are wanted as ArviZ's InferenceData too.
 
@@ -217,7 +225,7 @@ class FitResult:
 
         Path(folder).mkdir(exist_ok=True)
         return write_result(
-            Path(folder), name, self, picture=picture, cubes=model_cubes, maps=maps,
+            Path(folder), name, self, picture=picture, wcs=wcs, cubes=model_cubes, maps=maps,
             inference_data=inference_data,
         )  # fmt: skip
 
@@ -232,6 +240,12 @@ class FitResult:
         from clumpygan.fitting.products.exchange import to_nddata
 
         return to_nddata(self, what)
+
+    def to_spectrum(self, what: str = "data") -> Any:
+        """Return the sum of the "data", "model" or "residual" as a `specutils.Spectrum`."""
+        from clumpygan.fitting.products.exchange import to_spectrum
+
+        return to_spectrum(self, what)
 
     def to_inference_data(self) -> Any:
         """Return the draws as ArviZ's InferenceData."""

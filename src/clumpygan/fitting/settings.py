@@ -315,6 +315,9 @@ class BatchSettings:
         "FOLDER",
     )
     picture: bool = setting(True, "draw the picture")
+    wcs: bool = setting(
+        False, "axes of its maps in right ascension and declination, where they are known"
+    )
     model_cubes: bool = setting(True, "write model and residual cubes")
     maps: bool = setting(True, "write maps, slit, profiles and derived quantities")
     inference_data: bool = setting(

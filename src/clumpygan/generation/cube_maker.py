@@ -264,7 +264,7 @@ class CubeMaker:
     ) -> Figure:
         """Return a figure of the maps of the first cubes (n, v, y, x)."""
         from clumpygan.evaluation.cubes.line_maps import CubeAxes, line_maps
-        from clumpygan.plots.cube_pages import galaxies_page
+        from clumpygan.plots.reports.cube_pages import galaxies_page
 
         shown = cubes if variances is None else cubes / np.sqrt(variances)
         parameters, _ = self.parameters(seed, range(len(cubes)))

@@ -145,3 +145,30 @@ def _rescaled_sip(sip: Sip, ratio: float, crpix: np.ndarray) -> Sip:
             matrix = matrix * ratio ** (powers - 1.0)
         coefficients.append(matrix)
     return Sip(*coefficients, crpix)
+
+
+def wcs_in_arcsec(wcs: WCS, centre: tuple[float, float], pixel_scale: float) -> WCS:
+    """Return the WCS of the same image with arcsec from a place in it as pixel coordinates.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial, two axes; SIP distortions are carried along.
+    centre : tuple of float
+        The place (x, y) in pixels, 0 at the centre of the first pixel.
+    pixel_scale : float
+        Width of a pixel in arcsec, as pictures count it.
+
+    Returns
+    -------
+    astropy.wcs.WCS
+        ``pixel_to_world(x, y)`` takes arcsec along the axes of the image.
+    """
+    moved = rescaled_wcs(wcs, 1.0 / pixel_scale)
+    # That keeps the corner of the first pixel: x + 1/2 = (x' + 1/2) / pixel_scale.
+    moved.wcs.crpix += 0.5 - pixel_scale * (np.asarray(centre) + 0.5)
+    if moved.sip is not None:
+        sip = moved.sip
+        moved.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, moved.wcs.crpix)
+    moved.wcs.set()
+    return moved

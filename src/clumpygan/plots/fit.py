@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.wcs import WCS
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ from clumpygan.plots.panels import (
     plot_spectrum,
     velocity_limits,
 )
+from clumpygan.plots.sky_axes import label_sides, sky_projection
 from clumpygan.plots.style import (
     DISPERSION_MAP,
     LABEL,
@@ -49,7 +51,7 @@ FloatArray = NDArray[np.float64]
 # All in inches: maps in three columns and rows, diagrams below, the corner plot to the right.
 _WIDTH, _HEIGHT = 21.0, 13.0
 _LEFTS, _MAP = (0.85, 4.35, 7.85), 2.55
-_ROWS, _DIAGRAM = (9.35, 6.4, 3.45), (0.75, 2.1)
+_ROWS, _DIAGRAM = (9.35, 6.4, 3.45), (0.75, 1.95)
 _CORNER = (12.3, 0.95, 8.45)
 _WORDS = (14.7, 12.55)
 _DOTS = 100  # per inch
@@ -122,7 +124,11 @@ class FitViews:
 
 
 def fit_figure(
-    result: "FitResult", *, title: str = "", truth: Mapping[str, float] | None = None
+    result: "FitResult",
+    *,
+    title: str = "",
+    truth: Mapping[str, float] | None = None,
+    wcs: bool = False,
 ) -> Figure:
     """Draw a fit.
 
@@ -132,6 +138,8 @@ def fit_figure(
     title : str
     truth : mapping of str to float, optional
         Values of a mock, drawn into the corner plot; by default those that are known.
+    wcs : bool
+        Whether the axes of maps are in right ascension and declination, in place of arcsec.
 
     Returns
     -------
@@ -141,7 +149,7 @@ def fit_figure(
     figure = new_figure(_WIDTH, _HEIGHT, None)
     figure.set_dpi(_DOTS)
     views, unit = views_of(result), result.observation.flux_unit or "flux units"
-    _draw_maps(figure, views, unit, result)
+    _draw_maps(figure, views, unit, result, sky_of(result, wcs))
     # Of several lines, the others lie beside the first.
     edges = result.observation.frame.grid.edges
     offsets = np.mean(edges[:1] - edges, axis=1)
@@ -229,10 +237,21 @@ def _residual(cube: FloatArray, fitted: FloatArray, spread: FloatArray) -> Float
     return np.asarray(np.divide(total, noise, out=blank, where=noise > 0))
 
 
-def _draw_maps(figure: Figure, views: FitViews, unit: str, result: "FitResult") -> None:
+def sky_of(result: "FitResult", wanted: bool) -> WCS | None:
+    """Return the projection of the maps of a fit, if they are to have world coordinates."""
+    layout, grid = result.observation.layout, result.observation.frame.grid
+    wcs = None if layout is None else layout.wcs
+    return sky_projection(wanted, wcs, grid.shape[1:], grid.pixel_scale)
+
+
+def _draw_maps(
+    figure: Figure, views: FitViews, unit: str, result: "FitResult", sky: WCS | None
+) -> None:
     """Draw data, model and residual of flux, velocity and dispersion."""
     data, model, galaxy = views.data, views.model, views.data.galaxy
-    axes = [[add_panel(figure, left, bottom, _MAP, _MAP) for left in _LEFTS] for bottom in _ROWS]
+    axes = [
+        [add_panel(figure, left, bottom, _MAP, _MAP, sky) for left in _LEFTS] for bottom in _ROWS
+    ]
     norm = flux_stretch(np.fmax(data.maps.flux, model.maps.flux), data.maps)
     for axis, view in zip(axes[0], (data, model), strict=False):
         flux = np.where(data.maps.mask, view.maps.flux, np.nan)
@@ -261,8 +280,8 @@ def _draw_maps(figure: Figure, views: FitViews, unit: str, result: "FitResult") 
     for row, name in zip(axes, ("Flux", "Velocity", "Dispersion"), strict=True):
         for axis, what in zip(row, ("data", "model", "residual"), strict=True):
             head(axis, f"{name}, {what}")
-            axis.tick_params(labelbottom=row is axes[-1], labelleft=axis is row[0])
-        row[0].set_ylabel("arcsec", fontsize=LABEL)
+            bottom = row is axes[-1]
+            label_sides(axis, left=axis is row[0], bottom=bottom, size=LABEL)
 
 
 def _draw_lines(figure: Figure, views: FitViews, unit: str, limits: Span) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from astropy.wcs import WCS
 from matplotlib.axes import Axes
 from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.figure import Figure
@@ -47,10 +48,18 @@ _LEVELS = 3.0 * 2.0 ** np.arange(7)  # sigma, contours of diagrams
 _REACH = 0.5  # of the velocity range: shown beyond it in diagrams and spectra, on each side
 
 
-def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Return new axes at a place in inches."""
+def add_panel(
+    figure: Figure,
+    left: float,
+    bottom: float,
+    width: float,
+    height: float,
+    sky: WCS | None = None,
+) -> Axes:
+    """Return new axes at a place in inches, of the sky where a projection is given."""
     across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+    place = (left / across, bottom / up, width / across, height / up)
+    return figure.add_axes(place) if sky is None else figure.add_axes(place, projection=sky)
 
 
 _UNIT, _APART = "unit", 6

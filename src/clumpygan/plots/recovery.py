@@ -22,9 +22,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from clumpygan.evaluation.recovery.clumps import NUCLEUS_RADIUS
 from clumpygan.evaluation.recovery.fidelity import PHOTOMETRY_RADIUS
+from clumpygan.plots.sky_axes import label_sides, sky_projection
 from clumpygan.recovery.scene import shown_part
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
     from matplotlib.axes import Axes
 
     from clumpygan.recovery.result import Recovery
@@ -64,18 +66,21 @@ class Field:
         return self.top - self.bottom
 
 
-def plot_recovery(recovery: Recovery) -> Figure:
+def plot_recovery(recovery: Recovery, *, wcs: bool = False) -> Figure:
     """Return a figure of the seven panels and their captions.
 
     Parameters
     ----------
     recovery : Recovery
         What was recovered, with its measurements.
+    wcs : bool
+        Whether the axes are in right ascension and declination, in place of arcsec.
     """
     scene = recovery.scene
     field = _shown_field(scene)
     notes = [line for remark in recovery.remarks for line in wrap(remark, 165)]
-    figure, axes = _empty_figure(field, len(notes))
+    sky = sky_projection(wcs, recovery.wcs, recovery.best.shape, recovery.scene.grid.target_scale)
+    figure, axes = _empty_figure(field, len(notes), sky)
     norm = _stretch(recovery)
     _fill_panels(axes, recovery, norm, field)
     _label_axes(axes, field)
@@ -124,7 +129,7 @@ def _shown_field(scene: Scene) -> Field:
     return Field(left, right, bottom, top)
 
 
-def _empty_figure(field: Field, lines: int) -> tuple[Figure, dict[str, Axes]]:
+def _empty_figure(field: Field, lines: int, sky: WCS | None) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with panels of the shape of the field, and room for `lines` of notes."""
     aspect = float(np.clip(field.height / field.width, 0.35, 2.0))
     wide, high = _PANEL / aspect**0.5, _PANEL * aspect**0.5
@@ -143,6 +148,12 @@ def _empty_figure(field: Field, lines: int) -> tuple[Figure, dict[str, Axes]]:
             "top": 1 - _TOP / height,
             "bottom": bottom / height,
             "hspace": _GAP / high,
+        },
+        per_subplot_kw={
+            name: {"projection": sky}
+            for row in _LAYOUT
+            for name in row
+            if name != "words" and sky is not None
         },
     )
     return figure, axes
@@ -267,12 +278,9 @@ def _label_axes(axes: dict[str, Axes], field: Field) -> None:
         axis.set_xlim(field.left, field.right)
         axis.set_ylim(field.bottom, field.top)
         axis.tick_params(labelsize=11, length=3)
-        bottom, left = name in _LAYOUT[1], name in ("target", "richardson_lucy")
-        axis.tick_params(labelbottom=bottom, labelleft=left)
-        if bottom:
-            axis.set_xlabel("arcsec", fontsize=12)
-        if left:
-            axis.set_ylabel("arcsec", fontsize=12)
+        if name != "words":
+            left = name in ("target", "richardson_lucy")
+            label_sides(axis, left=left, bottom=name in _LAYOUT[1], size=12)
 
 
 def _words(axis: Axes, recovery: Recovery) -> None:

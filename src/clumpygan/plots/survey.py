@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.table import Table
 
-from clumpygan.plots.html import html_figure, html_page, html_table
+from clumpygan.plots.reports.html import html_figure, html_page, html_table
+from clumpygan.plots.sky_axes import label_sides, sky_projection
 from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, new_figure, png_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ STRANGEST = 20
 _GOOD = "good"
 _HALF = 20
 """Pixels of the patch around a galaxy that is shown."""
+
+_LETTERS = 7
+"""Points of what is written above a galaxy."""
 
 _MAPS = 4
 """Patches that are drawn."""
@@ -41,7 +45,12 @@ _MARGIN = 0.005
 
 
 def survey_page(
-    table: Table, patches: Sequence[Path], pixel_scale: float, weights: Sequence[Path] = ()
+    table: Table,
+    patches: Sequence[Path],
+    pixel_scale: float,
+    weights: Sequence[Path] = (),
+    *,
+    wcs: bool = False,
 ) -> str:
     """Return the page: plain HTML without scripts, that loads nothing from anywhere.
 
@@ -55,6 +64,8 @@ def survey_page(
         Of them, arcsec.
     weights : sequence of pathlib.Path
         Their weight maps, if there are any.
+    wcs : bool
+        Whether the galaxies that are shown have axes in right ascension and declination.
 
     Raises
     ------
@@ -89,7 +100,7 @@ def survey_page(
         pictures.append(
             Picture("strangest", "The strangest", "As observed, in units of the noise, arcsinh"
                     " stretch; below each its id, likeness and by what it differs.",
-                    png_of(_strangest(strange, patches, pixel_scale, weights)))
+                    png_of(_strangest(strange, patches, pixel_scale, weights, wcs)))
         )  # fmt: skip
         parts += [html_figure(picture) for picture in pictures]
         columns = ("magnitude", "likeness", "chi2", "p_blend")
@@ -150,16 +161,17 @@ def _distributions(good: Table) -> Figure:
 
 
 def _strangest(
-    strange: Table, patches: Sequence[Path], pixel_scale: float, weights: Sequence[Path]
+    strange: Table,
+    patches: Sequence[Path],
+    pixel_scale: float,
+    weights: Sequence[Path],
+    wcs: bool,
 ) -> Figure:
     from clumpygan.survey.patches import read_patch
 
-    columns = 5
-    rows = -(-len(strange) // columns)
-    figure = new_figure(2.2 * columns, 2.5 * rows)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
+    columns, side = (4, 3.2) if wcs else (5, 2.2)
+    rows, half = -(-len(strange) // columns), _HALF * pixel_scale
+    figure = new_figure(side * columns, (side + 0.3) * rows)
     # Patch by patch, as each is read once.
     maps = dict(zip(patches, weights, strict=bool(weights)))
     for path in patches:
@@ -167,10 +179,20 @@ def _strangest(
         patch = read_patch(path, pixel_scale, maps.get(path)) if len(here) else None
         for number in here:
             assert patch is not None
-            row, axis = strange[int(number)], axes[number]
-            data, sigma, mask = patch.cut(float(row["x"]), float(row["y"]), 2 * _HALF)
+            row = strange[int(number)]
+            x, y, size = float(row["x"]), float(row["y"]), 2 * _HALF
+            data, sigma, mask = patch.cut(x, y, size)
             image = np.where(mask, np.nan, np.arcsinh(data / sigma))
-            axis.imshow(image, origin="lower", cmap=BRIGHTNESS_MAP, vmin=-1)
+            top, left = patch.corner(x, y, size)
+            middle = (left + 0.5 * (size - 1), top + 0.5 * (size - 1))
+            sky = sky_projection(wcs, patch.wcs, image.shape, pixel_scale, middle)
+            axis = figure.add_subplot(rows, columns, int(number) + 1, projection=sky)
+            axis.imshow(image, origin="lower", cmap=BRIGHTNESS_MAP, vmin=-1,
+                        extent=(-half, half, -half, half))  # fmt: skip
+            if wcs:
+                label_sides(axis, left=True, bottom=True, size=_LETTERS)
+            else:
+                axis.set_axis_off()
             words = f"{row['id']}: {_number(row['likeness'], '.3f')}\n{_word(row['differs_by'])}"
-            axis.set_title(words, fontsize=7, parse_math=False)
+            axis.set_title(words, fontsize=_LETTERS, parse_math=False)
     return figure

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.wcs import WCS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from clumpygan.plots.fit import plot_posterior, write_words
+from clumpygan.plots.fit import plot_posterior, sky_of, write_words
 from clumpygan.plots.panels import RESIDUAL_MAP, add_panel, head, write_unit
+from clumpygan.plots.sky_axes import label_sides
 from clumpygan.plots.style import (
     LABEL,
     VELOCITY_MAP,
@@ -43,7 +45,11 @@ _SHOWN = 95.0
 
 
 def map_figure(
-    result: "MapFitResult", *, title: str = "", truth: Mapping[str, float] | None = None
+    result: "MapFitResult",
+    *,
+    title: str = "",
+    truth: Mapping[str, float] | None = None,
+    wcs: bool = False,
 ) -> Figure:
     """Draw a fit of a velocity map.
 
@@ -53,6 +59,8 @@ def map_figure(
     title : str
     truth : mapping of str to float, optional
         Values of a mock, drawn into the corner plot; by default those that are known.
+    wcs : bool
+        Whether the axes of maps are in right ascension and declination, in place of arcsec.
 
     Returns
     -------
@@ -61,7 +69,7 @@ def map_figure(
     """
     figure = new_figure(_WIDTH, _HEIGHT, None)
     figure.set_dpi(_DOTS)
-    _draw_maps(figure, result)
+    _draw_maps(figure, result, sky_of(result, wcs))
     _draw_curve(add_panel(figure, *_CURVE), result)
     known = plot_posterior(figure, _CORNER, result, truth)
     left, top = _LEFTS[0] / _WIDTH, 1 - 0.2 / _HEIGHT
@@ -70,7 +78,7 @@ def map_figure(
     return figure
 
 
-def _draw_maps(figure: Figure, result: "MapFitResult") -> None:
+def _draw_maps(figure: Figure, result: "MapFitResult", sky: WCS | None) -> None:
     """Draw data, model and residual."""
     known, scale = result.observation.valid[0], result.observation.frame.grid.pixel_scale
     systemic, extent = result.values["systemic_velocity"], extent_of(known, scale)
@@ -87,7 +95,7 @@ def _draw_maps(figure: Figure, result: "MapFitResult") -> None:
     for number, (image, words) in enumerate(
         zip(images, ("Velocity, data", "Velocity, model", "Velocity, residual"), strict=True)
     ):
-        axis = add_panel(figure, _LEFTS[number], _MAPS, _MAP, _MAP)
+        axis = add_panel(figure, _LEFTS[number], _MAPS, _MAP, _MAP, sky)
         limit, colours = (rest, RESIDUAL_MAP) if number == 2 else (speed, VELOCITY_MAP)
         show_map(axis, image, scale, extent, cmap=colours, vmin=-limit, vmax=limit)
         if number:
@@ -95,8 +103,7 @@ def _draw_maps(figure: Figure, result: "MapFitResult") -> None:
             write_unit(axis, "km/s")
         else:
             mark_scale(axis, extent, result.observation.frame.psf_fwhm)
-            axis.set_ylabel("arcsec", fontsize=LABEL)
-        axis.tick_params(labelleft=number == 0)
+        label_sides(axis, left=number == 0, bottom=True, size=LABEL)
         head(axis, words)
 
 

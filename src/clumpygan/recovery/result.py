@@ -134,11 +134,18 @@ class Recovery:
         notes = (f"note: {remark}" for remark in self.remarks)
         return "\n".join((self.headline, *notes, self.table()))
 
-    def plot(self) -> Figure:
-        """Return a figure of the images side by side, with their measurements."""
+    def plot(self, *, wcs: bool = False) -> Figure:
+        """Return a figure of the images side by side, with their measurements.
+
+        Parameters
+        ----------
+        wcs : bool
+            Whether the axes are in right ascension and declination, in place of arcsec; where the
+            WCS isn't known, they are in arcsec, with a warning.
+        """
         from clumpygan.plots.recovery import plot_recovery
 
-        return plot_recovery(self)
+        return plot_recovery(self, wcs=wcs)
 
     def to_ccddata(self, which: Literal["best", "observed"] = "best") -> CCDData:
         """Return an image as astropy's CCDData, with error, mask, unit and WCS.

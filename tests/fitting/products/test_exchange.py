@@ -72,6 +72,39 @@ def test_a_spectral_cube(found):
         )
 
 
+def test_a_spectrum_of_the_galaxy(found):
+    pytest.importorskip("specutils")
+    data, model = found.to_spectrum("data"), found.to_spectrum("model")
+    # The line is where it was put, and as bright as the fit says.
+    step = 6564.61 * 1.3 * 45.0 / 299792.458
+    centre = np.average(model.spectral_axis.to_value("Angstrom"), weights=model.flux.value)
+    speed = (centre / (6564.61 * 1.3) - 1) * 299792.458
+    assert speed == pytest.approx(found.values["systemic_velocity"], abs=20)
+    assert str(data.flux.unit) == "1e-20 erg / (Angstrom s cm2)"
+    spaxels = found.maps.galaxy
+    assert 0 < spaxels.sum() == data.meta["spaxels"] < spaxels.size
+    light = found.model_cube[:, spaxels].sum() / step
+    assert model.flux.value.sum() == pytest.approx(light, rel=1e-4)
+    pulls = (data.flux - model.flux).value / data.uncertainty.array
+    assert 0.4 < np.sqrt(np.mean(pulls**2)) < 1.6
+    assert model.uncertainty is None
+    with pytest.raises(InputError, match="no cube 'moment'"):
+        found.to_spectrum("moment")
+
+
+def test_specutils_reads_what_is_written_and_its_spectra_are_fitted(path, found):
+    specutils = pytest.importorskip("specutils")
+    cube = specutils.Spectrum.read(
+        path, format="wcs1d-fits", uncertainty_hdu="STAT", uncertainty_type="var"
+    )
+    assert cube.flux.shape == found.observation.data.shape
+    wave = cube.spectral_axis.to_value("Angstrom")
+    np.testing.assert_allclose(wave, found.observation.layout.axis.values, rtol=1e-9)
+    again = clumpygan.fit(cube, **HOW)
+    for name in ("inclination", "systemic_velocity", "flux"):
+        assert again.values[name] == pytest.approx(found.values[name], rel=0.01, abs=0.5)
+
+
 def test_inference_data(found):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

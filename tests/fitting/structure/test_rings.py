@@ -88,7 +88,7 @@ def test_a_steep_centre_comes_out_of_the_beam(fitted):
 def test_rings_are_written_and_drawn(fitted, tmp_path, monkeypatch):
     _, result = fitted
     # The other picture takes seconds, and has tests of its own.
-    monkeypatch.setattr(FitResult, "plot", FitResult.plot_rings)
+    monkeypatch.setattr(FitResult, "plot", lambda result, title, wcs: result.plot_rings(title))
     result.write(tmp_path, "one", model_cubes=False)
     written = Table.read(tmp_path / "one_rings.ecsv")
     np.testing.assert_allclose(written["velocity"], result.rings["velocity"])

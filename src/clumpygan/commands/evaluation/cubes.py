@@ -78,8 +78,8 @@ def run_cubes(options: Namespace) -> None:
     from clumpygan.assessment import cube_realism
     from clumpygan.commands.program import check_device
     from clumpygan.io import atomic_path
-    from clumpygan.plots.cube_realism import blind_page, cube_realism_pictures
-    from clumpygan.plots.html import cube_realism_page
+    from clumpygan.plots.reports.cube_realism import blind_page, cube_realism_pictures
+    from clumpygan.plots.reports.html import cube_realism_page
 
     check_device(settings.device)
     with Progress("cube") as progress:

@@ -75,8 +75,8 @@ def run_realism(options: Namespace) -> None:
     files.check_writable()
     from clumpygan.assessment import realism
     from clumpygan.commands.program import check_device
-    from clumpygan.plots.html import realism_page
-    from clumpygan.plots.realism import realism_pictures
+    from clumpygan.plots.reports.html import realism_page
+    from clumpygan.plots.reports.realism import realism_pictures
 
     check_device(settings.device)
     with Progress("galaxy") as progress:

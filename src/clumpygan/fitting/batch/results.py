@@ -79,6 +79,7 @@ def write_result(
     result: "FitResult",
     *,
     picture: bool = True,
+    wcs: bool = False,
     cubes: bool = True,
     maps: bool = True,
     inference_data: bool = False,
@@ -94,6 +95,8 @@ def write_result(
     picture, cubes, maps : bool
         Whether the picture, model and residual cubes, and maps, slit, profiles and derived
         quantities are wanted.
+    wcs : bool
+        Whether the axes of the picture's maps are in right ascension and declination.
     inference_data : bool
         Whether the draws are wanted as ArviZ's InferenceData.
 
@@ -120,7 +123,7 @@ def write_result(
         with atomic_path(file_of(folder, name, POSTERIOR)) as path:
             data.to_netcdf(str(path), engine="h5netcdf")
     if picture:
-        figure = result.plot(title=name)
+        figure = result.plot(title=name, wcs=wcs)
         with atomic_path(file_of(folder, name, "picture.png")) as path:
             figure.savefig(path, format="png")
     _write_rings_picture(folder, name, result if picture else None)

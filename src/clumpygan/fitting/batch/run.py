@@ -58,7 +58,7 @@ def fit_many(
 
     Examples
     --------
-    >>> fit_many(["a.fits", "b.fits"], "results", line="halpha", psf_fwhm=0.7, workers=2)
+    >>> fit_many(["a.fits", "b.fits"], "results", line="halpha")  # doctest: +SKIP
     """
     own = {name: settings.pop(name) for name in _OF_BATCH if name in settings}
     batch_settings = from_mapping(BatchSettings, {**own, "output": output})
@@ -211,6 +211,7 @@ def fit_one(
                 source.name,
                 replace(result, origin=about),
                 picture=batch.picture,
+                wcs=batch.wcs,
                 cubes=batch.model_cubes,
                 maps=batch.maps,
                 inference_data=batch.inference_data,

@@ -114,11 +114,13 @@ class MapFitResult(FitResult):
         tilt = max(float(np.cos(np.radians(values["inclination"]))), 0.05)
         return along, across / tilt
 
-    def plot(self, title: str = "", truth: Mapping[str, float] | None = None) -> "Figure":
+    def plot(
+        self, title: str = "", truth: Mapping[str, float] | None = None, *, wcs: bool = False
+    ) -> "Figure":
         """Draw data, model and residual, the rotation curve and the posterior on one page."""
         from clumpygan.plots.velocity_map import map_figure
 
-        return map_figure(self, title=title, truth=truth)
+        return map_figure(self, title=title, truth=truth, wcs=wcs)
 
     def write_models(self, folder: Path, name: str) -> None:
         """Write NAME_model.fits and NAME_residual.fits, images in km/s."""

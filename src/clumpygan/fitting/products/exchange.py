@@ -1,4 +1,4 @@
-"""Fits as other packages have them: SpectralCube, astropy's NDData, ArviZ's InferenceData."""
+"""Fits as others have them: SpectralCube, NDData, specutils' Spectrum, ArviZ's InferenceData."""
 
 import warnings
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import NDDataRef, VarianceUncertainty
-from astropy.units import Unit
+from astropy.nddata import NDDataRef, StdDevUncertainty, VarianceUncertainty
+from astropy.units import Quantity, Unit
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from clumpygan.fitting.result import FitResult
 
 CUBES = ("data", "model", "residual")
+
+_SPECTRAL_UNITS = {"length": "Angstrom", "speed/velocity": "km/s", "frequency": "GHz"}
+"""Of spectra, by the kind of their axis: WCS has metres, m/s and Hz."""
 
 
 def cube_of(result: "FitResult", what: str) -> NDArray[np.floating]:
@@ -92,6 +95,45 @@ def to_nddata(result: "FitResult", what: str = "model") -> NDDataRef:
         wcs=WCS(header),
         unit=Unit(unit) if unit else None,
         meta={"values": dict(result.values)},
+    )
+
+
+def to_spectrum(result: "FitResult", what: str = "data") -> Any:
+    """Return the sum over the galaxy's spaxels as a `specutils.Spectrum`.
+
+    Those that data and model both show, as in the picture; all with data where there are none.
+
+    Returns
+    -------
+    specutils.Spectrum
+        (v,) in the unit of the cube, over wavelengths, frequencies or velocities as in the file;
+        of data and residual with the error of independent voxels.
+
+    Raises
+    ------
+    InputError
+        If `what` isn't data, model or residual, or specutils isn't installed.
+    """
+    cube = to_nddata(result, what)
+    try:
+        from specutils import Spectrum
+    except ImportError as problem:
+        raise InputError("a Spectrum needs specutils: python -m pip install specutils") from problem
+    valid, galaxy = result.observation.valid, result.maps.galaxy
+    spaxels = galaxy if galaxy.any() else valid.any(axis=0)
+    known = valid[:, spaxels]
+    uncertainty = None
+    if cube.uncertainty is not None:
+        variance = np.where(known, cube.uncertainty.array[:, spaxels], 0.0).sum(axis=1)
+        uncertainty = StdDevUncertainty(np.sqrt(variance))
+    axis = cube.wcs.spectral
+    places = Quantity(axis.pixel_to_world_values(np.arange(len(valid))), axis.world_axis_units[0])
+    return Spectrum(
+        flux=Quantity(np.where(known, cube.data[:, spaxels], 0.0).sum(axis=1), cube.unit),
+        spectral_axis=places.to(_SPECTRAL_UNITS.get(str(places.unit.physical_type), places.unit)),
+        uncertainty=uncertainty,
+        mask=~known.any(axis=1),
+        meta={"spaxels": int(spaxels.sum())},
     )
 
 

@@ -13,8 +13,8 @@ from clumpygan.evaluation.cubes.cube_realism import CubeRealism, scaled_to_peak
 from clumpygan.evaluation.cubes.cube_sets import CLUMP_QUANTITIES, CubeSet, quantities
 from clumpygan.evaluation.cubes.kinematics import FEATURES
 from clumpygan.evaluation.cubes.line_maps import FloatArray, LineMaps
-from clumpygan.plots.cube_pages import galaxies_page, sets_page
-from clumpygan.plots.realism import COLOURS, neighbour_pairs
+from clumpygan.plots.reports.cube_pages import galaxies_page, sets_page
+from clumpygan.plots.reports.realism import COLOURS, neighbour_pairs
 from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, new_figure, png_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Pages of reports in HTML, and the pictures on them."""
