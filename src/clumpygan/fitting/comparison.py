@@ -99,8 +99,11 @@ def compare_models(
 
     Examples
     --------
-    >>> fitters = {curve: DiskFitter(DiskModel(curve=curve), frame) for curve in ("arctan", "tanh")}
-    >>> compare_models(fitters, fitters["tanh"].observe(data, variance)).table
+    >>> fitters = {  # doctest: +SKIP
+    ...     curve: DiskFitter(DiskModel(curve=curve), frame) for curve in ("arctan", "tanh")
+    ... }
+    >>> observed = fitters["tanh"].observe(data, variance)  # doctest: +SKIP
+    >>> compare_models(fitters, observed).table  # doctest: +SKIP
     """
     if len(fitters) < 2:
         raise InputError(f"{len(fitters)} models to compare; expected two or more")

@@ -176,6 +176,11 @@ def generate_patch(
     ------
     InputError
         For settings that contradict each other or an unknown instrument.
+
+    Examples
+    --------
+    >>> patch = generate_patch(size=160, cells=2, n=20, stars=3, seed=4)  # doctest: +SKIP
+    >>> patch.write()  # doctest: +SKIP
     """
     chosen = PatchSettings(**settings)
     instrument = get_instrument(chosen.instrument)

@@ -71,6 +71,12 @@ def get_instrument(name: str) -> ImagingInstrument:
     ------
     InputError
         If there is none; the message lists the names.
+
+    Examples
+    --------
+    >>> camera = get_instrument("lsst_i")
+    >>> camera.pixel_scale, camera.band
+    (0.2, 'i')
     """
     try:
         return INSTRUMENTS[name.lower()]

@@ -68,6 +68,13 @@ class StampRenderer:
     ------
     InputError
         If size or scale aren't positive.
+
+    Examples
+    --------
+    >>> from clumpygan.instruments import HST_WFC3_F160W
+    >>> renderer = StampRenderer(psf=HST_WFC3_F160W.psf())
+    >>> renderer.render(draw_population(1, seed=0)[0]).shape  # nJy per pixel of 0.06"
+    (112, 112)
     """
 
     def __init__(self, size: int = 112, pixel_scale: float = 0.06, *, psf: galsim.GSObject) -> None:

@@ -149,6 +149,14 @@ def draw_population(
     ------
     InputError
         If the limits leave no galaxy or the seed or an index is negative.
+
+    Examples
+    --------
+    >>> table = draw_population(100, seed=0, max_magnitude=24)
+    >>> len(table), table["h_magnitude"].max() <= 24
+    (100, np.True_)
+    >>> draw_population([7], seed=0, max_magnitude=24)["redshift"] == table["redshift"][7]
+    array([ True])
     """
     chosen = range(indices) if isinstance(indices, int | np.integer) else indices
     if seed < 0 or any(i < 0 for i in chosen):

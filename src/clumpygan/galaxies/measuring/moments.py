@@ -120,6 +120,15 @@ def moments(
     InputError
         If shapes don't fit together, a variance isn't above 0, the window is empty, or an option
         isn't one of those above.
+
+    Examples
+    --------
+    >>> grid = CubeGrid.velocities((20, 24, 24), 0.2, 40.0)
+    >>> galaxy = DiskParameters(inclination=60, maximum_velocity=200, position_angle=90)
+    >>> cube = render_cube(galaxy, grid)
+    >>> maps = moments(cube, grid.centres[0])
+    >>> maps.velocity[12, 2] > 100 > -100 > maps.velocity[12, 21]  # it recedes at -x
+    np.True_
     """
     if method not in METHODS:
         raise InputError(f"method is {method!r}: expected one of {', '.join(METHODS)}")

@@ -85,6 +85,15 @@ def position_velocity(
     InputError
         If shapes don't fit together, a size isn't above 0, the angle isn't finite, or the
         slit lies off the field.
+
+    Examples
+    --------
+    >>> grid = CubeGrid.velocities((20, 24, 24), 0.2, 40.0)
+    >>> galaxy = DiskParameters(inclination=60, maximum_velocity=200, position_angle=90)
+    >>> cube = render_cube(galaxy, grid)
+    >>> slit = position_velocity(cube, grid.centres[0], 0.2, position_angle=90, width=0.6)
+    >>> slit.diagram.shape, slit.offsets.size, slit.velocities.size
+    ((20, 25), 25, 20)
     """
     measured = MeasuredCube.of(cube, velocities, variance)
     count_y, count_x = measured.data.shape[1:]

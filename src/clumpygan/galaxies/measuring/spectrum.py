@@ -65,6 +65,14 @@ def spectrum(
     ------
     InputError
         If shapes don't fit together, the aperture is empty, or the factor is below 1.
+
+    Examples
+    --------
+    >>> grid = CubeGrid.velocities((20, 24, 24), 0.2, 40.0)
+    >>> galaxy = DiskParameters(inclination=60, maximum_velocity=200, position_angle=90)
+    >>> line = spectrum(render_cube(galaxy, grid), grid.centres[0])
+    >>> line.flux.shape, f"{line.flux.sum():.2f}"
+    ((20,), '1.00')
     """
     measured = MeasuredCube.of(cube, velocities, variance)
     if not 1 <= noise_correlation < np.inf:

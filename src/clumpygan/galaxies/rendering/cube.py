@@ -157,6 +157,13 @@ class CubeRenderer:
     ------
     InputError
         If the accuracy is out of its range, or the PSF's transfer function of the wrong shape.
+
+    Examples
+    --------
+    >>> renderer = CubeRenderer(CubeGrid.velocities((20, 24, 24), 0.2, 40.0))
+    >>> vectors = [DiskParameters(inclination=i).to_vector() for i in (30, 60)]
+    >>> renderer(vectors).shape
+    (2, 20, 24, 24)
     """
 
     def __init__(
@@ -325,6 +332,14 @@ def render_cube(
     ------
     InputError
         If the galaxies are of different models, or the accuracy can't be reached.
+
+    Examples
+    --------
+    >>> grid = CubeGrid.velocities((20, 24, 24), 0.2, 40.0)
+    >>> galaxy = DiskParameters(inclination=60, maximum_velocity=200, position_angle=90)
+    >>> cube = render_cube(galaxy, grid)
+    >>> cube.shape, f"{cube.sum():.2f}"  # of a flux of 1
+    ((20, 24, 24), '1.00')
     """
     galaxies = [parameters] if isinstance(parameters, DiskParameters) else list(parameters)
     vectors = stack(galaxies)
