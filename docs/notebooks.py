@@ -19,6 +19,9 @@ from PIL import Image
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 WIDTH = 900  # pixels of a picture, at most
 COLOURS = 48
+WIDGET = "application/vnd.jupyter.widget-view+json"
+"""What only a kernel that runs can show; words stand in for it."""
+
 CODE = "clumpygan_code"
 """Entry of the metadata that holds the checksum."""
 
@@ -46,7 +49,8 @@ def keep(notebook: Any) -> None:
         if cell["cell_type"] == "code":
             cell["execution_count"] = None
             cell["outputs"] = [_small(one) for one in cell["outputs"] if not _is_chatter(one)]
-    notebook["metadata"].pop("language_info", None)
+    for name in ("language_info", "widgets"):
+        notebook["metadata"].pop(name, None)
     notebook["metadata"][CODE] = checksum(notebook)
 
 
@@ -57,6 +61,7 @@ def _is_chatter(output: Any) -> bool:
 def _small(output: Any) -> Any:
     if "execution_count" in output:
         output["execution_count"] = None
+    output.get("data", {}).pop(WIDGET, None)
     picture = output.get("data", {}).get("image/png")
     if picture:
         output["data"]["image/png"] = base64.b64encode(_few(base64.b64decode(picture))).decode()
