@@ -43,9 +43,14 @@ def test_cubes_are_those_of_the_files(tmp_path):
 
 
 def test_the_limits_between_which_the_training_drew_are_accepted():
-    for low, high in ((0.5, 0.5), (0.8, 0.8)):
-        clumpygan.generate_cubes(1, seeing=(low, high), smooth=True, noiseless=True, seed=1)
-    with pytest.raises(InputError, match="was trained on seeing"):
+    for name, low, high in (
+        ("seeing", 0.5, 0.8), ("half_light_radius", 0.5, 1.1), ("inclination", 10, 85),
+        ("maximum_velocity", 50, 300), ("velocity_dispersion", 20, 80), ("sersic_index", 0.6, 1.6),
+        ("turnover_radius", 0.05, 0.4), ("scale_height", 0.02, 0.2),
+    ):  # fmt: skip
+        for end in (low, high):
+            clumpygan.generate_cubes(1, smooth=True, noiseless=True, seed=1, **{name: end})
+    with pytest.raises(InputError, match=r"seeing \(0.5 to 0.8 arcsec\); the nearest is 0.5$"):
         clumpygan.generate_cubes(1, seeing=0.48, smooth=True, seed=1)
 
 

@@ -77,14 +77,14 @@ def refused(folder, capsys):
 
 
 def test_several_cubes_a_table_a_picture_and_numbers(folder):
-    generate("--n", 5, "--inclination", "40:70", "--maximum-velocity", "150:250", "--snr", 8,
+    generate("--n", 8, "--inclination", "40:70", "--maximum-velocity", "150:250", "--snr", 8,
              "--seed", 3, "--output", "gal.fits", "--picture", "gal.png",
              "--metrics", "gal.json")  # fmt: skip
     table = Table.read("gal.fits")
-    assert len(table) == 5
+    assert len(table) == 8
     assert table["inclination"].min() >= 40
     assert table["inclination"].max() <= 70
-    assert len(set(np.round(table["maximum_velocity"], 3))) == 5
+    assert len(set(np.round(table["maximum_velocity"], 3))) == 8
     assert table["inclination"].unit == "deg"
     for row in table:
         cube = read_cube(folder / str(row["file"]).strip())
@@ -98,9 +98,10 @@ def test_several_cubes_a_table_a_picture_and_numbers(folder):
         assert peak == pytest.approx(8.0, abs=4.0)
         flux = cube.data.sum() * cube.axis.step
         assert flux == pytest.approx(row["flux"], rel=0.4)
-    assert matplotlib.image.imread("gal.png").std() > 0.05
+    for name in ("gal.png", "gal_2.png"):
+        assert matplotlib.image.imread(name).std() > 0.05
     told = json.loads(Path("gal.json").read_text())
-    assert (told["seed"], told["n"], told["made"]) == (3, 5, 5)
+    assert (told["seed"], told["n"], told["made"]) == (3, 8, 8)
     assert told["cubes_per_second"] > 0
 
 
@@ -195,7 +196,7 @@ def test_other_grids_and_no_noise(folder):
     ("words", "message"),
     [
         (("--inclination", "70:40"), r"'70:40' (expected LOW:HIGH, rising, from 0 to 90)"),
-        (("--inclination", "5:60"), "physical was trained on inclination (10 to 85 deg)"),
+        (("--inclination", "5:60"), "trained on inclination (10 to 85 deg); the nearest is 10:60"),
         (("--mass", "3"), "; galaxies have --flux [flux units], --half-light-radius [ar"),
         (("--snr", "0"), "invalid value: '0'"),
         (("--snr", "8:-1"), "invalid value: '8:-1'"),

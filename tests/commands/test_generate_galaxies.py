@@ -73,6 +73,8 @@ def test_the_file_holds_galaxies_with_and_without_noise(capsys):
     told = json.loads(Path("g.json").read_text())
     assert (told["seed"], told["n"], told["sigma_njy"]) == (3, 9, 0.5)
     assert "seed 3" in capsys.readouterr().out
+    generate("--n", 65, "--seed", 3, "--picture", "h.png")
+    assert Path("h_2.png").exists()
 
 
 def test_the_same_seed_gives_the_same_galaxies_whatever_their_number():

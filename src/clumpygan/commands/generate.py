@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,7 +124,8 @@ def _parser() -> ArgumentParser:
     cubes = add("cubes", "velocity cubes of clumpy galaxies, from a trained network", CUBES,
                 CUBES_EXAMPLES)  # fmt: skip
     _add_outputs(cubes, "galaxies.fits", "the cube, or the table of several, .fits",
-                 "flux, velocity and dispersion of the first few")  # fmt: skip
+                 "maps, channels, slit and spectrum of each, six on a page: further pages in"
+                 " a .pdf, or FILE_2 and so on")  # fmt: skip
     add_settings(cubes, CubesSettings)
     _add_conditions(cubes)
     add_config(cubes)
@@ -133,7 +134,8 @@ def _parser() -> ArgumentParser:
     galaxies = add("galaxies", "images of galaxies, from a trained network", GALAXIES,
                    GALAXIES_EXAMPLES)  # fmt: skip
     _add_outputs(galaxies, "galaxies.fits", "the images, .fits or .fits.gz",
-                 "up to 64 of them in one picture")  # fmt: skip
+                 "all of them, the brightest first, 64 on a page: further pages in a .pdf, or"
+                 " FILE_2 and so on")  # fmt: skip
     add_settings(galaxies, GalaxiesSettings, heading="the galaxies")
     add_config(galaxies)
     galaxies.set_defaults(run=_galaxies)
@@ -222,9 +224,9 @@ def _cube(options: Namespace) -> None:
     _say_seed(mock.seed, "" if settings.seed is not None else "drawn at random")
     print(mock.headline())
 
-    def picture() -> Figure:
+    def picture() -> list[Figure]:
         try:
-            return mock.plot()
+            return [mock.plot()]
         except InputError as problem:
             raise InputError(
                 f"`picture`: {str(problem).removeprefix('cube: ')}; leave it out, or choose less "
@@ -261,7 +263,11 @@ def _cubes(options: Namespace) -> None:
     report = cubes.report() | {"n": settings.n, "made": len(missing)}
     report["cubes_per_second"] = round(rate, 2) if missing else None
     several = settings.n > 1
-    _write(files, begin, cubes.write_table if several else None, cubes.plot, report,
+
+    def pages() -> Iterable[Figure]:
+        return tqdm(cubes.pages(), "drawing", cubes.page_count, unit="page", disable=None)
+
+    _write(files, begin, cubes.write_table if several else None, pages, report,
            before=[cubes.folder] if several else [],
            after=f", {rate:.1f} cubes/s" if missing else "")  # fmt: skip
 
@@ -279,7 +285,7 @@ def _galaxies(options: Namespace) -> None:
     with tqdm(total=settings.n, desc="generating", unit="galaxy", disable=None) as bar:
         made = generate_galaxies(progress=bar.update, **asdict(settings))
     _say_seed(made.seed, "" if settings.seed is not None else "drawn at random")
-    _write(files, begin, lambda path: made.write(path, commit()), made.plot, made.report())
+    _write(files, begin, lambda path: made.write(path, commit()), made.pages, made.report())
 
 
 def _say_seed(seed: int, source: str) -> None:
@@ -290,7 +296,7 @@ def _write(
     files: Outputs,
     begin: float,
     write: Callable[[Path], object] | None,
-    plot: Callable[[], Figure],
+    pages: Callable[[], Iterable[Figure]],
     report: Mapping[str, Any],
     before: Sequence[Path] = (),
     after: str = "",
@@ -304,8 +310,8 @@ def _write(
         When the program began.
     write : callable or None
         Writes what goes to --output, if it isn't there yet.
-    plot : callable
-        Makes the picture.
+    pages : callable
+        Draws the pages of the picture.
     report : mapping
         What goes to --metrics.
     before : sequence of Path
@@ -314,21 +320,23 @@ def _write(
         What else is said.
     """
     from clumpygan.io import atomic_path
+    from clumpygan.plots.style import written_pages
 
+    pictures: list[Path] = []
     with ExitStack() as stack:
 
         def temporary(path: Path) -> Path:
             return stack.enter_context(atomic_path(path))
 
         if files.picture is not None:
-            plot().savefig(temporary(files.picture), facecolor="white")
+            pictures = stack.enter_context(written_pages(files.picture, pages()))
         if write is not None:
             write(temporary(files.output))
         if files.metrics is not None:
             told = {**report, "seconds": round(time.perf_counter() - begin, 2)}
             text = json.dumps(told, indent=2, allow_nan=False) + "\n"
             temporary(files.metrics).write_text(text, encoding="utf-8")
-    written = [*before, files.output, files.picture, files.metrics]
+    written = [*before, files.output, *pictures, files.metrics]
     names = ", ".join(str(path) for path in written if path)
     print(f"wrote {names} in {time.perf_counter() - begin:.1f} s{after}")
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
+from clumpygan.galaxies.disks.disk_table import PARAMETERS
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame
 from clumpygan.gan.galaxies import random_input
@@ -79,6 +80,7 @@ class CubeGenerator:
         data = card.get("data") or {}
         # Trainings on real cubes have settings of rendered galaxies too, but don't use them.
         galaxies = {} if "measured_seeing" in data else data.get("galaxies") or {}
+        self._drawn = _drawn_between(galaxies) if galaxies else {}
         drawn = {one: span for one, span in self.ranges.items() if one != SEEING}
         self.population: dict[str, Any] = dict(galaxies.get("parameters", drawn))
         low, high = known["signal_to_noise"]
@@ -105,7 +107,7 @@ class CubeGenerator:
         ------
         InputError
             If it isn't one of `names`, which are listed with units and ranges, or `low` or `high`
-            is out of range.
+            is out of range; the message has the nearest values that are inside.
         """
         if name not in self.names:
             known = ", ".join(self._told(one) for one in self.names)
@@ -116,7 +118,11 @@ class CubeGenerator:
         slack = _SLACK * (most - least) if np.isfinite(most) else 0.0
         if not least - slack <= low <= high <= most + slack:
             given = f"{low:g}" if low == high else f"{low:g}:{high:g}"
-            raise InputError(f"{name} of {given}: {self.name} was trained on {self._told(name)}")
+            nearest = [f"{min(max(end, least), most):g}" for end in (low, high)]
+            raise InputError(
+                f"{name} of {given}: {self.name} was trained on {self._told(name)}; the nearest is "
+                f"{':'.join(dict.fromkeys(nearest))}"
+            )
         return low, high
 
     @torch.no_grad()
@@ -188,13 +194,37 @@ class CubeGenerator:
     def _limits(self, name: str) -> tuple[float, float]:
         if CUBE_CONDITIONS[name].kind == "angle":
             return -360.0, 720.0
-        return self.ranges.get(name, (0.0, np.inf))
+        low, high = self.ranges.get(name, (0.0, np.inf))
+        least, most = self._drawn.get(name, (low, high))
+        return min(low, least), max(high, most)
 
     def _told(self, name: str) -> str:
         low, high = self._limits(name)
         unit = CUBE_CONDITIONS[name].unit
         span = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
         return f"{name} ({span}{f' {unit}' if unit else ''})"
+
+
+def _drawn_between(galaxies: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return the ends between which a training drew parameters, where they have such.
+
+    Parameters
+    ----------
+    galaxies : mapping
+        Settings of the rendered galaxies: ranges, in place of the priors of the table.
+    """
+    found = {
+        row.name: (row.prior.low, row.prior.high)
+        for row in PARAMETERS
+        if row.prior.kind in ("uniform", "log_uniform", "isotropic")
+    }
+    given = {**galaxies.get("parameters", {}), SEEING: galaxies.get(SEEING)}
+    for name, ends in given.items():
+        if isinstance(ends, list | tuple):
+            found[name] = float(ends[0]), float(ends[-1])
+        elif ends is not None:
+            found[name] = float(ends), float(ends)
+    return found
 
 
 class _OneByOne:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clumpygan.errors import InputError
 from clumpygan.gan.cubes import BATCH
-from clumpygan.generation.cube_maker import CubeMaker, MadeCube
+from clumpygan.generation.cube_maker import PER_PAGE, CubeMaker, MadeCube
 from clumpygan.generation.settings import (
     CubesSettings,
 )
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
 
 SETTINGS = "settings.json"
 """In the folder of the cubes: what they are."""
-
-PICTURED = 8
-"""Galaxies in the picture, at most."""
 
 GIVEN = ""
 _DRAWN_FROM_THE_FOLDER, _DRAWN = "that of the cubes that are there", "drawn at random"
@@ -109,12 +104,18 @@ class CubeFiles:
         with atomic_path(path or self.output) as temporary:
             table.write(temporary, format="fits")
 
-    def plot(self) -> Figure:
-        """Return a figure of the first cubes, as they are in the files."""
-        found = [read_cube(self.path(index)) for index in range(min(self.count, PICTURED))]
-        known = [one.variance for one in found if one.variance is not None]
-        noise = np.stack(known) if known else None
-        return self.maker.plot(self.seed, np.stack([one.data for one in found]), noise)
+    @property
+    def page_count(self) -> int:
+        """How many pages there are of all cubes."""
+        return -(-self.count // PER_PAGE)
+
+    def pages(self) -> Iterator[Figure]:
+        """Draw all cubes as they are in the files, page by page."""
+        for first in range(0, self.count, PER_PAGE):
+            indices = range(first, min(first + PER_PAGE, self.count))
+            found = [read_cube(self.path(index)) for index in indices]
+            cubes = [(one.data, one.variance) for one in found]
+            yield self.maker.page(self.seed, first, self.count, cubes)
 
     def report(self) -> dict[str, Any]:
         """Return all that the cubes depend on, for a JSON file."""

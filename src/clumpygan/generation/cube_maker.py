@@ -39,8 +39,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_DOTS = 120  # per inch of the picture
 _SPLIT = "generated"
+
+PER_PAGE = 6
+"""Galaxies on a page of pictures."""
+
+Drawn = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Data and variance of a cube."""
 
 SHEAR = ("g1", "g2")
 """Parameters that are 0 unless they are asked for."""
@@ -256,25 +261,23 @@ class CubeMaker:
             seed=seed,
         )
 
-    def plot(
-        self,
-        seed: int,
-        cubes: NDArray[np.float32],
-        variances: NDArray[np.float32] | None,
-    ) -> Figure:
-        """Return a figure of the maps of the first cubes (n, v, y, x)."""
-        from clumpygan.evaluation.cubes.line_maps import CubeAxes, line_maps
-        from clumpygan.plots.reports.cube_pages import galaxies_page
+    def page(self, seed: int, first: int, count: int, cubes: Sequence[Drawn]) -> Figure:
+        """Return a figure of some cubes, a row each.
 
-        shown = cubes if variances is None else cubes / np.sqrt(variances)
-        parameters, _ = self.parameters(seed, range(len(cubes)))
-        figure = galaxies_page(
-            line_maps(shown, CubeAxes.of(self.frame), noisy=variances is not None),
-            parameters[:, self.names.index("systemic_velocity")],
-            [str(index) for index in range(len(cubes))],
-        )
-        figure.set_dpi(_DOTS)
-        return figure
+        Parameters
+        ----------
+        seed, first : int
+            The first of them is galaxy `first` of this seed.
+        count : int
+            Of all cubes, for the number of the page.
+        cubes : sequence of (ndarray (v, y, x), ndarray (v, y, x) or None)
+            Data and variance.
+        """
+        from clumpygan.plots.cube_rows import cubes_page
+
+        number, pages = first // PER_PAGE + 1, -(-count // PER_PAGE)
+        remark = f"page {number} of {pages}" if pages > 1 else ""
+        return cubes_page(self, seed, first, cubes, remark)
 
     def _cubes(
         self, seed: int, parameters: np.ndarray, ratios: np.ndarray, indices: Sequence[int]

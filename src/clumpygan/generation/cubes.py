@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from clumpygan.data.cubes.frame import CubeFrame
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.gan.cubes import BATCH
-from clumpygan.generation.cube_files import GIVEN, PICTURED, CubeFiles
-from clumpygan.generation.cube_maker import CubeMaker, MadeCube
+from clumpygan.generation.cube_files import GIVEN, CubeFiles
+from clumpygan.generation.cube_maker import PER_PAGE, CubeMaker, MadeCube
 from clumpygan.generation.settings import (
     CubesSettings,
     names_of,
@@ -61,9 +61,14 @@ class GeneratedCubes:
         return self.frame.grid
 
     def plot(self) -> Figure:
-        """Return a figure of flux, velocity and dispersion of the first few."""
-        noise = None if self.variance is None else self.variance[:PICTURED]
-        return self._maker.plot(self.seed, self.cubes[:PICTURED], noise)
+        """Return the first of the `pages`."""
+        return next(self.pages())
+
+    def pages(self) -> Iterator[Figure]:
+        """Draw all galaxies, a row each: maps, channels, slit and spectrum, six on a page."""
+        for first in range(0, len(self.cubes), PER_PAGE):
+            cubes = [(one.data, one.variance) for one in self._made[first : first + PER_PAGE]]
+            yield self._maker.page(self.seed, first, len(self.cubes), cubes)
 
     def write(self, path: str | Path) -> None:
         """Write one cube to a file; of several, the table, and each cube into a folder beside."""

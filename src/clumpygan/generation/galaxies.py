@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +67,15 @@ class GeneratedGalaxies:
     settings: GalaxiesSettings
 
     def plot(self) -> Figure:
-        """Return a figure of up to 64 of them."""
-        from clumpygan.plots.galaxies import galaxies_figure
+        """Return the first of the `pages`."""
+        return next(self.pages())
 
-        return galaxies_figure(self.images / self.sigma, self.table)
+    def pages(self) -> Iterator[Figure]:
+        """Draw all galaxies, the brightest first, 64 on a page."""
+        from clumpygan.plots.galaxies import galaxies_pages
+
+        title = f"Generated galaxies, seed {self.seed}"
+        return galaxies_pages(self.images / self.sigma, self.table, self.pixel_scale, title)
 
     def write(self, path: str | Path, commit: str = "unknown") -> None:
         """Write a FITS file: IMAGES, with noise also NOISELESS, and the table GALAXIES.

@@ -1,46 +1,45 @@
 """The picture of a cube: its maps, a slit along the major axis, its spectrum and channel maps."""
 
-import itertools
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.measuring.moments import Moments
 from clumpygan.io.atomic import atomic_path, check_output_path
-from clumpygan.plots.cube_view import CHANNEL_MAPS, Channel, CubeView, Slit, view_of
+from clumpygan.plots.cube_view import CHANNEL_MAPS, CubeView, Slit, view_of
 from clumpygan.plots.panels import (
     DASHES,
     Span,
     add_panel,
-    direction,
+    centres,
+    channel_colour,
     flux_stretch,
     head,
     mark_north,
+    mark_slit,
+    plot_channels,
     plot_diagram,
     plot_flux,
     plot_map,
     plot_spectrum,
+    slit_reach,
     velocity_limits,
 )
 from clumpygan.plots.style import (
-    BRIGHTNESS_MAP,
     DISPERSION_MAP,
     LABEL,
     VELOCITY_MAP,
     brightness_bar,
     mark_scale,
     new_figure,
-    stretch,
 )
 
 FloatArray = NDArray[np.float64]
@@ -163,7 +162,7 @@ def cube_figure(
     limits = velocity_limits(view)
     _draw_diagram(diagram, view, limits, flux_unit)
     for channel in view.channels:
-        spectrum.axvspan(channel.low, channel.high, color=_colour(channel, view), alpha=0.45,
+        spectrum.axvspan(channel.low, channel.high, color=channel_colour(channel, view), alpha=0.45,
                          linewidth=0)  # fmt: skip
     head(spectrum, "Spectrum", 15)
     plot_spectrum(spectrum, [(view.spectrum, {"color": "black"})], limits, flux_unit)
@@ -189,7 +188,7 @@ def _draw_maps(axes: tuple[Axes, Axes, Axes], view: CubeView, unit: str) -> None
     velocity = np.where(galaxy, maps.velocity, np.nan)
     plot_map(axes[1], view, velocity, "km/s", cmap=VELOCITY_MAP, vmin=-limit, vmax=limit)
     _draw_isovelocities(axes[1], view, velocity)
-    _mark_slit(axes[1], view)
+    mark_slit(axes[1], view)
     low, high = view.dispersion_range
     dispersion = np.where(galaxy, maps.dispersion, np.nan)
     plot_map(axes[2], view, dispersion, "km/s", cmap=DISPERSION_MAP, vmin=low, vmax=high)
@@ -208,7 +207,7 @@ def _draw_isovelocities(axis: Axes, view: CubeView, velocity: FloatArray) -> Non
         return
     if error.size and np.median(error) >= 0.5 * (levels[1] - levels[0]):
         return
-    y, x = (_centres(count, view) for count in velocity.shape)
+    y, x = (centres(count, view) for count in velocity.shape)
     axis.contour(x, y, velocity, levels=levels, colors="black", linestyles="solid", alpha=0.7,
                  linewidths=[1.6 if level == 0 else 0.6 for level in levels])  # fmt: skip
 
@@ -224,7 +223,7 @@ def _draw_diagram(axis: Axes, view: CubeView, limits: Span, unit: str) -> None:
     plot_diagram(axis, view.diagram, limits, unit=unit, contours_of=view.diagram)
     axis.axhline(0, color="white", linewidth=1, linestyle=DASHES)
     axis.axvline(0, color="white", linewidth=1, linestyle=DASHES)
-    (low, high), reach = axis.get_xlim(), _slit_reach(view)
+    (low, high), reach = axis.get_xlim(), slit_reach(view)
     axis.set_xlim(max(-reach, low), min(reach, high))
     axis.set_ylabel("velocity [km/s]", fontsize=LABEL, labelpad=2)
     head(axis, f'Slit of {view.slit.width:.2g}" at {view.slit.position_angle % 360:.0f}°', 15)
@@ -232,13 +231,7 @@ def _draw_diagram(axis: Axes, view: CubeView, limits: Span, unit: str) -> None:
 
 def _draw_channels(axes: list[Axes], view: CubeView, unit: str) -> None:
     """Draw the channel maps on one stretch, each under a band in the colour of its velocity."""
-    images = np.stack([_shown_part(view, channel.image) for channel in view.channels])
-    norm = stretch(images, max(channel.noise for channel in view.channels))
-    for axis, channel in zip(axes, view.channels, strict=False):  # of a few channels: fewer maps
-        plot_map(axis, view, channel.image, cmap=BRIGHTNESS_MAP, norm=norm)
-        axis.set_title(f"{channel.low:+.0f} to {channel.high:+.0f} km/s", fontsize=LABEL, pad=13)
-        axis.add_patch(Rectangle((0, 1.015), 1, 0.04, transform=axis.transAxes, clip_on=False,
-                                 facecolor=_colour(channel, view), edgecolor="0.3"))  # fmt: skip
+    plot_channels(axes, view, view.channels)
     for axis in axes:
         axis.set_xticks([])
         axis.set_yticks([])
@@ -246,46 +239,6 @@ def _draw_channels(axes: list[Axes], view: CubeView, unit: str) -> None:
     unit = brightness_bar(last, last.images[0], unit)
     last.text(_UNIT_AT, 0.5, unit, transform=last.transAxes, fontsize=LABEL, rotation=90,
               ha="left", va="center")  # fmt: skip
-
-
-def _mark_slit(axis: Axes, view: CubeView) -> None:
-    """Draw the outline of the slit and its centre."""
-    slit, reach = view.slit, _slit_reach(view)
-    along, across = direction(slit.position_angle), direction(slit.position_angle - 90)
-    for side in (-0.5, 0.5):
-        ends = [
-            np.array(slit.centre) + end * reach * along + side * slit.width * across
-            for end in (-1, 1)
-        ]
-        axis.plot(*zip(*ends, strict=True), color="black", linewidth=1, linestyle=DASHES)
-    axis.plot(*slit.centre, marker="+", color="black", markersize=11, markeredgewidth=1.6)
-
-
-def _slit_reach(view: CubeView) -> float:
-    """Return the offset in arcsec at which the slit leaves what is shown."""
-    left, right, bottom, top = view.extent
-    x, y = view.slit.centre
-    along = direction(view.slit.position_angle)
-    corners = itertools.product((left - x, right - x), (bottom - y, top - y))
-    return float(max(abs(along @ np.array(corner)) for corner in corners))
-
-
-def _shown_part(view: CubeView, image: FloatArray) -> FloatArray:
-    """Return the image with NaN outside of what is shown."""
-    left, right, bottom, top = view.extent
-    y, x = (_centres(count, view) for count in image.shape)
-    inside = ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
-    return np.where(inside, image, np.nan)
-
-
-def _centres(count: int, view: CubeView) -> FloatArray:
-    """Return where the centres of pixels are, in arcsec from the middle of the field."""
-    return np.asarray((np.arange(count) - (count - 1) / 2) * view.pixel_scale)
-
-
-def _colour(channel: Channel, view: CubeView) -> Any:
-    middle = 0.5 * (channel.low + channel.high)
-    return colormaps[VELOCITY_MAP](0.5 + 0.5 * middle / view.velocity_range)
 
 
 def _write(axis: Axes, view: CubeView, lines: Sequence[str], systemic_velocity: float) -> None:

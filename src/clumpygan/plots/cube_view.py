@@ -108,8 +108,12 @@ class CubeView:
 
     @cached_property
     def channels(self) -> list[Channel]:
-        """Means of equally many channels each, which span the range about 0, rising."""
-        return _channels(self.cube, self.velocity_range)
+        """Five `channel_maps`."""
+        return self.channel_maps(CHANNEL_MAPS)
+
+    def channel_maps(self, number: int) -> list[Channel]:
+        """Return means of equally many channels each, which span the range about 0, rising."""
+        return _channels(self.cube, self.velocity_range, number)
 
 
 def view_of(
@@ -208,9 +212,9 @@ def _precise(error: FloatArray, galaxy: BoolArray) -> BoolArray:
     return np.asarray(galaxy & (error <= _PRECISE * np.nanmedian(error[galaxy])))
 
 
-def _channels(cube: MeasuredCube, velocity_range: float) -> list[Channel]:
+def _channels(cube: MeasuredCube, velocity_range: float, number: int) -> list[Channel]:
     count, channel = len(cube.velocities), float(np.median(cube.widths))
-    shown = min(CHANNEL_MAPS, count)
+    shown = min(number, count)
     wanted = 2 * velocity_range / shown / channel
     choices = []
     for each in range(1, count // shown + 1):

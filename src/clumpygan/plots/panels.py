@@ -3,14 +3,17 @@
 Each is drawn on axes that are handed in; mock cubes and fits show them alike.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -19,12 +22,13 @@ from clumpygan.galaxies.measuring.moments import Moments
 from clumpygan.galaxies.measuring.position_velocity import PositionVelocity
 from clumpygan.galaxies.measuring.signal_mask import noise_level
 from clumpygan.galaxies.measuring.spectrum import Spectrum
-from clumpygan.plots.cube_view import CubeView
+from clumpygan.plots.cube_view import Channel, CubeView
 from clumpygan.plots.style import (
     BRIGHTNESS_MAP,
     LABEL,
     NO_DATA,
     TICKS,
+    VELOCITY_MAP,
     brightness_bar,
     colour_bar,
     scaled,
@@ -168,6 +172,71 @@ def plot_spectrum(
     axis.set_xlabel("velocity [km/s]", fontsize=LABEL)
     axis.tick_params(labelsize=TICKS)
     write_unit(axis, unit, 1.0)
+
+
+def plot_channels(
+    axes: Sequence[Axes], view: CubeView, channels: Sequence[Channel], size: float = LABEL
+) -> None:
+    """Draw channel maps on one stretch, each under a band in the colour of its velocity.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        One for each map; those of a cube with fewer channels stay empty.
+    view : CubeView
+    channels : sequence of Channel
+    size : float
+        Of the velocities above them, in points.
+    """
+    images = np.stack([_shown_part(view, channel.image) for channel in channels])
+    norm = stretch(images, max(channel.noise for channel in channels))
+    for axis, channel in zip(axes, channels, strict=False):
+        plot_map(axis, view, channel.image, cmap=BRIGHTNESS_MAP, norm=norm)
+        colour = channel_colour(channel, view)
+        axis.set_title(f"{channel.low:+.0f} to {channel.high:+.0f} km/s", fontsize=size, pad=13)
+        axis.add_patch(Rectangle((0, 1.015), 1, 0.04, transform=axis.transAxes, clip_on=False,
+                                 facecolor=colour, edgecolor="0.3"))  # fmt: skip
+
+
+def channel_colour(channel: Channel, view: CubeView) -> Any:
+    """Return the colour that the middle of a channel has in the velocity map."""
+    middle = 0.5 * (channel.low + channel.high)
+    return colormaps[VELOCITY_MAP](0.5 + 0.5 * middle / view.velocity_range)
+
+
+def mark_slit(axis: Axes, view: CubeView) -> None:
+    """Draw the outline of the slit and its centre."""
+    slit, reach = view.slit, slit_reach(view)
+    along, across = direction(slit.position_angle), direction(slit.position_angle - 90)
+    for side in (-0.5, 0.5):
+        ends = [
+            np.array(slit.centre) + end * reach * along + side * slit.width * across
+            for end in (-1, 1)
+        ]
+        axis.plot(*zip(*ends, strict=True), color="black", linewidth=1, linestyle=DASHES)
+    axis.plot(*slit.centre, marker="+", color="black", markersize=11, markeredgewidth=1.6)
+
+
+def slit_reach(view: CubeView) -> float:
+    """Return the offset in arcsec at which the slit leaves what is shown."""
+    left, right, bottom, top = view.extent
+    x, y = view.slit.centre
+    along = direction(view.slit.position_angle)
+    corners = itertools.product((left - x, right - x), (bottom - y, top - y))
+    return float(max(abs(along @ np.array(corner)) for corner in corners))
+
+
+def centres(count: int, view: CubeView) -> FloatArray:
+    """Return where the centres of pixels are, in arcsec from the middle of the field."""
+    return np.asarray((np.arange(count) - (count - 1) / 2) * view.pixel_scale)
+
+
+def _shown_part(view: CubeView, image: FloatArray) -> FloatArray:
+    """Return the image with NaN outside of what is shown."""
+    left, right, bottom, top = view.extent
+    y, x = (centres(count, view) for count in image.shape)
+    inside = ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
+    return np.where(inside, image, np.nan)
 
 
 def velocity_limits(*views: CubeView) -> Span:

@@ -4,13 +4,17 @@ Brightness is in inferno on an asinh stretch; velocities in RdBu, red receding, 
 systemic velocity; dispersions in cividis. All can be told apart with any colour vision.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
@@ -18,6 +22,8 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+
+from clumpygan.io.atomic import atomic_path
 
 Extent = tuple[float, float, float, float]
 
@@ -180,3 +186,33 @@ def _round_values(norm: FuncNorm) -> list[float]:
         if len(kept) >= _FEW_TICKS:
             break
     return kept
+
+
+@contextmanager
+def written_pages(path: Path, pages: Iterable[Figure]) -> Iterator[list[Path]]:
+    """Write figures: pages of one PDF, or else PATH, and PATH_2 and so on for further pages.
+
+    Parameters
+    ----------
+    path : Path
+    pages : iterable of Figure
+        Drawn one at a time.
+
+    Yields
+    ------
+    list of Path
+        The files, which appear when the context ends, all of them or none.
+    """
+    with ExitStack() as stack:
+        if path.suffix.lower() == ".pdf":
+            with PdfPages(stack.enter_context(atomic_path(path))) as document:
+                for page in pages:
+                    document.savefig(page, facecolor="white")
+            yield [path]
+            return
+        written: list[Path] = []
+        for number, page in enumerate(pages, 1):
+            name = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
+            page.savefig(stack.enter_context(atomic_path(name)), facecolor="white")
+            written.append(name)
+        yield written
