@@ -23,6 +23,14 @@ def test_a_point_in_the_middle_gives_images_away(noise):
     assert accuracy.value > 0.8
 
 
+def test_every_epoch_is_told(noise):
+    told = []
+    pixel_classifier(
+        *noise, np.random.default_rng(0), epochs=2, progress=lambda *one: told.append(one)
+    )
+    assert told == [(1, 6)] * 6
+
+
 def test_it_depends_on_its_seed_alone(noise):
     first = pixel_classifier(*noise, np.random.default_rng(4), epochs=2)
     torch.manual_seed(99)

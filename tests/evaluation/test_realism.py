@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.realism.image_statistics import FEATURES
+from clumpygan.evaluation.realism.image_statistics import FEATURES, NAMES
 from clumpygan.evaluation.realism.realism import measure_realism
 from clumpygan.evaluation.realism.table import TESTS, cell, text_table
 
@@ -93,7 +93,7 @@ def test_copies_are_seen(sets):
 def test_the_table_has_a_row_for_each_test_and_feature(result):
     text = text_table(result)
     assert all(heading in text for heading, _ in TESTS.values())
-    assert all(f"\n{name} " in text for name in FEATURES)
+    assert all(f"\n{NAMES[name]} " in text for name in FEATURES)
     assert "stamps: reference 40, floor 40, large 40" in text
 
 

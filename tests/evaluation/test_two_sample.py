@@ -4,12 +4,15 @@ from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
 
 from clumpygan.errors import InputError
+from clumpygan.evaluation.realism.frechet import scale_of
 from clumpygan.evaluation.realism.two_sample import (
     cross_validated,
     feature_classifier,
     ks_distances,
+    mean_wasserstein,
     mmd,
     squared_distances,
+    wasserstein_distances,
 )
 
 
@@ -112,3 +115,16 @@ def test_too_few_galaxies_are_refused(generator):
         feature_classifier(np.zeros((9, 2)), np.zeros((30, 2)), generator)
     with pytest.raises(InputError, match="sets of 1 and 30 galaxies: expected at least 2"):
         mmd(np.zeros((1, 2)), np.zeros((30, 2)), generator)
+
+
+def test_wasserstein_is_the_shift_in_units_of_the_scatter(sets, generator):
+    a, b, shifted = sets
+    distances = wasserstein_distances(shifted, a, scale_of(a))
+    assert distances[0] == pytest.approx((shifted[:, 0].mean() - a[:, 0].mean()) / a[:, 0].std())
+    assert distances[1:].max() < 0.35
+    # Of equally many: the mean difference of the sorted values.
+    expected = np.abs(np.sort(a[:, 1]) - np.sort(b[:, 1])).mean() / a[:, 1].std()
+    assert wasserstein_distances(b, a)[1] == pytest.approx(expected)
+    equal, apart = (mean_wasserstein(one, a, generator) for one in (b, shifted))
+    assert equal.value == pytest.approx(2 / np.sqrt(150), rel=0.4)
+    assert apart.value > equal.value + 5 * apart.error > 0

@@ -8,7 +8,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.realism.image_statistics import FEATURES
+from clumpygan.evaluation.realism.image_statistics import FEATURES, NAMES
 from clumpygan.evaluation.realism.neighbours import Neighbours
 from clumpygan.evaluation.realism.realism import Realism, measure_realism
 from clumpygan.plots.reports.html import realism_page
@@ -102,4 +102,4 @@ def test_the_page_is_whole_and_needs_nothing_else(result):
     assert "5 &lt; 6" in page
     assert "Frechet distance" in page
     assert "&plusmn;" in page
-    assert all(f"<td>{name}</td>" in page for name in FEATURES)
+    assert all(f"<td>{NAMES[name]}</td>" in page for name in FEATURES)

@@ -155,7 +155,7 @@ def cube_realism(
     ----------
     settings : CubeRealismSettings, optional
     progress : callable, optional
-        Called with how many cubes were fitted, of how many, and the name of the stage.
+        Called with how many cubes were generated or fitted, of how many, and the name of the stage.
     report : callable, optional
         Told the name of each stage as it begins.
     **given
@@ -174,7 +174,7 @@ def cube_realism(
     begin = time.perf_counter()
     generators = load_generators(settings)
     report("galaxies")
-    compared = build_sets(settings, generators)
+    compared = build_sets(settings, generators, progress)
     training = training_maps(settings, compared.data)
     spent = time.perf_counter() - begin
     result = measure_cubes(
@@ -187,6 +187,7 @@ def cube_realism(
         epochs=settings.epochs,
         device=settings.device,
         report=report,
+        progress=progress,
     )
     result.seconds = {"galaxies": spent, **result.seconds}
     found = CubeRealismReport(settings, compared, result, training)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from clumpygan.assessment.progress import Progress, silent
 from clumpygan.assessment.settings import NOTHING, CubeRealismSettings
 from clumpygan.data.cubes.galaxy_cube_sample import is_rendered, render_realisations
 from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
@@ -92,7 +94,11 @@ def load_generators(settings: CubeRealismSettings) -> dict[str, CubeGenerator]:
     return loaded
 
 
-def build_sets(settings: CubeRealismSettings, generators: dict[str, CubeGenerator]) -> Compared:
+def build_sets(
+    settings: CubeRealismSettings,
+    generators: dict[str, CubeGenerator],
+    progress: Progress = silent,
+) -> Compared:
     """Read or render the held-out galaxies, and generate cubes of their parameters."""
     data = _data(settings)
     true = data.dataset("test")
@@ -109,7 +115,12 @@ def build_sets(settings: CubeRealismSettings, generators: dict[str, CubeGenerato
     noise = floor_arrays["noise" if settings.root is None else "second_noise"]
     told = floor_arrays["parameters"]
     cubes = {
-        name: generator.cubes(told, settings.seed, data.frame)
+        name: generator.cubes(
+            told,
+            settings.seed,
+            data.frame,
+            progress=partial(_generated, progress, count, name),
+        )
         for name, generator in generators.items()
     } | {SMOOTH: floor_arrays["smooth"]}
     made = [_set(name, floor_arrays, one, noise, names, scale) for name, one in cubes.items()]
@@ -170,6 +181,10 @@ def cubes_to_fit(compared: Compared, count: int, seed: int) -> dict[str, np.ndar
         other = render_realisations(compared.data.settings, rows, 1, seed)[:, 0]
         found[compared.floor.name] = other + compared.noise[:count]
     return found | {one.name: one.observed[:count] for one in (*compared.made, compared.smooth)}
+
+
+def _generated(progress: Progress, count: int, name: str, done: int) -> None:
+    progress(done, count, f"generating {name}")
 
 
 def _data(settings: CubeRealismSettings) -> GalaxyCubeDataModule:

@@ -100,7 +100,7 @@ def realism(
     ----------
     settings : RealismSettings, optional
     progress : callable, optional
-        Called with how many stamps were rendered, of how many, and the name of the stage.
+        Called with how many stamps were rendered or generated, of how many, and the stage.
     report : callable, optional
         Told the name of each stage as it begins.
     **given
@@ -130,6 +130,7 @@ def realism(
         pixel_epochs=settings.pixel_epochs,
         device=settings.device,
         report=report,
+        progress=progress,
     )
     return RealismReport(settings, held_out, candidates, made, ways, result)
 
@@ -164,7 +165,7 @@ def _sets(
     made, ways = [one.part(slice(0, settings.n)) for one in early], None
     if not made and settings.checkpoint != NOTHING:
         galaxies, ways = made_by(
-            settings.checkpoint, held_out.floor, settings.seed, settings.device
+            settings.checkpoint, held_out.floor, settings.seed, settings.device, progress
         )
         made = [galaxies]
     candidates = [held_out.floor, *made, *held_out.opponents]

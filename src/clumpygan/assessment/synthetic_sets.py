@@ -168,7 +168,9 @@ def disks_like(galaxies: StampSet, held_out: HeldOut, seed: int) -> StampSet | N
     return StampSet(SMOOTH, images, galaxies.pixel_scale, text, disks, sigma)
 
 
-def made_by(checkpoint: str, like: StampSet, seed: int, device: str) -> tuple[StampSet, np.ndarray]:
+def made_by(
+    checkpoint: str, like: StampSet, seed: int, device: str, progress: Progress = silent
+) -> tuple[StampSet, np.ndarray]:
     """Generate a galaxy of the same flux, size and redshift for each real one.
 
     Parameters
@@ -209,7 +211,11 @@ def made_by(checkpoint: str, like: StampSet, seed: int, device: str) -> tuple[St
     known = {name: values[usable] for name, values in known.items()}
     if not usable.any():
         raise InputError(f"no galaxy of {like.text} has a known {', '.join(sorted(names))}")
-    images = with_noise(generator.stamps(known, seed), noise, seed, GENERATED)
+    count = int(usable.sum())
+    stamps = generator.stamps(
+        known, seed, progress=lambda done: progress(done, count, "generating")
+    )
+    images = with_noise(stamps, noise, seed, GENERATED)
     text = f"made by checkpoint {checkpoint} for the galaxies of the floor"
     made = StampSet(GENERATED, images, noise.pixel_scale, text, None)
     order = np.argsort(known["flux"])

@@ -24,9 +24,9 @@ Sets
 Tests
   Frechet distance of two dozen features (aperture fluxes, half-light radius, concentration,
   ellipticity, asymmetry, smoothness, Gini, M20, number and light of clumps, power spectrum,
-  noise); Kolmogorov-Smirnov distance of each feature; MMD; cross-validated accuracy of classifiers
-  on features and on pixels (0.5 is indistinguishable); precision and recall; distance to the
-  nearest training image (no copying)."""
+  noise); mean Wasserstein distance of morphology and power spectrum; Kolmogorov-Smirnov distance of
+  each feature; MMD; cross-validated accuracy of classifiers on features and on pixels (0.5 is
+  indistinguishable); precision and recall; distance to the nearest training image (no copying)."""
 
 EPILOG = """\
 examples:

@@ -17,7 +17,13 @@ from clumpygan.evaluation.realism.frechet import frechet_extrapolated, scale_of
 from clumpygan.evaluation.realism.image_statistics import image_features
 from clumpygan.evaluation.realism.neighbours import Neighbours, nearest_neighbours, novelty
 from clumpygan.evaluation.realism.pixel_classifier import cube_classifier, pixel_classifier
-from clumpygan.evaluation.realism.realism import SMALLEST_SET, Clock, Number, Streams
+from clumpygan.evaluation.realism.realism import (
+    SMALLEST_SET,
+    Clock,
+    Number,
+    Progress,
+    Streams,
+)
 from clumpygan.evaluation.realism.two_sample import Accuracy, feature_classifier, ks_distances
 
 CLASSIFIERS: tuple[str, ...] = tuple(
@@ -97,6 +103,7 @@ def measure_cubes(
     epochs: int = 16,
     device: str = "cpu",
     report: Callable[[str], object] = lambda stage: None,
+    progress: Progress = lambda done, of, stage: None,
 ) -> CubeRealism:
     """Compare sets of cubes with held-out true ones.
 
@@ -120,6 +127,8 @@ def measure_cubes(
         Of these.
     report : callable, optional
         Told the name of each stage as it begins.
+    progress : callable, optional
+        Called with how many more epochs of a classifier are done, of how many, and its name.
 
     Returns
     -------
@@ -150,7 +159,7 @@ def measure_cubes(
     for one in candidates:
         with clock(f"classifiers of {one.name}"):
             found = _classify(
-                one, result.looks[one.name], reference, looked, streams, epochs, device
+                one, result.looks[one.name], reference, looked, streams, epochs, device, progress
             )
             best = max(found, key=lambda name: found[name].value)
             result.strongest[one.name] = best
@@ -237,22 +246,29 @@ def _classify(
     streams: Streams,
     epochs: int,
     device: str,
+    progress: Progress,
 ) -> dict[str, Accuracy]:
     """Return the accuracies of all classifiers; each sees what departs from the smooth disks."""
     pairs = ((one, look), (reference, looked))
     found: dict[str, Accuracy] = {}
+
+    def training(what: str) -> Callable[[int, int], object]:
+        return lambda done, of: progress(done, of, f"network on {what} of {one.name}")
+
     if epochs:
         made, real = ((s.observed - s.smooth)[:, None] for s, _ in pairs)
         found["cube_network"] = cube_classifier(
-            made, real, streams(one.name, "cubes"), epochs=epochs, device=device
-        )
+            made, real, streams(one.name, "cubes"), epochs=epochs, device=device,
+            progress=training("cubes"),
+        )  # fmt: skip
         for shown, maps in (
             ("flux", [flux_maps(s.observed - s.smooth) for s, _ in pairs]),
             ("velocity", [velocity_residuals(seen.observed, seen.smooth) for _, seen in pairs]),
         ):
             found[f"{shown}_network"] = pixel_classifier(
-                maps[0], maps[1], streams(one.name, shown), epochs=epochs, device=device, kept=1.0
-            )
+                maps[0], maps[1], streams(one.name, shown), epochs=epochs, device=device, kept=1.0,
+                progress=training(f"{shown} maps"),
+            )  # fmt: skip
     for shown, tables in (
         ("cube", [_table_of_cubes(s, seen) for s, seen in pairs]),
         ("flux", [_table_of_fluxes(s, seen) for s, seen in pairs]),

@@ -97,6 +97,18 @@ CONDITIONAL_FIDELITY: dict[str, str] = {
 }
 """What is said of each parameter that was fitted."""
 
+UNITS: dict[str, str] = {
+    "clump_light": "share",
+    "clump_radius": "arcsec",
+    "k5_over_k1": "dex",
+    "velocity_asymmetry": "dex",
+    "dispersion_asymmetry": "dex",
+    "kinematic_misalignment": "deg",
+    "velocity_residual": "km/s",
+    "velocity_residual_large": "km/s",
+}
+"""Of quantities that have one."""
+
 _DIGITS = {"close_share": 3}
 _OF_CLUMPS_AND_MOTIONS = {**CLUMP_QUANTITIES, **DEFINITIONS}
 
@@ -135,11 +147,17 @@ def quantity_rows(result: CubeRealism, prefix: str = "") -> list[tuple[str, list
     """
     return [
         (
-            name.replace("_", " "),
+            named(name),
             [_with_distance(result, one, prefix + name) for one in result.medians],
         )
         for name in _OF_CLUMPS_AND_MOTIONS
     ]
+
+
+def named(quantity: str) -> str:
+    """Return what a quantity is called, with its unit."""
+    unit = UNITS.get(quantity)
+    return quantity.replace("_", " ") + (f" [{unit}]" if unit else "")
 
 
 def conditional_fidelity_rows(result: CubeRealism) -> list[tuple[str, list[str]]]:

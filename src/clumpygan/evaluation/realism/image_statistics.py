@@ -72,6 +72,38 @@ DEFINITIONS: dict[str, str] = {
 }
 """One line on each feature."""
 
+MORPHOLOGY: tuple[str, ...] = (
+    "half_light_radius", "concentration", "ellipticity", "asymmetry", "smoothness", "gini", "m20",
+    *(f"power_{band}" for band in range(1, len(BANDS))),
+)  # fmt: skip
+"""What Holzschuh et al. (2022) compare of these: morphology, and power on several scales."""
+
+NAMES: dict[str, str] = {
+    "flux": "flux [asinh S/N]",
+    **{f"flux_{radius}": f"flux within {radius} px [asinh S/N]" for radius in APERTURES},
+    "peak": "peak [asinh sigma]",
+    "extent": "extent [log px]",
+    "half_light_radius": "half-light radius [log px]",
+    "concentration": "concentration",
+    "offset": "offset of the centre [px^0.5]",
+    "size": "rms radius [log px]",
+    "ellipticity": "ellipticity",
+    "asymmetry": "asymmetry A",
+    "smoothness": "smoothness S",
+    "gini": "Gini coefficient",
+    "m20": "M20 [dex]",
+    "clump_number": "number of clumps [log 1+n]",
+    "clump_fraction": "light in clumps [share^0.5]",
+    **{
+        f"power_{i}": f"power at {low:g}-{high:g} cycles/px [dex]"
+        for i, (low, high) in enumerate(pairwise(BANDS), 1)
+    },
+    "sky": "sky level [asinh sigma]",
+    "noise_rms": "noise rms [dex]",
+    "noise_correlation": "noise correlation",
+}
+"""What each feature is called in tables and pictures, with its unit."""
+
 SMALLEST_SIDE = 24
 
 _CHUNK = 64

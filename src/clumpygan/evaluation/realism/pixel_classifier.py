@@ -1,5 +1,7 @@
 """Small convolutional networks that try to tell two sets of images or cubes apart."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ EPOCHS = 16
 
 BATCH_SIZE = 64
 
+Progress = Callable[[int, int], object]
+
 _WIDTHS, _CUBE_WIDTHS = (16, 32, 64, 64), (8, 16, 32, 32)
 _LEARNING_RATE, _WEIGHT_DECAY = 1e-2, 1e-2
 _LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d), 3: (nn.Conv3d, nn.BatchNorm3d)}
@@ -28,6 +32,7 @@ def pixel_classifier(
     epochs: int = EPOCHS,
     device: str = "cpu",
     kept: float = 0.75,
+    progress: Progress = lambda done, of: None,
 ) -> Accuracy:
     """Return how well a small convolutional network tells two sets apart by their pixels.
 
@@ -48,6 +53,8 @@ def pixel_classifier(
         Where the network is trained.
     kept : float
         Share of the sides that it sees.
+    progress : callable, optional
+        Called with how many more epochs are done, of how many.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def pixel_classifier(
     InputError
         If a set has fewer than six images.
     """
-    return _classify(a, b, generator, epochs, device, kept, _WIDTHS, 2)
+    return _classify(a, b, generator, epochs, device, kept, _WIDTHS, 2, progress)
 
 
 def cube_classifier(
@@ -68,6 +75,7 @@ def cube_classifier(
     *,
     epochs: int = EPOCHS,
     device: str = "cpu",
+    progress: Progress = lambda done, of: None,
 ) -> Accuracy:
     """Return how well a small 3-D convolutional network tells two sets of cubes apart.
 
@@ -80,7 +88,7 @@ def cube_classifier(
         C cubes of each galaxy that are seen together, in units of the noise per voxel; the larger
         set is cut to the size of the smaller. Where one of the C is the smooth disk of the same
         parameters, the test is whether a cube is a likely one for its parameters.
-    generator, epochs, device
+    generator, epochs, device, progress
         As for `pixel_classifier`.
 
     Returns
@@ -92,7 +100,7 @@ def cube_classifier(
     InputError
         If a set has fewer than six cubes.
     """
-    return _classify(a, b, generator, epochs, device, 1.0, _CUBE_WIDTHS, 3)
+    return _classify(a, b, generator, epochs, device, 1.0, _CUBE_WIDTHS, 3, progress)
 
 
 def _classify(
@@ -104,6 +112,7 @@ def _classify(
     kept: float,
     widths: tuple[int, ...],
     dimensions: int,
+    progress: Progress,
 ) -> Accuracy:
     """Cross-validate a network on samples (N, y, x) or (N, C, ..., y, x)."""
 
@@ -117,6 +126,7 @@ def _classify(
             seed,
             epochs,
             widths,
+            lambda: progress(1, FOLDS * epochs),
         )
         shown = _stretched(test, device, kept, dimensions)
         with torch.inference_mode():
@@ -137,7 +147,12 @@ def _stretched(samples: NDArray[np.float32], device: str, kept: float, dimension
 
 
 def _train(
-    images: Tensor, labels: Tensor, seed: int, epochs: int, widths: tuple[int, ...]
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    epochs: int,
+    widths: tuple[int, ...],
+    after_epoch: Callable[[], object],
 ) -> nn.Module:
     noise = torch.Generator().manual_seed(seed)
     network = _network(noise, images.shape[1], widths, images.ndim - 2).to(images.device)
@@ -154,6 +169,7 @@ def _train(
             loss(network(batch), labels[members.to(images.device)].float()).backward()
             optimiser.step()
             schedule.step()
+        after_epoch()
     return network.eval()
 
 

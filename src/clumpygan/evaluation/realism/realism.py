@@ -19,10 +19,20 @@ from clumpygan.evaluation.realism.frechet import (
     frechet_extrapolated,
     scale_of,
 )
-from clumpygan.evaluation.realism.image_statistics import FEATURES, SMALLEST_SIDE, image_features
+from clumpygan.evaluation.realism.image_statistics import (
+    FEATURES,
+    MORPHOLOGY,
+    SMALLEST_SIDE,
+    image_features,
+)
 from clumpygan.evaluation.realism.neighbours import Neighbours, nearest_neighbours, novelty
 from clumpygan.evaluation.realism.precision_recall import precision_and_recall
-from clumpygan.evaluation.realism.two_sample import feature_classifier, ks_distances, mmd
+from clumpygan.evaluation.realism.two_sample import (
+    feature_classifier,
+    ks_distances,
+    mean_wasserstein,
+    mmd,
+)
 
 REFERENCE = "reference"
 """Name of the set that all others are compared with."""
@@ -34,6 +44,8 @@ Number = dict[str, float | None]
 """`value` with its `error`, or its `p_value`; None where there is nothing to measure."""
 
 Images = NDArray[np.floating]
+Progress = Callable[[int, int, str], object]
+"""Told how many more are done, of how many, and the name of the stage."""
 
 
 @dataclass
@@ -44,8 +56,9 @@ class Realism:
     ----------
     numbers : dict
         Candidate -> test -> {"value", "error"} or {"value", "p_value"}: `frechet` (extrapolated to
-        infinite number) and `frechet_at_n`, `mmd`, `feature_classifier`, `pixel_classifier`,
-        `precision`, `recall`, `largest_ks`; with a training set `novelty_ratio` and `close_share`.
+        infinite number) and `frechet_at_n`, `wasserstein` (mean over the morphology), `mmd`,
+        `feature_classifier`, `pixel_classifier`, `precision`, `recall`, `largest_ks`; with a
+        training set also `novelty_ratio` and `close_share`.
     ks : dict
         Candidate -> feature -> {"value", "p_value"} of the Kolmogorov-Smirnov distance.
     sizes : dict
@@ -88,6 +101,7 @@ def measure_realism(
     pixel_epochs: int = 16,
     device: str = "cpu",
     report: Callable[[str], object] = lambda stage: None,
+    progress: Progress = lambda done, of, stage: None,
 ) -> Realism:
     """Compare sets of stamps with held-out real ones, in every way.
 
@@ -108,6 +122,8 @@ def measure_realism(
         Of the pixel classifier.
     report : callable, optional
         Told the name of each stage as it begins.
+    progress : callable, optional
+        Called with how many more epochs of a classifier are done, of how many, and its name.
 
     Returns
     -------
@@ -145,6 +161,7 @@ def measure_realism(
                     streams(name, "pixels"),
                     epochs=pixel_epochs,
                     device=device,
+                    progress=partial(_tell, progress, f"pixel classifier of {name}"),
                 )
                 result.numbers[name]["pixel_classifier"] = found._asdict()
     if training is not None:
@@ -210,8 +227,12 @@ def _feature_tests(
     frechet = frechet_extrapolated(made, real, stream("frechet"), scale)
     discrepancy = mmd(made, real, stream("mmd"), scale)
     shares = precision_and_recall(made, real, scale)
+    looks = [FEATURES.index(name) for name in MORPHOLOGY]
+    of_looks = Scale(scale.mean[looks], scale.scatter[looks])
+    apart = mean_wasserstein(made[:, looks], real[:, looks], stream("wasserstein"), of_looks)
     numbers: dict[str, Number] = {
         "frechet": frechet._asdict(),
+        "wasserstein": apart._asdict(),
         "frechet_at_n": {"value": frechet_distance(made, real, scale), "error": None},
         "mmd": {"value": discrepancy.statistic, "p_value": discrepancy.p_value},
         "feature_classifier": feature_classifier(made, real, stream("classifier"))._asdict(),
@@ -220,6 +241,10 @@ def _feature_tests(
         "largest_ks": max(ks.values(), key=lambda one: one["value"] or 0.0),
     }
     return numbers, ks
+
+
+def _tell(progress: Progress, stage: str, done: int, of: int) -> None:
+    progress(done, of, stage)
 
 
 def _compare_novelty(result: Realism, streams: Streams) -> None:

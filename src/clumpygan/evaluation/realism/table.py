@@ -1,5 +1,6 @@
 """The realism table in words: what each test means, and its numbers as text."""
 
+from clumpygan.evaluation.realism.image_statistics import DEFINITIONS, NAMES
 from clumpygan.evaluation.realism.realism import Number, Realism
 
 TESTS: dict[str, tuple[str, str]] = {
@@ -12,6 +13,12 @@ TESTS: dict[str, tuple[str, str]] = {
         "Frechet distance at N",
         "The same without the extrapolation: with so few galaxies even equal distributions are not "
         "at 0, compare with the floor.",
+    ),
+    "wasserstein": (
+        "mean Wasserstein distance",
+        "Area between the cumulative distributions of a feature, in standard deviations of the "
+        "reference, mean over those of morphology and of the power spectrum, as Holzschuh et al. "
+        "(2022) compare galaxies; equal sets aren't at 0 either, compare with the floor.",
     ),
     "largest_ks": (
         "largest KS distance",
@@ -89,8 +96,14 @@ def ks_rows(result: Realism) -> list[tuple[str, list[str]]]:
     """Return the Kolmogorov-Smirnov distances: each feature, and a cell for each candidate."""
     features = list(next(iter(result.ks.values())))
     return [
-        (name, [cell(distances.get(name)) for distances in result.ks.values()]) for name in features
+        (NAMES[name], [cell(distances.get(name)) for distances in result.ks.values()])
+        for name in features
     ]
+
+
+def glossary() -> list[tuple[str, str]]:
+    """Return name, with its unit, and definition of every feature."""
+    return [(NAMES[name], text) for name, text in DEFINITIONS.items()]
 
 
 def text_table(result: Realism) -> str:
@@ -104,9 +117,10 @@ def text_table(result: Realism) -> str:
     lines = []
     for title, table in blocks:
         lines += ["", title] if title else []
-        lines.append(" " * 24 + "".join(f"{name:>{width}}" for name in names))
+        first = 2 + max(len(heading) for heading, _ in table)
+        lines.append(" " * first + "".join(f"{name:>{width}}" for name in names))
         lines += [
-            f"{heading:<24}" + "".join(f"{one:>{width}}" for one in cells)
+            f"{heading:<{first}}" + "".join(f"{one:>{width}}" for one in cells)
             for heading, cells in table
         ]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from clumpygan import __version__
 from clumpygan.evaluation.cubes import cube_realism_table
 from clumpygan.evaluation.realism import table
-from clumpygan.evaluation.realism.image_statistics import DEFINITIONS
 from clumpygan.plots.style import Picture
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def realism_page(report: RealismReport, pictures: Sequence[Picture], title: str)
         "ones are expected.</p>",
         html_table(["feature", *names], table.ks_rows(result)),
         "<h2>What the features are</h2>",
-        html_list(list(DEFINITIONS.items())),
+        html_list(table.glossary()),
     ]
     return html_page(title, parts)
 
@@ -111,9 +110,7 @@ def cube_realism_page(report: CubeRealismReport, pictures: Sequence[Picture]) ->
         html_table(["", *sets], words.quantity_rows(result)),
         "<p>The same on cubes with noise.</p>",
         html_table(["", *sets], words.quantity_rows(result, "observed ")),
-        html_list(
-            [(name.replace("_", " "), text) for name, text in explained["quantities"].items()]
-        ),
+        html_list([(words.named(name), text) for name, text in explained["quantities"].items()]),
     ]
     return html_page("How like true velocity cubes generated ones are", parts)
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from clumpygan.evaluation.realism.image_statistics import FEATURES
+from clumpygan.evaluation.realism.image_statistics import FEATURES, NAMES
 from clumpygan.evaluation.realism.neighbours import Neighbours, oriented
 from clumpygan.evaluation.realism.realism import REFERENCE, Realism
 from clumpygan.evaluation.recovery.spectrum import FREQUENCY_EDGES, radial_power
@@ -101,7 +101,7 @@ def histograms(result: Realism) -> Picture:
             for name in result.numbers
             if result.ks[name][title]["value"] is not None
         ]
-        axis.set_title(f"{title}\nKS {' '.join(distances)}", fontsize=8)
+        axis.set_title(f"{NAMES[title]}\nKS {' '.join(distances)}", fontsize=8)
     for axis in axes[len(panels) :]:
         axis.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
