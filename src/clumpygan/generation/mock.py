@@ -113,7 +113,7 @@ class Mock:
         InputError
             If no line stands out of the noise.
         """
-        from clumpygan.plots.mock import mock_figure
+        from clumpygan.plots.cube import mock_figure
 
         return mock_figure(self)
 

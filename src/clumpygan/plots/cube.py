@@ -1,8 +1,10 @@
 """The picture of a cube: its maps, a slit along the major axis, its spectrum and channel maps."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.measuring.moments import Moments
+from clumpygan.galaxies.measuring.moments import Moments, moments
 from clumpygan.io.atomic import atomic_path, check_output_path
 from clumpygan.plots.cube_view import CHANNEL_MAPS, CubeView, Slit, view_of
 from clumpygan.plots.panels import (
@@ -41,6 +43,9 @@ from clumpygan.plots.style import (
     mark_scale,
     new_figure,
 )
+
+if TYPE_CHECKING:
+    from clumpygan.generation.mock import Mock
 
 FloatArray = NDArray[np.float64]
 
@@ -178,6 +183,47 @@ def cube_figure(
     return figure
 
 
+def mock_figure(mock: Mock) -> Figure:
+    """Draw the maps, slit, spectrum and channels of the line.
+
+    Raises
+    ------
+    InputError
+        If no line stands out of the noise.
+    """
+    frame, grid = mock.frame, mock.frame.grid
+    data = mock.data if mock.continuum is None else mock.data - mock.continuum
+    # Moments are sums over voxels: flux, not flux density.
+    width = 1.0 if frame.instrument is None else frame.axis.step
+    cube, variance = data * width, None
+    if mock.variance is not None:
+        variance = mock.variance * width**2
+    shares = _line_shares(mock)
+    first = shares[0][0]
+    velocities = frame.velocities - first
+    maps = moments(
+        cube,
+        velocities,
+        variance=variance,
+        method="moments" if len(shares) == 1 else "gaussian",
+        lines=[(offset - first, share) for offset, share in shares],
+        line_spread=float(np.mean(grid.line_spread)),
+        channel_response=grid.channel_response,
+    )
+    return cube_figure(
+        cube,
+        velocities,
+        grid.pixel_scale,
+        variance=variance,
+        maps=maps,
+        systemic_velocity=round(mock.galaxy.systemic_velocity, 1),
+        title=_title_of(mock),
+        lines=_words_of(mock),
+        flux_unit="flux" if mock.unit is None else "1e-20 erg/s/cm2",
+        psf_fwhm=frame.psf_fwhm,
+    )
+
+
 def _draw_maps(axes: tuple[Axes, Axes, Axes], view: CubeView, unit: str) -> None:
     """Draw flux, velocity with the slit and lines of equal velocity, and dispersion."""
     maps, galaxy, limit = view.maps, view.galaxy, view.velocity_range
@@ -260,3 +306,36 @@ def _write(axis: Axes, view: CubeView, lines: Sequence[str], systemic_velocity: 
         legend.insert(4, "Contours at 3, 6, 12, ... times the noise.")
     axis.text(0, 0, "\n".join(legend), transform=axis.transAxes, va="bottom", fontsize=10.5,
               color="0.3", linespacing=1.45)  # fmt: skip
+
+
+def _line_shares(mock: Mock) -> tuple[tuple[float, float], ...]:
+    """Return offset in km/s and relative flux of the lines that shine."""
+    model, shares = mock.galaxy.model, mock.frame.grid.line_fluxes
+    if len(shares) == 2 + model.extra_lines:
+        shares = tuple(model.line_fluxes(mock.galaxy.to_vector()).tolist())
+    pairs = zip(mock.frame.line_offsets, shares, strict=True)
+    return tuple((offset, share) for offset, share in pairs if share > 0)
+
+
+def _title_of(mock: Mock) -> str:
+    instrument = mock.frame.instrument
+    name = "A disk galaxy" if instrument is None else instrument.description.split(",")[0]
+    lines = ", ".join(f"{line:.0f}" for line in mock.frame.lines)
+    title = f"{name}: {lines} \N{ANGSTROM SIGN}"
+    return f"{title} at z = {mock.frame.redshift:g}" if mock.frame.redshift else title
+
+
+def _words_of(mock: Mock) -> list[str]:
+    """Return the few lines of text that fit beside the spectrum."""
+    galaxy = mock.galaxy
+    words = [
+        f"inclination {galaxy.inclination:.3g} deg, position angle {galaxy.position_angle:.4g} deg",
+        f"velocity {galaxy.maximum_velocity:.3g} km/s ({galaxy.curve}), "
+        f"dispersion {galaxy.velocity_dispersion:.3g} km/s",
+        f"half-light radius {galaxy.half_light_radius:.2g} arcsec ({galaxy.light})",
+        f"scale height {galaxy.scale_height:.2g} arcsec ({galaxy.vertical})",
+        f"{len(galaxy.clumps)} clumps, {galaxy.arms} arms, seed {mock.seed}",
+    ]
+    if mock.signal_to_noise is not None:
+        words.append(f"peak signal-to-noise {mock.signal_to_noise:.3g}")
+    return words
