@@ -205,3 +205,62 @@ def test_realisations_are_other_galaxies_of_the_same_parameters():
         assert (made.sum((1, 2, 3)) < 1.02 * row[flux]).all()
         differences = np.abs(made[:, None] - made).sum((2, 3, 4)) / made[0].sum()
         assert (differences[np.triu_indices(3, 1)] > 0.02).all()
+
+
+GAS = {
+    "frame": {"shape": [16, 16, 16], "instrument": "muse_wfm", "channel_width": 2.5},
+    "population": "gas_disks",
+    "parameters": {"half_light_radius": [0.4, 0.8]},
+}
+
+
+def test_gas_disks_are_galaxies_of_their_conditions():
+    settings = GalaxyCubeSettings.from_dict(GAS)
+    sample = render_galaxies(settings, 3, "train", 0, 6)
+    assert sample["cubes"].shape == (6, 16, 16, 16)
+    assert sample["cubes"].max((1, 2, 3)) == pytest.approx(1)
+    radius = sample["conditions"][:, NAMES.index("half_light_radius")]
+    assert ((radius >= 0.4) & (radius <= 0.8)).all()
+    np.testing.assert_array_equal(
+        render_galaxies(settings, 3, "train", 4, 6)["cubes"], sample["cubes"][4:]
+    )
+    cubes, smooth = (sample[name].astype(np.float32) for name in ("cubes", "smooth"))
+    away = np.abs(cubes - smooth).sum((1, 2, 3)) / smooth.sum((1, 2, 3))
+    assert (away > 0.1).all()
+    # The smooth disk is what the generators' renderer makes of the conditions.
+    row = torch.from_numpy(sample["conditions"][:1])
+    frame = settings.renderer.frame
+    expected = ConditionRenderer(NAMES, frame, accuracy=1e-3)(row)[0, 0].numpy()
+    assert np.abs(smooth[0] - expected).max() < 0.02 * expected.max()
+
+
+def test_other_galaxies_of_the_parameters_of_gas_disks():
+    settings = GalaxyCubeSettings.from_dict(GAS)
+    sample = render_galaxies(settings, 0, "test", 0, 2)
+    cubes = render_realisations(settings, sample["conditions"], 2, seed=4)
+    assert cubes.shape == (2, 2, 16, 16, 16)
+    assert not np.allclose(cubes[:, 0], cubes[:, 1], atol=0.02 * cubes.max())
+    for made, true in zip(cubes, sample["cubes"], strict=True):
+        assert made.sum((1, 2, 3)) == pytest.approx(true.sum(dtype=np.float32), rel=0.5)
+
+
+def test_settings_of_gas_go_with_gas_disks():
+    with pytest.raises(InputError, match="`gas` goes with the population gas_disks"):
+        GalaxyCubeSettings.from_dict(SMALL | {"gas": {"redshift": [0.4, 0.5]}})
+    with pytest.raises(InputError, match="population"):
+        GalaxyCubeSettings.from_dict(SMALL | {"population": "galaxies"})
+
+
+def test_uneven_noise_is_served(cache):
+    shared = {"seed": 1, "cache": str(cache), "galaxies": SMALL, "train_size": 6, "val_size": 4,
+              "test_size": 4, "batch_size": 2}  # fmt: skip
+    module = GalaxyCubeDataModule(**shared, noise="uneven", uneven={"depth": 0.6, "spikes": 0.0})
+    module.setup()
+    noise = np.stack([module.dataset("val")[i]["noise"][0] for i in range(4)])
+    even = GalaxyCubeDataModule(**shared)
+    even.setup()
+    plain = np.stack([even.dataset("val")[i]["noise"][0] for i in range(4)])
+    # Its scatter differs from spaxel to spaxel.
+    assert np.log(noise.std(axis=1)).std() > 1.4 * np.log(plain.std(axis=1)).std()
+    with pytest.raises(InputError, match=r"data\.uneven"):
+        GalaxyCubeDataModule(**shared, uneven={"depth": 0.6})

@@ -102,7 +102,7 @@ def test_every_clumpy_galaxy_that_is_drawn_by_default_can_be_rendered():
     settings = GalaxyCubeDataModule(seed=0).settings
     assert settings == GalaxyCubeSettings()
     for index in range(2000):
-        assert settings.can_render(settings.draw(0, "train", index)[0])
+        assert settings.renderer.can_render(settings.draw(0, "train", index))
 
 
 def test_every_stamp_that_is_drawn_by_default_has_light():

@@ -21,6 +21,7 @@ from clumpygan.galaxies.disks.halo_relations import (
     PIVOT,
     concentration_relation,
     matched_halo_mass,
+    tully_fisher_velocity,
 )
 
 FloatArray = NDArray[np.float64]
@@ -277,8 +278,7 @@ def _log_normal(z: ArrayLike) -> FloatArray:
 def tully_fisher_prior(log_mass: float, scatter: float = TULLY_FISHER_SCATTER) -> FitPrior:
     """Return the prior of the maximum velocity that the Tully-Fisher relation gives.
 
-    log10 V = 2.142 + 0.278 (log10 M - 10.10), Reyes et al. 2011 (MNRAS 417, 2347): V in km/s at
-    the radius that holds 80 % of the i-band light, of 189 disks at z < 0.1. With it the inclination
+    See `clumpygan.galaxies.disks.halo_relations.tully_fisher_velocity`. With it the inclination
     is known from the velocities alone, and the shear from the shape (kinematic lensing: Huff et al.
     2013, arXiv:1311.1489). Curves that rise far out reach their maximum velocity beyond that
     radius, and at high redshift disks are faster at the same mass: widen the scatter, or give a
@@ -302,7 +302,7 @@ def tully_fisher_prior(log_mass: float, scatter: float = TULLY_FISHER_SCATTER) -
         raise InputError(
             f"scatter of the Tully-Fisher relation is {scatter:g} dex; expected 0 to 1"
         )
-    velocity = 10 ** (2.142 + 0.278 * (log_mass - 10.10))
+    velocity = tully_fisher_velocity(log_mass)
     return FitPrior("lognormal", 0.0, 2000.0, velocity, scatter * _TEN)
 
 

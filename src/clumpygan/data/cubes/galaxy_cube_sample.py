@@ -3,24 +3,29 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from clumpygan.data.array_set import cached_arrays
-from clumpygan.data.cubes.frame import CubeFrame, make_frame
+from clumpygan.data.cubes.frame import CubeFrame
 from clumpygan.data.cubes.frame_settings import FrameSettings, accuracy_setting
+from clumpygan.data.cubes.galaxy_rendering import (
+    DrawnGalaxy,
+    GalaxyRenderer,
+    galaxy_renderer,
+    of_clumpy_disk,
+    of_gas_disk,
+)
 from clumpygan.data.cubes.settings import MOST_DRAWS, Range, galaxy_generator, parameter_ranges
 from clumpygan.errors import InputError
-from clumpygan.galaxies import DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks, smooth_vectors
+from clumpygan.galaxies import DiskModel
+from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
-from clumpygan.galaxies.disks.disk_maps import DiskMaps
-from clumpygan.instruments.spread import blur_beyond
+from clumpygan.galaxies.gas.population import GasDisks, Ranges
 from clumpygan.settings import check, check_rising, from_mapping, setting
 
 _CARD = "card.json"
@@ -40,9 +45,15 @@ class GalaxyCubeSettings:
     seeing : (float, float)
         FWHM of the PSF in arcsec: uniform. Each galaxy is blurred by a Gaussian beyond the
         sharpest PSF of the frame, as much as its own seeing asks for in quadrature.
+    population : str
+        "clumpy_disks": parameters drawn one by one, clumps, arms and turbulence on top (`disks`).
+        "gas_disks": galaxies whose sizes, motions and lines follow from their masses, of H II
+        regions and diffuse gas (`gas`).
     disks : ClumpyDisks
+    gas : GasDisks
     parameters : tuple of (name, low, high)
-        Parameters that aren't drawn from the priors of the table, but uniformly from these.
+        Parameters that aren't drawn from the priors of the table, but uniformly from these; of gas
+        disks those are drawn that are within.
     accuracy : float
         Of the renderer, over the largest voxel.
 
@@ -56,7 +67,11 @@ class GalaxyCubeSettings:
         default_factory=lambda: FrameSettings(shape=(24, 24, 24), instrument="muse_wfm")
     )
     seeing: tuple[float, float] = setting((0.5, 0.8), "FWHM of the PSF, uniform", "arcsec", above=0)
+    population: Literal["clumpy_disks", "gas_disks"] = setting(
+        "clumpy_disks", "disks with clumps, or gas disks that follow from mass and redshift"
+    )
     disks: ClumpyDisks = field(default_factory=ClumpyDisks)
+    gas: GasDisks = field(default_factory=GasDisks)
     parameters: tuple[Range, ...] = (
         ("half_light_radius", 0.5, 1.1),
         ("bulge_fraction", 0.0, 0.0),
@@ -75,6 +90,10 @@ class GalaxyCubeSettings:
                 f"frame.shape is {self.frame.shape}; expected multiples of 8, as discriminators "
                 "halve cubes three times"
             )
+        if self.population == "clumpy_disks" and self.gas != GasDisks():
+            raise InputError(
+                "`gas` goes with the population gas_disks: leave it out, or choose that"
+            )
         known = self.disks.model
         for name, low, high in self.parameters:
             row = known.table[known.index(name)]
@@ -86,11 +105,10 @@ class GalaxyCubeSettings:
         """Build from nested mappings of plain numbers, as in a YAML file."""
         return from_mapping(cls, values)
 
-    def can_render(self, vector: np.ndarray) -> bool:
-        """Tell whether a galaxy (P,) and its smooth disk can be rendered."""
-        clumpy, smooth = (one.compiled for one in _renderers(self))
-        plain = smooth_vectors(vector[None], self.disks.model)[0]
-        return clumpy.can_render(vector) and smooth.can_render(plain)
+    @property
+    def renderer(self) -> GalaxyRenderer:
+        """What renders these galaxies."""
+        return galaxy_renderer(self.frame, self.disks, self.accuracy)
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -103,14 +121,22 @@ class GalaxyCubeSettings:
         text = json.dumps(asdict(self), sort_keys=True)
         return sha256(text.encode()).hexdigest()[:10]
 
-    def draw(self, seed: int, split: str, index: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Draw one galaxy: its vector (P,), its maps (3, N, N) and its seeing in arcsec."""
+    def draw(self, seed: int, split: str, index: int) -> DrawnGalaxy:
+        """Draw one galaxy: it depends on (seed, split, index) alone."""
         generator = galaxy_generator(seed, split, index)
         for _ in range(MOST_DRAWS):
-            vector, maps = self.disks.draw(generator, self.ranges)
-            if self.can_render(vector):
+            galaxy = self.draw_any(generator, self.ranges)
+            if self.renderer.can_render(galaxy):
                 break
-        return vector, maps, float(generator.uniform(*self.seeing))
+        return galaxy._replace(seeing=float(generator.uniform(*self.seeing)))
+
+    def draw_any(self, generator: np.random.Generator, ranges: Ranges) -> DrawnGalaxy:
+        """Draw a galaxy in the sharpest seeing, whether or not it can be rendered."""
+        sharpest = self.seeing[0]
+        if self.population == "gas_disks":
+            lines = self.renderer.frame.lines
+            return of_gas_disk(self.gas.draw(generator, ranges, lines), sharpest)
+        return of_clumpy_disk(*self.disks.draw(generator, ranges), sharpest, self.disks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +167,9 @@ class GalaxyCubes:
         return self.cubes[index], self.smooth[index], conditions
 
 
-@lru_cache(maxsize=4)
 def frame_of(settings: GalaxyCubeSettings) -> CubeFrame:
     """Return the frame of a sample, with the sharpest seeing."""
-    return make_frame(settings.frame)
-
-
-@lru_cache(maxsize=4)
-def _renderers(settings: GalaxyCubeSettings) -> tuple[TorchCubeRenderer, TorchCubeRenderer]:
-    frame = frame_of(settings)
-    models = settings.disks.model, DiskModel()
-    clumpy, smooth = (
-        TorchCubeRenderer(frame.grid, model, frame.transfer, settings.accuracy) for model in models
-    )
-    return clumpy, smooth
+    return settings.renderer.frame
 
 
 def render_galaxies(
@@ -192,7 +207,7 @@ def render_realisations(
         ranges = settings.ranges | {name: (value, value) for name, value in told.items()}
         for other in range(count):
             generator = galaxy_generator(seed, f"realisation {other}", place)
-            drawn.append((*settings.disks.draw(generator, ranges), seeing))
+            drawn.append(settings.draw_any(generator, ranges)._replace(seeing=seeing))
     found = _render(settings, drawn)
     flux = np.repeat(conditions[:, names.index("flux")], count)
     scale = flux / found["conditions"][:, names.index("flux")]
@@ -200,29 +215,20 @@ def render_realisations(
     return np.asarray(cubes.reshape(len(conditions), count, *cubes.shape[1:]))
 
 
-@torch.no_grad()
-def _render(
-    settings: GalaxyCubeSettings, drawn: Sequence[tuple[np.ndarray, np.ndarray, float]]
-) -> dict[str, np.ndarray]:
-    """Render galaxies (vector, maps, seeing): the arrays of `GalaxyCubes`."""
-    frame, model = frame_of(settings), settings.disks.model
-    vectors, maps, seeing = (np.stack(parts) for parts in zip(*drawn, strict=True))
-    plain = smooth_vectors(vectors, model)
-    blur = torch.from_numpy(blur_beyond(seeing, frame.psf_fwhm or 0.0)).float()
-    clumpy, smooth = _renderers(settings)
-    found: dict[str, list[np.ndarray]] = {"cubes": [], "smooth": []}
+def _render(settings: GalaxyCubeSettings, drawn: Sequence[DrawnGalaxy]) -> dict[str, np.ndarray]:
+    """Render galaxies: the arrays of `GalaxyCubes`."""
     # One by one: a batch is sampled as finely as the most demanding of its galaxies.
-    for i in range(len(drawn)):
-        one = slice(i, i + 1)
-        light, velocity, dispersion = torch.from_numpy(maps[one]).unbind(1)
-        departures = DiskMaps(light, velocity, dispersion, settings.disks.turbulence.extent)
-        vector, disk = (torch.from_numpy(v[one]).float() for v in (vectors, plain))
-        found["cubes"].append(clumpy(vector, maps=departures, blur=blur[one])[0, 0].numpy())
-        found["smooth"].append(smooth(disk, blur=blur[one])[0, 0].numpy())
-    cubes, disks = (np.stack(found[name]) for name in ("cubes", "smooth"))
+    pairs = [settings.renderer(one) for one in drawn]
+    cubes, disks = (np.stack(parts) for parts in zip(*pairs, strict=True))
+    model = DiskModel()
     peak = cubes.max((1, 2, 3), keepdims=True)
     conditions = np.stack(
-        [seeing if name == SEEING else vectors[:, model.index(name)] for name in CUBE_CONDITIONS],
+        [
+            np.array(
+                [one.seeing if name == SEEING else one.smooth[model.index(name)] for one in drawn]
+            )
+            for name in CUBE_CONDITIONS
+        ],
         1,
     )
     conditions[:, tuple(CUBE_CONDITIONS).index("flux")] /= peak[:, 0, 0, 0]

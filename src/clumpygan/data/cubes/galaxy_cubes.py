@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -29,6 +29,7 @@ from clumpygan.data.stream_settings import StreamSettings
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.instruments.cube_noise import draw_cube_noise
+from clumpygan.instruments.uneven_noise import UnevenNoise, sky_pattern
 from clumpygan.settings import check_rising, setting
 
 Item = dict[str, np.ndarray]
@@ -43,6 +44,33 @@ class Galaxies(Protocol):
 
     def galaxy(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return a cube (v, y, x) whose brightest voxel is 1, its smooth disk, its conditions."""
+
+
+@dataclass(frozen=True)
+class UnevenPairs:
+    """Draws two cubes of noise of the same depth and sky lines.
+
+    Attributes
+    ----------
+    noise : UnevenNoise
+    settings : GalaxyCubeSettings
+        The instrument of their frame looks at the sky, at a wavelength that is drawn.
+    """
+
+    noise: UnevenNoise
+    settings: GalaxyCubeSettings
+
+    def __call__(
+        self,
+        generator: np.random.Generator,
+        shape: tuple[int, int, int],
+        correlation: np.ndarray | None,
+    ) -> np.ndarray:
+        """Return noise (2, v, y, x), float32."""
+        frame = frame_of(self.settings)
+        channels = sky_pattern(generator, frame.instrument, shape[0], frame.axis.step)
+        sigma = self.noise.draw_sigma(generator, shape, channels)
+        return np.stack([self.noise.draw(generator, sigma, channels, correlation) for _ in "ab"])
 
 
 class GalaxyCubeDataset(Dataset[Item]):
@@ -63,6 +91,8 @@ class GalaxyCubeDataset(Dataset[Item]):
     augment : bool
         Turn the sky by multiples of 90 degrees and reverse velocities at random, with the
         parameters: what results is a galaxy of the same population, and nothing leaks.
+    uneven : UnevenPairs, optional
+        Draws the noise; it is the same everywhere without.
     """
 
     def __init__(
@@ -74,8 +104,10 @@ class GalaxyCubeDataset(Dataset[Item]):
         split: str,
         seed: int,
         augment: bool,
+        uneven: UnevenPairs | None = None,
     ) -> None:
         self.cubes, self.signal_to_noise, self.correlation = cubes, signal_to_noise, correlation
+        self.uneven = uneven
         self.split, self.seed, self.augment = split, seed, augment
 
     def __len__(self) -> int:
@@ -90,7 +122,7 @@ class GalaxyCubeDataset(Dataset[Item]):
             `cube` (1, v, y, x) without noise and `smooth` (1, v, y, x), the smooth disk, both in
             units of the noise per voxel; `parameters` (K,), in physical units, the flux in that of
             the cube; `signal_to_noise` () of the brightest voxel; `noise` and `second_noise`
-            (1, v, y, x), independent, of unit variance.
+            (1, v, y, x), independent, of unit variance; of a usual voxel where it is uneven.
         """
         turn, index = item if isinstance(item, tuple) else (0, item)
         generator = noise_generator(self.seed, self.split, index, turn)
@@ -98,7 +130,11 @@ class GalaxyCubeDataset(Dataset[Item]):
         *arrays, parameters = self.cubes.galaxy(index)
         parameters[_FLUX] *= ratio
         cube, smooth = (ratio * np.asarray(one, dtype=np.float32)[None] for one in arrays)
-        noise, second = draw_cube_noise(generator, (2, *cube.shape), 1.0, self.correlation)
+        if self.uneven is None:
+            pair = draw_cube_noise(generator, (2, *cube.shape), 1.0, self.correlation)
+        else:
+            pair = self.uneven(generator, cube.shape[1:], self.correlation)[:, None]
+        noise, second = pair
         quarters, reverse = int(generator.integers(4)), bool(generator.integers(2))
         if self.augment and isinstance(item, tuple):
             cube, smooth = (turned_cube(one, quarters, reverse) for one in (cube, smooth))
@@ -138,6 +174,13 @@ class GalaxyCubeDataSettings(StreamSettings):
     signal_to_noise: tuple[float, float] = setting(
         (5.0, 30.0), "brightest voxel over the noise of a voxel, log-uniform", above=0
     )
+    noise: Literal["even", "uneven"] = setting(
+        "even", "the same in all voxels; or with sky lines and what is left of them, another depth"
+        " here and there, spikes (`uneven`)",
+    )  # fmt: skip
+    uneven: UnevenNoise = setting(
+        default_factory=UnevenNoise, help="how uneven the noise is, if it is so"
+    )
     augment: bool = setting(
         True, "turn galaxies by 90 degrees and reverse velocities at random, parameters included"
     )
@@ -145,6 +188,12 @@ class GalaxyCubeDataSettings(StreamSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_rising(self, "signal_to_noise")
+        if self.noise == "even" and self.uneven != UnevenNoise():
+            raise InputError(
+                "`data.uneven` goes with data.noise=uneven: leave it out, or choose that"
+            )
+        if self.noise == "uneven" and self.root is not None:
+            raise InputError("`data.noise`: real cubes have their own; leave it out")
         if self.root is None and (self.table is not None or self.measured_seeing is not None):
             raise InputError(
                 "`data.table` and `data.measured_seeing` are of real cubes: give `data.root`, "
@@ -195,8 +244,11 @@ class GalaxyCubeDataModule(StreamDataModule):
         }
         if self.config.root is not None:
             return MeasuredCubeDataset(self._read(split), **common)
+        uneven = None
+        if self.config.noise == "uneven":
+            uneven = UnevenPairs(self.config.uneven, self.settings)
         return GalaxyCubeDataset(
-            self._sample(split), signal_to_noise=self.signal_to_noise, **common
+            self._sample(split), signal_to_noise=self.signal_to_noise, uneven=uneven, **common
         )
 
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -36,9 +36,14 @@ def clumpy_probability(log_stellar_mass: float, redshift: float) -> float:
 
 
 def draw_clumps(
-    generator: np.random.Generator, *, redshift: float, half_light_radius: float, very_clumpy: bool
+    generator: np.random.Generator,
+    *,
+    redshift: float,
+    half_light_radius: float,
+    very_clumpy: bool,
+    contrast: float | None = None,
 ) -> Clumps:
-    """Draw the clumps of one clumpy galaxy as seen in F160W.
+    """Draw the clumps of one clumpy galaxy, as seen in F160W unless a contrast is given.
 
     - Number: 1 + Poisson(1.6); "very clumpy" galaxies (clump clusters and chains,
       Elmegreen et al. 2007) have 4 to 8; 8 at most. Hosts have
@@ -61,12 +66,15 @@ def draw_clumps(
         Arcsec, of the disk.
     very_clumpy : bool
         Draw a clump cluster instead of a common clumpy disk.
+    contrast : float, optional
+        Share of the clumps in the light over that in the far-UV: 1 there and in H alpha.
 
     Returns
     -------
     Clumps
     """
-    contrast = np.interp(redshift, [0.5, 2.0], [0.25, 0.4])
+    if contrast is None:
+        contrast = float(np.interp(redshift, [0.5, 2.0], [0.25, 0.4]))
     if very_clumpy:
         count = int(generator.integers(4, MAXIMUM_CLUMPS + 1))
         ultraviolet = generator.uniform(0.45, 0.70)

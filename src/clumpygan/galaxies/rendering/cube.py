@@ -34,6 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.parameters import DiskModel, DiskParameters, stack
+from clumpygan.galaxies.gas.clouds import Cloud
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.fourier import FourierGrid, Optics, Transfer
 from clumpygan.galaxies.rendering.grid import CubeGrid
@@ -51,10 +52,16 @@ _HEIGHT = _MODEL.index("scale_height")
 _CONTINUUM = _MODEL.index("continuum")
 _CONTINUUM_SLOPE = _MODEL.index("continuum_slope")
 
+_FINEST = 8
+"""Samples of a pixel at which points are followed where there is no PSF."""
+
 
 @njit
 def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):  # type: ignore[no-untyped-def]
-    """Spread points onto the grid (Y, X, C), with a last channel for all their light if asked."""
+    """Spread points onto the grid (Y, X, C), with a last channel for all their light if asked.
+
+    The shares of the lines are those of each point (G, lines), or the same for all (1, lines).
+    """
     x, y, flux, velocity, sigma = points
     edges, line_fluxes, spreads, narrowest, integrate, reach = lines
     profile = np.zeros(grid.shape[2], dtype=grid.dtype)
@@ -69,8 +76,8 @@ def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):
                 continue
             if low < 0:
                 low, high = line_profile(
-                    velocity[g], sigma[g], edges, line_fluxes, spreads, narrowest, integrate, reach,
-                    profile,
+                    velocity[g], sigma[g], edges, line_fluxes[min(g, line_fluxes.shape[0] - 1)],
+                    spreads, narrowest, integrate, reach, profile,
                 )  # fmt: skip
             spread(
                 grid, place_y, place_x, flux[g, m], profile, low, high, coefficients, row, column
@@ -218,20 +225,82 @@ class CubeRenderer:
         cubes = np.empty((len(batch), *self.grid.shape), dtype=np.float32)
         if self.threads == 1 or len(batch) == 1:
             for vector, cube in zip(batch, cubes, strict=True):
-                self._render(vector, cube)
+                cube[...] = self.render_disk(vector)
         else:
             with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(self._render, batch, cubes))
+                for cube, found in zip(cubes, pool.map(self.render_disk, batch), strict=True):
+                    cube[...] = found
         return cubes
 
     def can_render(self, vector: ArrayLike) -> bool:
         """Tell whether a galaxy (P,) needs no finer a sampling than there is."""
         return self.sampling.reaches(np.asarray(vector, dtype=np.float64))
 
-    def _render(self, vector: FloatArray, cube: Cube) -> None:
+    def render_cloud(self, vector: ArrayLike, cloud: Cloud, blur: float = 0.0) -> Cube:
+        """Render points, as thick as a disk and with its continuum.
+
+        Parameters
+        ----------
+        vector : array_like of shape (P,)
+            Of the disk. Its thickness is along the normal in its centre, and its continuum that of
+            all points.
+        cloud : Cloud
+            With a share of each of the lines of the grid.
+        blur : float
+            Standard deviation in arcsec of a Gaussian by which the PSF is widened.
+
+        Returns
+        -------
+        ndarray of shape (v, y, x), float32
+        """
+        cube = np.empty(self.grid.shape, dtype=np.float32)
+        scale, optics = self.grid.pixel_scale, self.optics
+        # Points are as sharp as can be: what the PSF passes is the limit.
+        passed = min(optics.passed, math.sqrt(2) * math.pi * _FINEST / scale)
+        field = (self.grid.shape[1], self.grid.shape[2])
+        fourier = FourierGrid.of(field, optics.margin, passed * scale, self.sampling.width)
+        columns = (one[:, None] for one in cloud[:3])
+        points = (*columns, cloud.velocity, cloud.dispersion)
+        told = np.asarray(vector, dtype=np.float64)
+        self._assemble(told, fourier, [points], cloud.shares, cube, blur)
+        return cube
+
+    def render_disk(
+        self, vector: ArrayLike, blur: float = 0.0, shares: ArrayLike | None = None
+    ) -> Cube:
+        """Render one disk in a seeing of its own.
+
+        Parameters
+        ----------
+        vector : array_like of shape (P,)
+        blur : float
+            Standard deviation in arcsec of a Gaussian by which the PSF is widened.
+        shares : array_like of shape (lines,), optional
+            Of the lines in the flux; those of the grid or of the vector by default.
+
+        Returns
+        -------
+        ndarray of shape (v, y, x), float32
+        """
+        cube = np.empty(self.grid.shape, dtype=np.float32)
+        told = np.asarray(vector, dtype=np.float64)
+        lines = self._shares(told) if shares is None else np.asarray(shares, dtype=np.float64)
+        fourier, frequency = self.sampling.plan(told)
+        groups = self.sampling.points(told, frequency)
+        self._assemble(told, fourier, groups, lines[None], cube, blur)
+        return cube
+
+    def _assemble(
+        self,
+        vector: FloatArray,
+        fourier: FourierGrid,
+        groups: list[Any],
+        shares: FloatArray,
+        cube: Cube,
+        blur: float = 0.0,
+    ) -> None:
+        """Spread points, observe them, and write what is seen to the cube."""
         p, _ = self.sampling.split(vector)
-        fourier, frequency = self.sampling.plan(vector)
-        groups = self.sampling.points(vector, frequency)
         continuum = bool(p[_CONTINUUM])
         multiplier = self.multiplier(fourier)
         # A PSF of every channel sees the continuum in every channel.
@@ -242,7 +311,7 @@ class CubeRenderer:
         spreading = np.zeros((*fourier.points, channels + continuum), dtype=real)
         edges = np.ascontiguousarray(self._edges[:, lit.start : lit.stop + 1])
         lines = (
-            edges, self._shares(vector), self.spreads, self.narrowest, self.grid.channel_response,
+            edges, shares, self.spreads, self.narrowest, self.grid.channel_response,
             self._reach,
         )  # fmt: skip
         density, middle, scale = fourier.density, fourier.middle, self.grid.pixel_scale
@@ -264,6 +333,10 @@ class CubeRenderer:
         normal = (normal_y * height, normal_x * height)
         if each:
             multiplier = np.ascontiguousarray(multiplier[..., lit])
+        if blur:
+            ky, kx = (2 * math.pi / scale * k for k in fourier.frequencies())
+            wider = np.exp(-0.5 * blur**2 * (ky**2 + kx**2)).astype(real)
+            multiplier = multiplier * wider[..., None]
         _observe(modes, multiplier, normal, self.sampling.vertical, fourier.period, folded)
         image = scipy.fft.irfft2(folded, s=fourier.period, axes=(0, 1), overwrite_x=True)
         image = image[: fourier.field[0], : fourier.field[1]]

@@ -1,0 +1,103 @@
+"""The lines of ionised gas relative to H alpha, by its oxygen abundance and density."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clumpygan.galaxies.emission_lines import FAINTER, LINES
+
+FloatArray = NDArray[np.float64]
+
+SOLAR = 8.69
+"""12 + log(O/H) of the sun, from which the calibrations count."""
+
+CALIBRATED = (7.65, 8.85)
+"""12 + log(O/H) between which the calibrations hold."""
+
+GRADIENT, GRADIENT_SCATTER = -0.1, 0.09
+"""Dex per half-light radius (Sanchez et al. 2014, A&A 563, A49)."""
+
+ABUNDANCE_SCATTER = 0.054
+"""Dex about the relation of mass, star formation and abundance (Curti et al. 2020)."""
+
+CASE_B = 2.86
+"""H alpha over H beta at 10,000 K (Osterbrock & Ferland 2006)."""
+
+DENSITIES = (20.0, 300.0)
+"""Electrons per cm3 in nearby galaxies and at z = 2.3 (Sanders et al. 2016, ApJ 816, 23)."""
+
+_CALIBRATIONS = {
+    "nii": (-0.489, 1.513, -2.554, -5.293, -2.867),
+    "sii": (-0.442, -0.360, -6.271, -8.339, -3.559),
+    "oiii": (-0.277, -3.549, -3.593, -0.981),
+    "oii": (0.435, -1.362, -5.655, -4.851, -0.478, 0.736),
+}
+"""log10 of [NII]6583 and of [SII] over H alpha, of [OIII]5007 and of [OII] over H beta, as
+polynomials in 12 + log(O/H) - 8.69 (Curti et al. 2020, MNRAS 491, 944, table 2)."""
+
+_DOUBLETS = {"oii": (0.3771, 2468.0, 638.4), "sii": (0.4315, 2107.0, 627.1)}
+"""a, b, c of a (b + n) / (c + n), [OII]3729 over 3726 and [SII]6716 over 6731 at n electrons per
+cm3 (Sanders et al. 2016, ApJ 816, 23, equation 7)."""
+
+_SAME = 0.5
+"""Angstrom within which two wavelengths are those of one line."""
+
+
+def oxygen_abundance(log_stellar_mass: float) -> float:
+    """Return 12 + log(O/H) of galaxies of a mass today.
+
+    8.793 - 0.28 / 1.2 log(1 + (M / 10^10.02)^-1.2) (Curti et al. 2020, MNRAS 491, 944, eq. 2).
+    """
+    ratio = 10 ** (-1.2 * (log_stellar_mass - 10.02))
+    return float(8.793 - 0.28 / 1.2 * np.log10(1 + ratio))
+
+
+def doublet_ratio(ion: str, density: float) -> float:
+    """Return [OII]3729 over 3726 ("oii") or [SII]6716 over 6731 ("sii") at a density in cm^-3."""
+    a, b, c = _DOUBLETS[ion]
+    return a * (b + density) / (c + density)
+
+
+def line_strengths(
+    rest_wavelengths: tuple[float, ...], abundance: FloatArray, density: float
+) -> FloatArray:
+    """Return the fluxes of lines over that of H alpha.
+
+    Dust is left out: lines of one cube lie close to each other.
+
+    Parameters
+    ----------
+    rest_wavelengths : tuple of float
+        Angstrom in vacuum. A line that isn't known counts as strong as H alpha.
+    abundance : ndarray (N,)
+        12 + log(O/H); beyond `CALIBRATED`, as at the nearest end.
+    density : float
+        Electrons per cm3.
+
+    Returns
+    -------
+    ndarray of shape (N, lines)
+    """
+    x = np.clip(np.asarray(abundance, dtype=np.float64), *CALIBRATED) - SOLAR
+    return np.stack([_strength(wave, x, density) for wave in rest_wavelengths], axis=-1)
+
+
+def _strength(wave: float, x: FloatArray, density: float) -> FloatArray:
+    for ion, (faint, ratio) in FAINTER.items():
+        if abs(wave - faint) < _SAME:
+            return _strength(LINES[ion][0], x, density) / ratio
+    ion = next(
+        (name for name, waves in LINES.items() if min(abs(wave - one) for one in waves) < _SAME), ""
+    )
+    if ion == "hbeta":
+        return np.full_like(x, 1 / CASE_B)
+    if ion not in _CALIBRATIONS:
+        return np.ones_like(x)
+    strength = 10 ** np.polynomial.polynomial.polyval(x, _CALIBRATIONS[ion])
+    if ion in ("oiii", "oii"):
+        strength = strength / CASE_B
+    if ion in _DOUBLETS:
+        # [OII] is told by its redder line over the bluer one, [SII] the other way round.
+        ratio, first = doublet_ratio(ion, density), abs(wave - LINES[ion][0]) < _SAME
+        over = ratio if (ion == "sii") == first else 1.0
+        strength = strength * over / (1 + ratio)
+    return np.asarray(strength)

@@ -1,0 +1,243 @@
+"""A population of star-forming galaxies whose sizes, motions and lines follow from their masses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS
+from clumpygan.galaxies.disks.parameters import DiskModel
+from clumpygan.galaxies.disks.turbulence import Turbulence
+from clumpygan.galaxies.gas.galaxy import Chemistry, Companion, GasGalaxy, Outflow
+from clumpygan.galaxies.gas.lines import (
+    ABUNDANCE_SCATTER,
+    DENSITIES,
+    GRADIENT,
+    GRADIENT_SCATTER,
+    line_strengths,
+    oxygen_abundance,
+)
+from clumpygan.galaxies.gas.motions import draw_motions
+from clumpygan.galaxies.gas.regions import SLOPE, SLOPE_SCATTER, draw_luminosities
+from clumpygan.galaxies.gas.scaling import Scaling, draw_scaling, kpc_per_arcsec
+from clumpygan.galaxies.gas.structure import draw_structure
+from clumpygan.galaxies.images.clumps import Clumps, clumpy_probability, draw_clumps
+from clumpygan.galaxies.images.population import CLUMP_CLUSTER_SHARE
+from clumpygan.galaxies.images.structure import COMPANION_SHARE
+from clumpygan.settings import check, check_rising, setting
+
+DIFFUSE, DIFFUSE_SCATTER, DIFFUSE_RANGE = 0.59, 0.19, (0.2, 0.85)
+"""Share of diffuse gas in H alpha (Oey et al. 2007, ApJ 661, 801), and between which it stays."""
+
+OUTFLOW_SHARE = (0.05, 0.3)
+"""Of galaxies with a broad component, at 10^9.5 and 10^10.7 solar masses and above: rare in small
+ones even at z = 2 (Concas et al. 2022, MNRAS 513, 2535), common in massive ones (Foerster Schreiber
+et al. 2019, ApJ 875, 21)."""
+
+OUTFLOW_DISPERSIONS, OUTFLOW_FRACTIONS, OUTFLOW_SHIFTS = (120.0, 220.0), (0.03, 0.2), (-120.0, 0.0)
+"""km/s, share of the flux, km/s."""
+
+CONTINUUM = 0.01
+"""Standard deviation of what a subtracted continuum leaves, per 1000 km/s over the line flux."""
+
+_MODEL = DiskModel()
+_ATTEMPTS = 4000
+"""Galaxies drawn until one is within the ranges that are asked for."""
+
+FloatArray = NDArray[np.float64]
+Ranges = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class GasDisks:
+    """Which galaxies there are, and how uneven their gas is.
+
+    Attributes
+    ----------
+    log_stellar_mass : (float, float)
+        Solar masses: uniform, as surveys choose galaxies that are bright enough.
+    redshift : (float, float)
+        Uniform. That of the frame only says where its channels are.
+    turbulence : Turbulence
+        Of the diffuse gas.
+    warp_inclination, warp_position_angle : float
+        Standard deviations, degrees per half-light radius.
+    """
+
+    log_stellar_mass: tuple[float, float] = setting(
+        (8.7, 11.2), "log10 of the stellar masses, uniform", "dex(solMass)", least=7, most=12.5
+    )
+    redshift: tuple[float, float] = setting(
+        (0.3, 0.9), "of the galaxies, uniform", least=0.1, most=3
+    )
+    turbulence: Turbulence = field(default_factory=lambda: Turbulence(light=0.5))
+    warp_inclination: float = setting(3.0, "spread of tilts", "deg", least=0, most=90)
+    warp_position_angle: float = setting(4.0, "spread of twists", "deg", least=0, most=180)
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_rising(self, "log_stellar_mass")
+        check_rising(self, "redshift")
+
+    def draw(
+        self,
+        generator: np.random.Generator,
+        ranges: Ranges | None = None,
+        rest_wavelengths: tuple[float, ...] = (),
+    ) -> GasGalaxy:
+        """Draw one galaxy.
+
+        Parameters
+        ----------
+        generator : numpy.random.Generator
+        ranges : mapping of str to (float, float), optional
+            Of parameters of its disk: galaxies are drawn until one is within. Two equal ends are
+            taken as they are, whatever the mass.
+        rest_wavelengths : tuple of float
+            Lines whose flux is given; that of H alpha without any.
+
+        Raises
+        ------
+        InputError
+            If hardly any galaxy is within the ranges.
+        """
+        given = dict(ranges or {})
+        fixed = {name: low for name, (low, high) in given.items() if low == high}
+        wanted = {name: ends for name, ends in given.items() if name not in fixed}
+        for _ in range(_ATTEMPTS):
+            scaling = draw_scaling(
+                generator,
+                generator.uniform(*self.log_stellar_mass),
+                generator.uniform(*self.redshift),
+            )
+            vector = self._disk(generator, scaling, fixed)
+            if all(low <= vector[_MODEL.index(n)] <= high for n, (low, high) in wanted.items()):
+                return self._galaxy(generator, scaling, vector, fixed, rest_wavelengths)
+        told = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in wanted.items())
+        raise InputError(
+            f"of {_ATTEMPTS} galaxies none has {told}: widen the ranges, or those of "
+            "`log_stellar_mass` and `redshift`"
+        )
+
+    def _disk(
+        self, generator: np.random.Generator, scaling: Scaling, fixed: Mapping[str, float]
+    ) -> FloatArray:
+        """Return the smooth disk, whose H alpha flux the scaling says."""
+        vector = _MODEL.draw(generator, 1)[0]
+        spread = generator.standard_normal(2)
+        radius = scaling.half_light_radius
+        told = {
+            "flux": scaling.flux,
+            "half_light_radius": radius,
+            "sersic_index": float(np.clip(10 ** (0.1 * spread[0]), 0.5, 2.0)),
+            "maximum_velocity": scaling.maximum_velocity,
+            "velocity_dispersion": scaling.velocity_dispersion,
+            "turnover_radius": radius * 10 ** generator.uniform(-1.0, -0.3),
+            "scale_height": HEIGHT_OF_RADIUS[_MODEL.vertical] * radius * 10 ** (0.15 * spread[1]),
+            "bulge_fraction": 0.0,
+            "arm_amplitude": 0.0,
+            "lopsidedness": 0.0,
+        }
+        for name, value in {**told, **fixed}.items():
+            vector[_MODEL.index(name)] = value
+        return np.asarray(vector)
+
+    def _galaxy(
+        self,
+        generator: np.random.Generator,
+        scaling: Scaling,
+        vector: FloatArray,
+        fixed: Mapping[str, float],
+        waves: tuple[float, ...],
+    ) -> GasGalaxy:
+        chemistry = _draw_chemistry(generator, scaling)
+        if waves and "flux" not in fixed:
+            strengths = line_strengths(waves, np.array([chemistry.abundance]), chemistry.density)
+            vector[_MODEL.index("flux")] *= float(strengths.sum())
+        for name in ("warp_inclination", "warp_position_angle"):
+            vector[_MODEL.index(name)] = getattr(self, name) * generator.standard_normal()
+        vector[_MODEL.index("continuum")] = CONTINUUM * generator.standard_normal()
+        radius = float(vector[_MODEL.index("half_light_radius")])
+        dispersion = float(vector[_MODEL.index("velocity_dispersion")])
+        diffuse = float(np.clip(generator.normal(DIFFUSE, DIFFUSE_SCATTER), *DIFFUSE_RANGE))
+        slope = float(np.clip(generator.normal(SLOPE, SLOPE_SCATTER), 1.2, 1.95))
+        log_regions = scaling.log_luminosity + float(np.log10(1 - diffuse))
+        return GasGalaxy(
+            vector=vector,
+            scaling=scaling,
+            structure=draw_structure(generator, scaling.log_stellar_mass),
+            motions=draw_motions(generator),
+            turbulence=self.turbulence.draw(generator, dispersion),
+            extent=self.turbulence.extent,
+            diffuse=diffuse,
+            regions=draw_luminosities(generator, log_regions, slope),
+            clumps=_draw_giants(generator, scaling, radius, 1 - diffuse),
+            outflow=_draw_outflow(generator, scaling),
+            companion=_draw_companion(generator, dispersion),
+            chemistry=chemistry,
+            seed=int(generator.integers(2**31)),
+        )
+
+
+def _draw_chemistry(generator: np.random.Generator, scaling: Scaling) -> Chemistry:
+    abundance = oxygen_abundance(scaling.log_stellar_mass)
+    density = float(np.interp(scaling.redshift, [0.0, 2.3], DENSITIES))
+    return Chemistry(
+        abundance + ABUNDANCE_SCATTER * generator.standard_normal(),
+        GRADIENT + GRADIENT_SCATTER * generator.standard_normal(),
+        density * 10 ** (0.2 * generator.standard_normal()),
+    )
+
+
+def _draw_giants(
+    generator: np.random.Generator, scaling: Scaling, radius: float, most: float
+) -> Clumps:
+    """Draw giant clumps as often as the rest-frame UV has them, with their share of it there.
+
+    Sizes are those of images, 0.4 to 1.2 kpc at z = 1, at any redshift.
+    """
+    chance = clumpy_probability(scaling.log_stellar_mass, scaling.redshift)
+    clumpy, cluster = generator.random(2)
+    clumps = draw_clumps(
+        generator,
+        redshift=scaling.redshift,
+        half_light_radius=radius,
+        very_clumpy=bool(cluster < CLUMP_CLUSTER_SHARE),
+        contrast=1.0,
+    )
+    shrink = kpc_per_arcsec(1.0) / kpc_per_arcsec(scaling.redshift)
+    share = min(1.0, 0.9 * most / clumps.flux.sum()) if clumpy < chance else 0.0
+    return clumps._replace(flux=share * clumps.flux, size=shrink * clumps.size)
+
+
+def _draw_outflow(generator: np.random.Generator, scaling: Scaling) -> Outflow:
+    chance = np.interp(scaling.log_stellar_mass, [9.5, 10.7], OUTFLOW_SHARE)
+    present = generator.random() < chance
+    fraction = generator.uniform(*OUTFLOW_FRACTIONS)
+    return Outflow(
+        fraction if present else 0.0,
+        generator.uniform(*OUTFLOW_DISPERSIONS),
+        generator.uniform(*OUTFLOW_SHIFTS),
+    )
+
+
+def _draw_companion(generator: np.random.Generator, dispersion: float) -> Companion:
+    """Draw a companion as often as images have one, 1.6 to 10 times fainter.
+
+    It is 0.4 to 1.5 arcsec away. Its velocity differs by 100 km/s, as that of satellites in small
+    groups.
+    """
+    present = generator.random() < COMPANION_SHARE
+    separation, direction = generator.uniform(0.4, 1.5), generator.uniform(0.0, 2 * np.pi)
+    return Companion(
+        flux=10 ** -generator.uniform(0.2, 1.0) if present else 0.0,
+        x=separation * np.cos(direction),
+        y=separation * np.sin(direction),
+        radius=float(np.clip(0.15 * 10 ** generator.normal(0.0, 0.2), 0.03, 0.5)),
+        velocity=100.0 * generator.standard_normal(),
+        rotation=generator.uniform(0.0, 80.0),
+        dispersion=dispersion,
+        angle=generator.uniform(0.0, 2 * np.pi),
+    )
