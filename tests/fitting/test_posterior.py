@@ -103,7 +103,12 @@ def test_an_emulator_knows_the_posterior(fitted):
 
 def test_importance_draws_are_those_of_a_banana_of_known_moments():
     target = Curved(5, 0.6)
-    draws = draw_importance(target, target.optimum(), np.random.default_rng(3), 3000, 20_000)
+    draws = draw_importance(
+        target,
+        target.optimum(),
+        SamplerSettings(wanted=3000, most=20_000),
+        np.random.default_rng(3),
+    )
     assert draws.problems == ()
     assert draws.effective.min() >= 3000
     assert draws.pareto_k < LARGEST_PARETO_K
@@ -132,14 +137,18 @@ def test_laplace_draws_and_evidence():
 
 def test_too_few_draws_are_a_problem():
     target = Curved(5, 0.6)
-    draws = draw_importance(target, target.optimum(), np.random.default_rng(5), most=150)
+    draws = draw_importance(
+        target, target.optimum(), SamplerSettings(most=150), np.random.default_rng(5)
+    )
     assert any("effective draws of x" in one and "fewer than 400" in one for one in draws.problems)
 
 
 def test_weights_with_a_heavy_tail_are_a_problem(monkeypatch):
     monkeypatch.setattr("clumpygan.fitting.sampling.mixture.pareto_k", lambda _: 0.9)
     target = Curved(3, 0.1)
-    draws = draw_importance(target, target.optimum(), np.random.default_rng(6), most=600)
+    draws = draw_importance(
+        target, target.optimum(), SamplerSettings(most=600), np.random.default_rng(6)
+    )
     assert draws.problems[0] == "Pareto k of the importance weights is 0.90, above 0.7"
 
 

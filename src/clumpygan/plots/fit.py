@@ -39,7 +39,7 @@ from clumpygan.plots.style import (
     LABEL,
     VELOCITY_MAP,
     mark_scale,
-    new_figure,
+    new_page,
     rounded_up,
 )
 
@@ -54,7 +54,6 @@ _LEFTS, _MAP = (0.85, 4.35, 7.85), 2.55
 _ROWS, _DIAGRAM = (9.35, 6.4, 3.45), (0.75, 1.95)
 _CORNER = (12.3, 0.95, 8.45)
 _WORDS = (14.7, 12.55)
-_DOTS = 100  # per inch
 
 _MODEL = "#c8451b"
 
@@ -146,8 +145,7 @@ def fit_figure(
     matplotlib.figure.Figure
         Without a window; `figure.savefig` writes it, notebooks show it.
     """
-    figure = new_figure(_WIDTH, _HEIGHT, None)
-    figure.set_dpi(_DOTS)
+    figure = new_page(_WIDTH, _HEIGHT, title, _LEFTS[0])
     views, unit = views_of(result), result.observation.flux_unit or "flux units"
     _draw_maps(figure, views, unit, result, sky_of(result, wcs))
     # Of several lines, the others lie beside the first.
@@ -155,7 +153,8 @@ def fit_figure(
     offsets = np.mean(edges[:1] - edges, axis=1)
     low, high = velocity_limits(views.data, views.model)
     _draw_lines(figure, views, unit, (low + float(offsets.min()), high + float(offsets.max())))
-    _words(figure, result, title, plot_posterior(figure, _CORNER, result, truth))
+    known = plot_posterior(figure, _CORNER, result, truth)
+    write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), known)
     return figure
 
 
@@ -309,13 +308,6 @@ def _draw_lines(figure: Figure, views: FitViews, unit: str, limits: Span) -> Non
     for axis, name in zip(axes, (slit, "Slit, residual", "Spectrum"),
                           strict=True):  # fmt: skip
         head(axis, name)
-
-
-def _words(figure: Figure, result: "FitResult", title: str, known: bool) -> None:
-    """Write the title, and the parameters into the empty half of the corner plot."""
-    figure.text(_LEFTS[0] / _WIDTH, 1 - 0.2 / _HEIGHT, title, fontsize=20, fontweight="bold",
-                va="top")  # fmt: skip
-    write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), known)
 
 
 def write_words(

@@ -39,6 +39,8 @@ _TICKS_A_SIDE = 6  # at most, of the maps
 _LONG_NUMBER = 1e4  # from which on, and below 0.1, powers of ten go to the unit
 _MARGIN = 0.12  # of the field around the galaxy, on each side
 REPORT_RESOLUTION = 80  # dots per inch of the pictures of reports
+_PAGE_DOTS = 100  # per inch, of pages of fits
+_TITLE, _ABOVE_TITLE = 20, 0.2  # points, inches
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,23 @@ def new_figure(
     """
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
+    return figure
+
+
+def new_page(width: float, height: float, title: str, left: float) -> Figure:
+    """Return a figure of so many inches without a layout, with its title on top.
+
+    Parameters
+    ----------
+    width, height : float
+    title : str
+    left : float
+        Inches to the left of the title.
+    """
+    figure = new_figure(width, height, None)
+    figure.set_dpi(_PAGE_DOTS)
+    top = 1 - _ABOVE_TITLE / height
+    figure.text(left / width, top, title, fontsize=_TITLE, fontweight="bold", va="top")
     return figure
 
 

@@ -18,7 +18,7 @@ from clumpygan.plots.style import (
     colour_bar,
     extent_of,
     mark_scale,
-    new_figure,
+    new_page,
     rounded_up,
     show_map,
 )
@@ -34,7 +34,6 @@ _LEFTS, _MAP, _MAPS = (0.85, 4.35, 7.85), 2.75, 6.3
 _CURVE = (0.85, 0.9, 9.6, 4.2)
 _CORNER = (12.6, 0.95, 7.9)
 _WORDS = (14.7, 10.1)
-_DOTS = 100  # per inch
 
 _MODEL = "#c8451b"
 _WEDGE = 30.0
@@ -67,13 +66,10 @@ def map_figure(
     matplotlib.figure.Figure
         Without a window; `figure.savefig` writes it, notebooks show it.
     """
-    figure = new_figure(_WIDTH, _HEIGHT, None)
-    figure.set_dpi(_DOTS)
+    figure = new_page(_WIDTH, _HEIGHT, title, _LEFTS[0])
     _draw_maps(figure, result, sky_of(result, wcs))
     _draw_curve(add_panel(figure, *_CURVE), result)
     known = plot_posterior(figure, _CORNER, result, truth)
-    left, top = _LEFTS[0] / _WIDTH, 1 - 0.2 / _HEIGHT
-    figure.text(left, top, title, fontsize=20, fontweight="bold", va="top")
     write_words(figure, result, (_WORDS[0] / _WIDTH, _WORDS[1] / _HEIGHT), known)
     return figure
 

@@ -8,7 +8,7 @@ from clumpygan.evaluation.cubes.cube_sets import CLUMP_QUANTITIES
 from clumpygan.evaluation.cubes.kinematics import DEFINITIONS
 from clumpygan.evaluation.cubes.map_statistics import STATISTICS
 from clumpygan.evaluation.realism.realism import Number
-from clumpygan.evaluation.realism.table import cell
+from clumpygan.evaluation.realism.table import Rows, cell, rows_of_tests, text_block
 
 _TRAINED = "0.5 is indistinguishable; every galaxy is classified by what has not seen it."
 
@@ -109,7 +109,6 @@ UNITS: dict[str, str] = {
 }
 """Of quantities that have one."""
 
-_DIGITS = {"close_share": 3}
 _OF_CLUMPS_AND_MOTIONS = {**CLUMP_QUANTITIES, **DEFINITIONS}
 
 
@@ -124,19 +123,7 @@ def definitions() -> dict[str, dict[str, str]]:
     }
 
 
-def test_rows(result: CubeRealism) -> list[tuple[str, list[str]]]:
-    """Return heading of each test that was made, and a cell for each candidate."""
-    made = [name for name in TESTS if any(name in tests for tests in result.numbers.values())]
-    return [
-        (
-            TESTS[name][0],
-            [cell(tests.get(name), _DIGITS.get(name, 3)) for tests in result.numbers.values()],
-        )
-        for name in made
-    ]
-
-
-def quantity_rows(result: CubeRealism, prefix: str = "") -> list[tuple[str, list[str]]]:
+def quantity_rows(result: CubeRealism, prefix: str = "") -> Rows:
     """Return medians of clumps and motions, a cell for each set.
 
     Parameters
@@ -160,7 +147,7 @@ def named(quantity: str) -> str:
     return quantity.replace("_", " ") + (f" [{unit}]" if unit else "")
 
 
-def conditional_fidelity_rows(result: CubeRealism) -> list[tuple[str, list[str]]]:
+def conditional_fidelity_rows(result: CubeRealism) -> Rows:
     """Return bias and scatter of each parameter, a cell for the truth and for each candidate."""
     rows = []
     fitted = result.conditional_fidelity
@@ -178,15 +165,15 @@ def conditional_fidelity_rows(result: CubeRealism) -> list[tuple[str, list[str]]
 def text_table(result: CubeRealism) -> str:
     """Return all tables as text."""
     candidates, sets = list(result.numbers), list(result.medians)
-    lines = _block("", candidates, test_rows(result))
+    lines = text_block("", candidates, rows_of_tests(TESTS, result.numbers))
     best = ", ".join(f"{name} {TESTS[one][0]}" for name, one in result.strongest.items())
     lines += ["", f"strongest classifiers: {best}"]
     if result.conditional_fidelity:
         title = "Fits: bias and scatter of fitted less asked"
         names = ["truth", *result.conditional_fidelity]
-        lines += ["", *_block(title, names, conditional_fidelity_rows(result))]
+        lines += ["", *text_block(title, names, conditional_fidelity_rows(result))]
     title = "Clumps and motions, without noise: median (number of clumps: mean), KS distance"
-    lines += ["", *_block(title, sets, quantity_rows(result))]
+    lines += ["", *text_block(title, sets, quantity_rows(result))]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())
     return "\n".join([*lines, "", f"galaxies: {counts}"])
 
@@ -196,15 +183,3 @@ def _with_distance(result: CubeRealism, name: str, quantity: str) -> str:
     distance: Mapping[str, Number] = result.ks.get(name, {})
     value = distance.get(quantity, {"value": None})["value"]
     return text if value is None else f"{text}, KS {value:.2f}"
-
-
-def _block(title: str, names: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
-    cells = [names, *(line for _, line in rows)]
-    width = 2 + max(len(one) for line in cells for one in line)
-    first = 2 + max(len(heading) for heading, _ in rows)
-    lines = [title] if title else []
-    lines.append(" " * first + "".join(f"{name:>{width}}" for name in names))
-    lines += [
-        f"{heading:<{first}}" + "".join(f"{one:>{width}}" for one in line) for heading, line in rows
-    ]
-    return lines

@@ -1,7 +1,12 @@
 """The realism table in words: what each test means, and its numbers as text."""
 
+from collections.abc import Mapping, Sequence
+
 from clumpygan.evaluation.realism.image_statistics import DEFINITIONS, NAMES
 from clumpygan.evaluation.realism.realism import Number, Realism
+
+Rows = list[tuple[str, list[str]]]
+"""A heading and a cell for each set, line by line."""
 
 TESTS: dict[str, tuple[str, str]] = {
     "frechet": (
@@ -61,7 +66,8 @@ TESTS: dict[str, tuple[str, str]] = {
 }
 """Test -> heading and explanation, in the order of the table."""
 
-_DIGITS = {"mmd": 4, "close_share": 3}
+_DIGITS = {"mmd": 4}
+"""Behind the point, of tests that haven't three."""
 
 
 def cell(number: Number | None, digits: int = 3) -> str:
@@ -80,19 +86,50 @@ def _probability(value: float | None) -> str:
     return "< 0.001" if value is None or value < 0.001 else f"{value:.3f}"
 
 
-def rows(result: Realism) -> list[tuple[str, list[str]]]:
-    """Return the table: heading of each test that was made, and a cell for each candidate."""
-    made = [name for name in TESTS if any(name in tests for tests in result.numbers.values())]
+def tests_made(
+    words: Mapping[str, tuple[str, str]], numbers: Mapping[str, Mapping[str, Number]]
+) -> list[str]:
+    """Return the names of the tests that were made, in the order of the table."""
+    return [name for name in words if any(name in tests for tests in numbers.values())]
+
+
+def rows_of_tests(
+    words: Mapping[str, tuple[str, str]], numbers: Mapping[str, Mapping[str, Number]]
+) -> Rows:
+    """Return heading of each test that was made, and a cell for each candidate.
+
+    Parameters
+    ----------
+    words : mapping
+        Test -> heading and explanation, in the order of the table.
+    numbers : mapping
+        Candidate -> test -> number.
+    """
     return [
         (
-            TESTS[name][0],
-            [cell(tests.get(name), _DIGITS.get(name, 3)) for tests in result.numbers.values()],
+            words[name][0],
+            [cell(tests.get(name), _DIGITS.get(name, 3)) for tests in numbers.values()],
         )
-        for name in made
+        for name in tests_made(words, numbers)
     ]
 
 
-def ks_rows(result: Realism) -> list[tuple[str, list[str]]]:
+def text_block(title: str, names: Sequence[str], lines: Rows) -> list[str]:
+    """Return lines of text: a title, unless it is empty, the names of sets, and rows of cells."""
+    cells = [names, *(one for _, one in lines)]
+    width = 2 + max(len(one) for line in cells for one in line)
+    first = 2 + max(len(heading) for heading, _ in lines)
+    return [
+        *([title] if title else []),
+        " " * first + "".join(f"{name:>{width}}" for name in names),
+        *(
+            f"{heading:<{first}}" + "".join(f"{one:>{width}}" for one in line)
+            for heading, line in lines
+        ),
+    ]
+
+
+def ks_rows(result: Realism) -> Rows:
     """Return the Kolmogorov-Smirnov distances: each feature, and a cell for each candidate."""
     features = list(next(iter(result.ks.values())))
     return [
@@ -109,20 +146,9 @@ def glossary() -> list[tuple[str, str]]:
 def text_table(result: Realism) -> str:
     """Return both tables as text, and how many galaxies there are."""
     names = list(result.numbers)
-    width = max(22, *(len(name) + 2 for name in names))
-    blocks = [
-        ("", rows(result)),
-        ("Kolmogorov-Smirnov distance of each feature", ks_rows(result)),
-    ]
-    lines = []
-    for title, table in blocks:
-        lines += ["", title] if title else []
-        first = 2 + max(len(heading) for heading, _ in table)
-        lines.append(" " * first + "".join(f"{name:>{width}}" for name in names))
-        lines += [
-            f"{heading:<{first}}" + "".join(f"{one:>{width}}" for one in cells)
-            for heading, cells in table
-        ]
+    lines = text_block("", names, rows_of_tests(TESTS, result.numbers))
+    title = "Kolmogorov-Smirnov distance of each feature"
+    lines += ["", *text_block(title, names, ks_rows(result))]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())
     lines += ["", f"stamps: {counts}"]
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from clumpygan.fitting.sampling.draws import LARGEST_PARETO_K, Draws, kish, resa
 from clumpygan.fitting.sampling.emulator import SPARE, Emulator, Polynomial, Whitening, monomials
 from clumpygan.fitting.sampling.mixture import Component, Mixture, StudentT
 from clumpygan.fitting.sampling.progress import tell
+from clumpygan.fitting.settings import SamplerSettings
 from clumpygan.fitting.target import Target
 
 FloatArray = NDArray[np.float64]
@@ -41,29 +42,13 @@ _FARTHEST = 7.0
 
 
 def draw_importance(
-    target: Target,
-    optimum: Optimum,
-    generator: np.random.Generator,
-    wanted: int = 400,
-    most: int = 5000,
+    target: Target, optimum: Optimum, settings: SamplerSettings, generator: np.random.Generator
 ) -> Draws:
-    """Draw from a posterior.
+    """Draw, as `posterior.draw_posterior` asks for, at most as many cubes as the settings say.
 
-    Parameters
-    ----------
-    target : Target
-    optimum : Optimum
-    generator : numpy.random.Generator
-    wanted : int
-        Effective draws for every parameter.
-    most : int
-        Cubes that are rendered at most.
-
-    Returns
-    -------
-    Draws
-        With problems where the weights can't be relied on, or there are too few of them.
+    The draws have problems where the weights can't be relied on, or there are too few of them.
     """
+    wanted, most = settings.wanted, settings.most
     whitening = Whitening(optimum)
     emulator = Emulator(target, optimum, whitening)
     count = target.coordinates.count

@@ -18,6 +18,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting.optimize import Optimum
 from clumpygan.fitting.sampling.draws import LARGEST_R_HAT, Draws
 from clumpygan.fitting.sampling.emulator import Whitening
+from clumpygan.fitting.settings import SamplerSettings
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.rendering.cube import CubeRenderer
 from clumpygan.galaxies.rendering.cube_torch import TorchCubeRenderer
@@ -51,33 +52,19 @@ def check_nutpie() -> None:
 
 
 def draw_nuts(
-    target: Target,
-    optimum: Optimum,
-    generator: np.random.Generator,
-    wanted: int = 400,
-    chains: int = 4,
+    target: Target, optimum: Optimum, settings: SamplerSettings, generator: np.random.Generator
 ) -> Draws:
-    """Draw from a posterior.
+    """Draw, as `posterior.draw_posterior` asks for, in as many chains as the settings say.
 
-    Parameters
-    ----------
-    target : Target
-    optimum : Optimum
-    generator : numpy.random.Generator
-    wanted : int
-        Effective draws (bulk and tail: Vehtari et al. 2021) for every parameter.
-    chains : int
-
-    Returns
-    -------
-    Draws
-        With problems where chains differ or diverge, or effective draws are too few.
+    Effective draws are those of bulk and tail (Vehtari et al. 2021). The draws have problems where
+    chains differ or diverge, or there are too few of them.
 
     Raises
     ------
     InputError
         If nutpie isn't installed.
     """
+    wanted, chains = settings.wanted, settings.chains
     check_nutpie()
     with warnings.catch_warnings():
         # ArviZ tells of its plans once a day: not in the midst of a fit.

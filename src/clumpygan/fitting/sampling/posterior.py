@@ -24,6 +24,13 @@ def draw_posterior(
 ) -> Draws:
     """Draw from a posterior, by the method of the settings.
 
+    Parameters
+    ----------
+    target : Target
+    optimum : Optimum
+    settings : SamplerSettings
+    generator : numpy.random.Generator
+
     Raises
     ------
     InputError
@@ -32,10 +39,10 @@ def draw_posterior(
     if settings.method == "laplace":
         return draw_laplace(optimum, generator)
     if settings.method == "importance":
-        return draw_importance(target, optimum, generator, settings.wanted, settings.most)
+        return draw_importance(target, optimum, settings, generator)
     from clumpygan.fitting.sampling.nuts import draw_nuts
 
-    return draw_nuts(target, optimum, generator, settings.wanted, settings.chains)
+    return draw_nuts(target, optimum, settings, generator)
 
 
 def draw_laplace(

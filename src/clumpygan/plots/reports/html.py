@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from clumpygan import __version__
 from clumpygan.evaluation.cubes import cube_realism_table
 from clumpygan.evaluation.realism import table
+from clumpygan.evaluation.realism.realism import Number
 from clumpygan.plots.style import Picture
 
 if TYPE_CHECKING:
@@ -50,15 +51,13 @@ def realism_page(report: RealismReport, pictures: Sequence[Picture], title: str)
     """
     result = report.result
     names = list(result.numbers)
-    made = [name for name in table.TESTS if any(name in tests for tests in result.numbers.values())]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())
     parts = [
         f"<p>{_OF_STAMPS}</p>",
         _facts(report.facts()),
         f"<p>Stamps: {escape(counts)}.</p>",
         "<h2>The tests</h2>",
-        html_table(["", *names], table.rows(result)),
-        html_list([table.TESTS[name] for name in made]),
+        *_tests(table.TESTS, result.numbers),
         *(html_figure(picture) for picture in pictures),
         "<h2>Kolmogorov-Smirnov distance of each feature</h2>",
         "<p>p is how often equal distributions are as far apart: with so many features a few small "
@@ -79,17 +78,15 @@ def cube_realism_page(report: CubeRealismReport, pictures: Sequence[Picture]) ->
     pictures : sequence of Picture
     """
     words, result = cube_realism_table, report.result
-    candidates, sets = list(result.numbers), list(result.medians)
-    made = [name for name in words.TESTS if any(name in tests for tests in result.numbers.values())]
+    sets = list(result.medians)
     explained = words.definitions()
     best = ", ".join(f"{name}: {words.TESTS[one][0]}" for name, one in result.strongest.items())
     parts = [
         f"<p>{_OF_CUBES}</p>",
         _facts(report.facts()),
         "<h2>The tests</h2>",
-        html_table(["", *candidates], words.test_rows(result)),
+        *_tests(words.TESTS, result.numbers),
         f"<p>Strongest classifiers: {escape(best)}.</p>",
-        html_list([words.TESTS[name] for name in made]),
     ]
     fitted = result.conditional_fidelity
     if fitted:
@@ -158,6 +155,16 @@ def html_figure(picture: Picture) -> str:
         f'<figure><img alt="{escape(picture.title)}" src="data:image/png;base64,{data}">\n'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
+
+
+def _tests(
+    words: Mapping[str, tuple[str, str]], numbers: Mapping[str, Mapping[str, Number]]
+) -> list[str]:
+    """Return the table of the tests that were made, and what each of them is."""
+    return [
+        html_table(["", *numbers], table.rows_of_tests(words, numbers)),
+        html_list([words[name] for name in table.tests_made(words, numbers)]),
+    ]
 
 
 def _facts(facts: Mapping[str, str]) -> str:
