@@ -12,6 +12,7 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies import (
     Clump,
     CubeGrid,
+    CubeRenderer,
     TorchCubeRenderer,
     render_cube,
 )
@@ -70,6 +71,25 @@ def test_the_highest_accuracies(name: str) -> None:
     best = render(case, 1e-7)
     assert np.abs(render(case, 1e-5) - best).max() < 1e-5 * best.max()
     assert np.abs(render(case, 1e-6) - best).max() < 1e-6 * best.max()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"warp_position_angle": 90.0, "warp_position_angle_bend": 30.0},
+        {"warp_position_angle_bend": -15.0, "inclination": 75.0},
+        {"warp_inclination": 45.0, "warp_inclination_bend": 10.0, "inclination": 0.0},
+    ],
+)
+def test_rings_are_as_many_as_warps_that_twist_need(changes: Any) -> None:
+    one = galaxy(**changes)
+    finest = CubeRenderer(GRID, one.model, PSF.transfer, 1e-5)
+    # A thousand rings, whatever is asked for.
+    finest.sampling.ring_row = lambda *_: 250  # type: ignore[method-assign]
+    truth = finest(one.to_vector()[None])[0]
+    for accuracy in (1e-2, 1e-3, 1e-4):
+        cube = render_cube(one, GRID, psf=PSF.transfer, accuracy=accuracy)
+        assert np.abs(cube - truth).max() < accuracy * truth.max()
 
 
 # --- Flux, places, directions (more of them in test_cube_sky) -------------------------------------

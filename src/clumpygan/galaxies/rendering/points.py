@@ -12,7 +12,12 @@ import numpy as np
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.compiled import njit
 from clumpygan.galaxies.rendering.light import line_width, modulation, surface_brightness
-from clumpygan.galaxies.rendering.quadrature import CLUMP_LENGTH, FIRST_CLUMP, azimuths
+from clumpygan.galaxies.rendering.quadrature import (
+    CLUMP_LENGTH,
+    FIRST_CLUMP,
+    azimuths,
+    orientation,
+)
 from clumpygan.galaxies.rendering.rotation import (
     dispersion,
     plane_speed,
@@ -26,16 +31,10 @@ _OFFSET_X = _MODEL.index("offset_x")
 _OFFSET_Y = _MODEL.index("offset_y")
 _SYSTEMIC = _MODEL.index("systemic_velocity")
 _RADIUS = _MODEL.index("half_light_radius")
-_INCLINATION = _MODEL.index("inclination")
-_POSITION_ANGLE = _MODEL.index("position_angle")
 _HEIGHT = _MODEL.index("scale_height")
 _G1 = _MODEL.index("g1")
 _G2 = _MODEL.index("g2")
 _MAGNIFICATION = _MODEL.index("magnification")
-_WARP_INCLINATION = _MODEL.index("warp_inclination")
-_WARP_ANGLE = _MODEL.index("warp_position_angle")
-_BEND_INCLINATION = _MODEL.index("warp_inclination_bend")
-_BEND_ANGLE = _MODEL.index("warp_position_angle_bend")
 
 CLUMP_SIGMA = 1.0 / math.sqrt(2.0 * math.log(2.0))
 """Standard deviation over half-light radius of a two-dimensional Gaussian."""
@@ -48,11 +47,7 @@ def sky_axes(p, radius):  # type: ignore[no-untyped-def]
     Along the major axis, along the minor axis in the plane, and normal to the plane, at a radius in
     arcsec (which matters in warped disks), sheared and magnified; and the sine of the inclination.
     """
-    turns = radius / p[_RADIUS]
-    tilting = p[_WARP_INCLINATION] + p[_BEND_INCLINATION] * turns
-    twisting = p[_WARP_ANGLE] + p[_BEND_ANGLE] * turns
-    inclination = math.radians(p[_INCLINATION] + tilting * turns)
-    angle = math.radians(p[_POSITION_ANGLE] + twisting * turns)
+    inclination, angle, _, _ = orientation(p, radius)
     sine, cosine = math.sin(angle), math.cos(angle)
     tilt, face = math.sin(inclination), math.cos(inclination)
     g1, g2 = p[_G1], p[_G2]

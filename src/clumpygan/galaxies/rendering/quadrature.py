@@ -42,6 +42,11 @@ G2 = _MODEL.index("g2")
 MAGNIFICATION = _MODEL.index("magnification")
 ARM_PITCH = _MODEL.index("arm_pitch")
 ARM_AMPLITUDE = _MODEL.index("arm_amplitude")
+POSITION_ANGLE = _MODEL.index("position_angle")
+WARP_INCLINATION = _MODEL.index("warp_inclination")
+WARP_ANGLE = _MODEL.index("warp_position_angle")
+BEND_INCLINATION = _MODEL.index("warp_inclination_bend")
+BEND_ANGLE = _MODEL.index("warp_position_angle_bend")
 FIRST_CLUMP = len(_MODEL.names)
 CLUMP_LENGTH = len(DiskModel(clumps=1).names) - FIRST_CLUMP
 
@@ -190,6 +195,22 @@ def farthest_radius(p, half_y, half_x, tallest):  # type: ignore[no-untyped-def]
 
 
 @njit
+def orientation(p, radius):  # type: ignore[no-untyped-def]
+    """Return inclination and position angle of a warped disk at a radius in arcsec, in radians.
+
+    And their derivatives with respect to the radius over the half-light radius.
+    """
+    turns = radius / p[RADIUS]
+    tilting, twisting = p[BEND_INCLINATION] * turns, p[BEND_ANGLE] * turns
+    return (
+        math.radians(p[INCLINATION] + (p[WARP_INCLINATION] + tilting) * turns),
+        math.radians(p[POSITION_ANGLE] + (p[WARP_ANGLE] + twisting) * turns),
+        math.radians(p[WARP_INCLINATION] + 2.0 * tilting),
+        math.radians(p[WARP_ANGLE] + 2.0 * twisting),
+    )
+
+
+@njit
 def _weight(share, digits):  # type: ignore[no-untyped-def]
     return max(1.0 + math.log10(max(share, 1e-12)) / digits, 0.0)
 
@@ -216,7 +237,7 @@ def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: 
     if choices[3] > 0 and p[ARM_AMPLITUDE] > 0.0:
         crests = choices[3] / math.tan(math.radians(p[ARM_PITCH]))
     phase = 0.0
-    before, slowest = low, 0.0
+    before, slowest, turning = low, 0.0, 0.0
     for i in range(1, _PROBES):
         t = (i / _PROBES) ** 2
         radius = low + (high - low) * t**power
@@ -224,8 +245,13 @@ def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: 
         sigma = line_width(
             dispersion(choices[1], radius, velocity, p, table), resolution[0], resolution[1]
         )
-        speed = plane_speed(velocity, radius, p, choices[5])
-        gradient = abs(speed - slowest) / (radius - before) * tilt / sigma
+        if choices[4]:
+            inclination, _, tilting, twisting = orientation(p, radius)
+            tilt = math.sin(inclination)
+            # A ring that turns moves its light on the sky as well as one that is wider.
+            turning = radius / p[RADIUS] * math.hypot(tilting, twisting)
+        speed = plane_speed(velocity, radius, p, choices[5]) * tilt
+        gradient = abs(speed - slowest) / (radius - before) / sigma
         # The less light there is inside a radius, the fewer digits of it matter.
         disk, bulge = surface_brightness(radius, p, choices[0])
         share = min(math.pi * radius * radius * (disk + bulge), 1.0)
@@ -233,7 +259,8 @@ def ring_rule(p, choices, table, span, frequency, resolution, digits):  # type: 
         ratio = radius / p[RADIUS]
         fade = ratio * ratio / (ratio * ratio + ARM_CORE * ARM_CORE)
         winding = crests / radius * min(1.7 * _weight(share * fade, digits), 1.0)
-        local = math.hypot(frequency + winding, swing)
+        twist = math.hypot(1.0, turning * _weight(share, digits))
+        local = math.hypot(frequency * twist + winding, swing)
         slope = 2.0 * power * t ** (power - 1.0) * math.sqrt(t * (1.0 - t))
         phase = max(phase, local * (high - low) * slope)
         before, slowest = radius, speed
