@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import truncnorm
+from scipy.stats import kstest, truncnorm
 
 from clumpygan.errors import InputError
 from clumpygan.fitting.coordinates import Coordinates
@@ -12,7 +12,7 @@ from clumpygan.fitting.priors import concentration_prior
 from clumpygan.fitting.settings import FitSettings
 from clumpygan.galaxies import GALPAK_HEIGHT, CubeGrid, DiskModel, DiskParameters
 from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
-from clumpygan.galaxies.disks.halo_relations import concentration_relation
+from clumpygan.galaxies.disks.halo_relations import concentration_relation, least_halo_slope
 from tests.fitting.conftest import GRID, TRUTH
 
 BY_DEFAULT = (
@@ -101,6 +101,38 @@ def test_bounds_of_a_concentration_cut_the_relation_and_stay_where_they_are(boun
         away = chosen.vectors(start + steps) - chosen.vectors(start - steps)
         found = chosen.gradient(start, weights)
         np.testing.assert_allclose(found, away @ weights / 2e-5, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("concentration", [None, 15.0])
+def test_slopes_of_halos_are_those_that_a_concentration_allows(concentration):
+    model = DiskModel(curve="dekel_zhao_mass")
+    fixed = {"galaxy_redshift": 0.0}
+    if concentration is not None:
+        fixed["concentration"] = concentration
+    chosen = coordinates(model, fixed=fixed)
+    u = np.random.default_rng(9).standard_normal((3000, chosen.count))
+    vectors = chosen.vectors(u)
+    found, of = (vectors[:, model.index(name)] for name in ("halo_slope", "concentration"))
+    least = np.maximum(least_halo_slope(of), 0.0)
+    assert (least > 0).sum() > 100
+    assert (found >= least).all()
+    assert kstest((found - least) / (1.9 - least), "uniform").pvalue > 0.01
+    np.testing.assert_allclose(chosen.coordinates(vectors), u, atol=1e-6)
+    assert np.isfinite(DiskParameters.from_vector(vectors[int(np.argmax(least))], model).halo_slope)
+    # And the gradient is that of the values, where there is a limit and where there is none.
+    weights = np.random.default_rng(8).standard_normal(vectors.shape[1])
+    for start in u[np.argsort(least)[[0, 1, -3, -2, -1]]]:
+        steps = 1e-5 * np.eye(chosen.count)
+        away = chosen.vectors(start + steps) - chosen.vectors(start - steps)
+        gradient = chosen.gradient(start, weights)
+        np.testing.assert_allclose(gradient, away @ weights / 2e-5, rtol=1e-4, atol=1e-5)
+
+
+def test_a_fixed_slope_of_a_halo_ends_the_concentrations():
+    model = DiskModel(curve="dekel_zhao_mass")
+    chosen = coordinates(model, fixed={"halo_slope": 0.5, "log_halo_mass": 9.0})
+    vectors = chosen.vectors(4 * np.ones((1, chosen.count)))
+    assert 15 < vectors[0, model.index("concentration")] <= 16.0
 
 
 @pytest.mark.parametrize("curve", ["nfw_mass", "nfw_fraction"])

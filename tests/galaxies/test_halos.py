@@ -14,6 +14,8 @@ from clumpygan.galaxies.disks.halo_relations import (
     HUBBLE_CONSTANT,
     MATTER,
     concentration_relation,
+    largest_concentration,
+    least_halo_slope,
     log_stellar_mass,
     matched_halo_mass,
 )
@@ -102,10 +104,16 @@ def test_a_dekel_zhao_halo_has_the_slopes_that_are_asked_for(slope):
     np.testing.assert_allclose(halo_of(one), expected, rtol=1e-5)
 
 
-def test_slopes_that_no_profile_of_a_concentration_has_stay_finite():
-    one = galaxy("dekel_zhao_mass", halo_slope=0.0, concentration=60.0)
-    assert np.isfinite(halo_of(one)).all()
-    assert (halo_of(one) > 0).all()
+def test_slopes_that_no_halo_of_a_concentration_has_are_refused():
+    words = "halo_slope is 0 at a concentration of 60; expected at least 1.95, or .* at most 11.8"
+    with pytest.raises(InputError, match=words):
+        galaxy("dekel_zhao_mass", halo_slope=0.0, concentration=60.0)
+    least = least_halo_slope(30.0)
+    assert largest_concentration(least) == pytest.approx(30.0)
+    first, second = (
+        galaxy("dekel_zhao_mass", halo_slope=least + more, concentration=30.0) for more in (0, 0.05)
+    )
+    assert halo_of(first)[0] < 0.95 * halo_of(second)[0]
 
 
 @pytest.mark.parametrize("concentration", [1.0, 6.0, 60.0])

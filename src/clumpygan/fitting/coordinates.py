@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from clumpygan.errors import InputError
 from clumpygan.fitting.parameter_choices import ParameterChoices, chosen_prior
 from clumpygan.fitting.priors import FitPrior
+from clumpygan.fitting.structure.halo_slope import SlopeLimit, slope_limit
 from clumpygan.fitting.structure.rings import ring_mixing
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.grid import CubeGrid
@@ -142,6 +143,8 @@ class Coordinates:
         values = np.stack(columns, axis=-1)
         for k, leader in self._followers():
             values[..., k] = self.priors[k].value(u[..., k], self._factor(k, leader, values))
+        if self._limit is not None:
+            values[..., self._limit.place] = self._limit.squeezed(values)
         return values
 
     def vectors(self, coordinates: ArrayLike) -> FloatArray:
@@ -172,6 +175,10 @@ class Coordinates:
                 value = value - period * np.round((value - middle) / period)
             columns.append(prior.coordinate(value))
         numbers = np.stack(columns, axis=-1)
+        if self._limit is not None:
+            place = self._limit.place
+            slopes = self._limit.widened(given[..., self.places])
+            numbers[..., place] = self.priors[place].coordinate(slopes)
         for k, leader in self._followers():
             factor = self._factor(k, leader, given[..., self.places])
             numbers[..., k] = self.priors[k].coordinate(given[..., self.places[k]], factor)
@@ -179,6 +186,10 @@ class Coordinates:
             return numbers
         flat = solve_triangular(self.mixing, numbers.reshape(-1, self.count).T, lower=True)
         return np.asarray(flat.T.reshape(numbers.shape))
+
+    @property
+    def _limit(self) -> SlopeLimit | None:
+        return slope_limit(self.model, self.names, self.priors, self.base)
 
     def _followers(self) -> list[tuple[int, int | None]]:
         """Return which priors follow a parameter, and which free one, None if it is fixed."""
@@ -209,7 +220,14 @@ class Coordinates:
         slopes = np.array(
             [prior.derivative(u) for prior, u in zip(self.priors, numbers, strict=True)]
         )
-        values = self.values(coordinates) if self._followers() else numbers
+        values = self.values(coordinates) if self._followers() or self._limit else numbers
+        if self._limit is not None:
+            # First: its concentration may follow a mass.
+            slope, followed = self._limit.place, self._limit.leader
+            squeezed, of_concentration = self._limit.derivatives(values)
+            slopes[slope] *= squeezed
+            if followed is not None:
+                total[self.places[followed]] += total[self.places[slope]] * of_concentration
         for k, leader in self._followers():
             moved = self._factor(k, leader, values)
             slopes[k], of_leader = self.priors[k].followed_derivatives(numbers[k], moved)

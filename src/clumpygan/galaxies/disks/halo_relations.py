@@ -4,6 +4,7 @@ Cosmology: flat, H0 = 67.66 km/s/Mpc and Omega_m = 0.30966 (Planck Collaboration
 """
 
 import math
+from typing import Any
 
 from clumpygan.errors import InputError
 
@@ -21,6 +22,13 @@ STELLAR_SCATTER = 0.15
 
 LARGEST_HALO = 15.0
 """log10 of the largest halo mass, in solar masses, to which the relation of stars is inverted."""
+
+INNER_RADIUS = 0.01
+"""Share of R_200 at which the slope of a Dekel-Zhao halo is given (Freundlich et al. 2020)."""
+
+STEEPEST_TURN = 1.2
+"""Largest (3.5 - slope) (0.01 c)^(1/2) of Dekel-Zhao halos, of at most 1.5: profiles that turn
+faster don't exist, those near to it are cores with a step."""
 
 PIVOT = 12.0
 """log10 of the halo mass in solar masses at which relations are given."""
@@ -45,6 +53,20 @@ def concentration_relation(redshift: float) -> tuple[float, float]:
     a = 0.520 + (0.905 - 0.520) * math.exp(-0.617 * redshift**1.21)
     slope = -0.101 + 0.026 * redshift
     return 10 ** (a + slope * math.log10(HUBBLE_CONSTANT / 100)), slope
+
+
+def least_halo_slope(concentration: Any) -> Any:
+    """Return the least slope at 0.01 R_200 of Dekel-Zhao halos, a number or an array as given.
+
+    Where (3.5 - s_1) (0.01 c_2)^(1/2) = `STEEPEST_TURN` (see `rendering.halos`); negative below a
+    concentration of 11.8, 1 at 23.
+    """
+    return 3.5 - STEEPEST_TURN / (INNER_RADIUS * concentration) ** 0.5
+
+
+def largest_concentration(slope: float) -> float:
+    """Return the concentration at which a slope is the least one: `least_halo_slope` inverted."""
+    return (STEEPEST_TURN / (3.5 - slope)) ** 2 / INNER_RADIUS
 
 
 def log_stellar_mass(log_halo_mass: float, redshift: float) -> float:

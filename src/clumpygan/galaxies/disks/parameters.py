@@ -33,6 +33,7 @@ from clumpygan.galaxies.disks.disk_table import (
     DiskValues,
     RingValues,
 )
+from clumpygan.galaxies.disks.halo_relations import largest_concentration, least_halo_slope
 from clumpygan.galaxies.disks.light_map import LightMap
 
 __all__ = [
@@ -53,6 +54,8 @@ __all__ = [
     "Vertical",
     "stack",
 ]
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +109,19 @@ class DiskParameters(DiskValues):
         share = sum(clump.fraction for clump in self.clumps)
         if share > 1.0 + 1e-12:
             raise InputError(f"the clumps share {share:g} of the light; expected at most 1")
+        if self.curve == "dekel_zhao_mass":
+            self._check_slope()
         _ = self.model
+
+    def _check_slope(self) -> None:
+        """Refuse a slope that no halo of the concentration has."""
+        least = least_halo_slope(self.concentration)
+        if self.halo_slope < least - _ROUNDING:
+            raise InputError(
+                f"halo_slope is {self.halo_slope:g} at a concentration of {self.concentration:g}; "
+                f"expected at least {least:.3g}, or a concentration of at most "
+                f"{largest_concentration(self.halo_slope):.3g}"
+            )
 
     @property
     def model(self) -> DiskModel:

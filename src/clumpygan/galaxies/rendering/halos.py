@@ -24,7 +24,12 @@ the half-light radius.
 
 import math
 
-from clumpygan.galaxies.disks.halo_relations import HUBBLE_CONSTANT, MATTER
+from clumpygan.galaxies.disks.halo_relations import (
+    HUBBLE_CONSTANT,
+    INNER_RADIUS,
+    MATTER,
+    STEEPEST_TURN,
+)
 from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
 from clumpygan.galaxies.rendering.arithmetic import (
     at_least,
@@ -78,11 +83,7 @@ _TEN = math.log(10.0)
 _RATE = 1e-3 * HUBBLE_CONSTANT
 """km/s/kpc today."""
 
-_INNER = 0.1
-"""Root of the share of R_200 at which `halo_slope` is."""
-
-_STEEPEST_TURN = 1.2
-"""Of at most 1.5: profiles that turn faster don't exist, those near to it are cores with a step."""
+_INNER = math.sqrt(INNER_RADIUS)
 
 _NEWTON_STEPS = 12
 """For the radius R_200 of a share of dark matter; 8 reach double precision from c = 1 to 60."""
@@ -126,7 +127,7 @@ def _expansion(p):
 def _dekel_zhao_speed(ratio, p):
     """Return V over V_200 at a radius in units of R_200."""
     slope, root = p[_HALO_SLOPE], _INNER * sqrt(p[_CONCENTRATION])
-    turn = at_most((3.5 - slope) * root, _STEEPEST_TURN)
+    turn = at_most((3.5 - slope) * root, STEEPEST_TURN)
     inner = (1.5 * slope - 2.0 * turn) / (1.5 - turn)
     reach = (2.0 - inner) / 1.5
     c = p[_CONCENTRATION] * reach * reach
