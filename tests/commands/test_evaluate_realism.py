@@ -11,7 +11,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from clumpygan.assessment import realism_report, synthetic_sets
-from clumpygan.assessment.real_sets import cutouts
+from clumpygan.assessment.real_sets import cutouts, shrunk
+from clumpygan.assessment.settings import RealismSettings
 from clumpygan.assessment.stamp_sets import read_cube_of_stamps, with_noise
 from clumpygan.assessment.synthetic_sets import synthetic
 from clumpygan.commands.evaluate import main
@@ -22,6 +23,7 @@ from clumpygan.evaluation.realism.realism import Realism
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.instruments import HST_WFC3_F160W
 from clumpygan.plots.reports import realism as draw
+from tests.data.real_disks import write_recipe
 
 SIDE, SCALE = 32, 0.06
 CONDITIONS = ["signal", "half_light_radius", "redshift"]
@@ -367,3 +369,20 @@ def test_a_generator_must_be_told_of_the_galaxies(folder, capsys):
     warning, error = capsys.readouterr().err.splitlines()
     assert "no smooth disks to compare with" in warning
     assert "generate galaxies first and give them as --generated" in error
+
+
+def test_real_galaxies_of_a_recipe_are_shrunk_and_compared_with_the_population(folder):
+    held_out = [f"disks/gal_{number:02}" for number in range(6)]
+    recipe = write_recipe(folder, held_out=held_out)
+    run("--real", recipe, "--checkpoint", "none", "--n", 40, "--metrics", "numbers.json")
+    found = json.loads((folder / "numbers.json").read_text())
+    assert list(found["tests"]) == ["held-out real", "population", "smooth disks"]
+    assert set(found["sizes"].values()) == {40}
+    held = shrunk(recipe, RealismSettings(real=recipe, n=40), SIDE)
+    # The population has the magnitudes of the real ones, and light where they have.
+    np.testing.assert_allclose(held.opponents[0].magnitudes, held.floor.magnitudes)
+    light, expected = (one.images.sum((1, 2)) for one in (held.opponents[0], held.floor))
+    assert np.corrcoef(light, expected)[0, 1] > 0.5
+    assert found["by_magnitude"].keys() <= {"20-22", "22-24", "24-25", "25-26"}
+    known = {path.name.split("-")[1] for path in (folder / "cache").iterdir() if path.is_dir()}
+    assert known == {"test"}

@@ -8,12 +8,15 @@ from torch.utils.data import default_collate
 from clumpygan.data.cutouts.datamodule import CandelsDataModule
 from clumpygan.data.cutouts.extraction import prepare_cutouts
 from clumpygan.data.cutouts.settings import CutoutSettings
+from clumpygan.data.real_galaxies.shrinking import Camera
+from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.errors import InputError
 from clumpygan.galaxies.images.stamp_conditions import (
     CONDITIONS,
     signal_of,
     standardised_conditions,
 )
+from tests.data.real_disks import write_recipe
 from tests.data.survey import make_survey
 
 NAMES = ("signal", "half_light_radius", "redshift")
@@ -113,12 +116,49 @@ def test_unknown_conditions_are_refused(folder):
         make(folder, conditions=("colour",))
 
 
+def test_real_galaxies_are_mixed_in(folder, tmp_path, cut):
+    """The last ones of a split, of a recipe of one disk in each of its images."""
+    recipe = write_recipe(tmp_path)
+    names = (*NAMES, "sersic_index")
+    data = make(folder, conditions=names, real=recipe, real_share=0.25, size=32)
+    train, plain = data.dataset("train"), make(folder, size=32, train_size=30)
+    assert len(train) == 40
+    np.testing.assert_array_equal(train.images[29], plain.dataset("train").images[29])
+    camera = Camera.of_target(data.instrument, 32)
+    real = open_real(folder, recipe, camera, "train", 10, 0)
+    np.testing.assert_array_equal(train.images[31], real.images[1])
+    told = train.values[31]
+    expected = standardised_conditions(
+        names,
+        {
+            "signal": signal_of([real.table["h_magnitude"][1]], data.instrument.noise().sigma),
+            **{name: [real.table[name][1]] for name in names[1:]},
+        },
+    )
+    np.testing.assert_allclose(told, expected[0], rtol=1e-5)
+    with pytest.raises(InputError, match=r"`data\.root` .* and `data\.real`"):
+        make(folder, real=recipe, root=cut().folder)
+
+
+def test_the_optics_are_those_of_the_instrument(data):
+    told = data.optics()
+    assert told["pixel_scale"] == 0.06
+    psf, steps = data.instrument.psf(), len(told["transfer"]) - 1
+    assert told["transfer"][0] == 1.0
+    # Cycles per pixel, and between two of the steps.
+    for frequency in (0.1, 0.203, 0.4):
+        place = frequency * steps / 0.5**0.5
+        between = np.interp(place, np.arange(steps + 1), told["transfer"])
+        exact = psf.kValue(2 * np.pi * frequency / 0.06, 0.0).real
+        assert between == pytest.approx(exact, abs=0.004)
+
+
 def test_a_signal_is_flux_over_noise():
     # AB magnitude 23.9 is a microjansky.
     assert signal_of(23.9, 0.5) == pytest.approx(2000.0)
     told = standardised_conditions(["redshift", "signal"], {"redshift": [1.0], "signal": [1e3]})
     np.testing.assert_allclose(told, [[0.0, 0.0]], atol=1e-6)
-    assert set(NAMES) == set(CONDITIONS)
+    assert {*NAMES, "sersic_index"} == set(CONDITIONS)
 
 
 @pytest.fixture

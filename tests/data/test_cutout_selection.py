@@ -88,6 +88,12 @@ def test_radii_are_in_arcsec(chosen, name, unit, scale):
     np.testing.assert_allclose(found, [scale, 2 * scale, np.nan, np.nan])
 
 
+def test_sersic_indices_are_taken_where_there_are_any(chosen):
+    found = chosen({"n": [1.0, 4.0, -1.0, np.nan]})[0]["sersic_index"]
+    np.testing.assert_allclose(found, [1.0, 4.0, np.nan, np.nan])
+    assert np.isnan(chosen()[0]["sersic_index"]).all()
+
+
 def test_masked_values_fail_a_cut(chosen):
     column = MaskedColumn([1.0, 1.0, 1.0, 1.0], mask=[0, 1, 0, 0])
     assert "".join(chosen({"F": column}, where=(("F", 0, 2),))[0]["id"]) == "134"

@@ -5,8 +5,6 @@ from pathlib import Path
 import galsim
 import numpy as np
 import pytest
-import yaml
-from astropy.io import fits
 
 from clumpygan.data import PairDataModule
 from clumpygan.data.real_galaxies import shrinking
@@ -17,21 +15,9 @@ from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.errors import InputError
 from clumpygan.instruments import SurveyPair
 from clumpygan.resources import resource_folder
+from tests.data.real_disks import PSF, SCALE, disk, noisy, write_recipe
 
-SCALE, PSF = 0.06, 0.108
 PAIR = SurveyPair.of("hsc_wide_i", "hst_wfc3_f160w")
-
-
-def disk(radius=1.2, ratio=0.6, size=241):
-    """Return an image of an exponential disk of flux 1000, and its profile before the PSF."""
-    galaxy = galsim.Exponential(half_light_radius=radius, flux=1000)
-    galaxy = galaxy.shear(q=ratio, beta=30 * galsim.degrees)
-    seen = galsim.Convolve(galaxy, galsim.Gaussian(fwhm=PSF))
-    return seen.drawImage(nx=size, ny=size, scale=SCALE, method="no_pixel").array.astype(float)
-
-
-def noisy(image, sigma=0.02, seed=0):
-    return image + np.random.default_rng(seed).normal(0, sigma, image.shape)
 
 
 def test_a_galaxy_is_taken_out_whole():
@@ -78,7 +64,7 @@ def test_a_shrunk_galaxy_is_that_galaxy_rendered_small():
     """Against GalSim's rendering of the same disk three times as small with the target's PSF."""
     source = Source("disk", "train", SCALE, PSF, isolate(disk()))
     camera = shrinking.Camera(PAIR.target, 112, 1.0)
-    wanted = shrinking.Wanted(22.0, source.half_light_radius / 3)
+    wanted = shrinking.Wanted(22.0, source.half_light_radius / 3, 1.0)
     choice = shrinking.Choice(source, wanted, 3.0)
     image = shrinking.draw_choice(choice, camera, np.random.default_rng(4), 0.0)
     draws = np.random.default_rng(4)
@@ -97,20 +83,7 @@ def test_a_shrunk_galaxy_is_that_galaxy_rendered_small():
 def recipe(tmp_path_factory) -> Path:
     """Return a recipe of twelve disks, two bands in a file."""
     folder = tmp_path_factory.mktemp("galaxies")
-    for number in range(12):
-        radius = 0.8 + 0.05 * number
-        planes = [
-            fits.ImageHDU(noisy(disk(radius), 1e-3, [number, band]).astype("f4"), name=name)
-            for band, name in enumerate(("F606W", "F814W"))
-        ]
-        fits.HDUList([fits.PrimaryHDU(), *planes]).writeto(folder / f"gal_{number:02}_v1.fits")
-    group = {
-        "name": "disks", "images": "gal_*.fits", "hdus": ["F606W", "F814W"],
-        "pixel_scale": SCALE, "psf_fwhm": [PSF], "galaxy": r"(gal_\d+)",
-    }  # fmt: skip
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump({"groups": [group], "held_out": ["disks/gal_03"]}))
-    return path
+    return write_recipe(folder, held_out=["disks/gal_03"])
 
 
 def test_galaxies_are_split_by_their_names(recipe):
@@ -126,7 +99,7 @@ def test_galaxies_are_split_by_their_names(recipe):
 
 
 def test_a_set_has_the_flux_and_size_that_its_table_says(recipe, tmp_path):
-    found = open_real(tmp_path, recipe, PAIR, "train", 6, 0, workers=1)
+    found = open_real(tmp_path, recipe, shrinking.Camera.of(PAIR), "train", 6, 0, workers=1)
     assert found.images.shape == (6, 112, 112)
     for image, row in zip(found.images, found.table, strict=True):
         flux = 10 ** (0.4 * (31.4 - row["h_magnitude"]))
@@ -134,7 +107,9 @@ def test_a_set_has_the_flux_and_size_that_its_table_says(recipe, tmp_path):
             assert image.sum() == pytest.approx(flux, rel=0.03)
         assert row["shrunk"] >= shrinking.LEAST_SHRINKING
         assert row["galaxy"] != "disks/gal_03"
-    again = open_real(tmp_path / "other", recipe, PAIR, "train", 6, 0, workers=1)
+    again = open_real(
+        tmp_path / "other", recipe, shrinking.Camera.of(PAIR), "train", 6, 0, workers=1
+    )
     assert np.array_equal(again.images, found.images)
 
 
@@ -145,7 +120,10 @@ def test_they_are_mixed_with_synthetic_ones(recipe, tmp_path):
     )  # fmt: skip
     data.prepare_data()
     data.setup("fit")
-    train, real = data.dataset("train"), open_real(tmp_path, recipe, PAIR, "train", 4, 0)
+    train, real = (
+        data.dataset("train"),
+        open_real(tmp_path, recipe, shrinking.Camera.of(PAIR), "train", 4, 0),
+    )
     assert len(train) == 8
     assert np.array_equal(train.images[5], real.images[1])
     assert not np.array_equal(train.images[1], real.images[1])
@@ -203,3 +181,23 @@ def test_the_recipe_of_the_shipped_weights_is_read(monkeypatch):
 def test_a_missing_recipe_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none\.yaml: not a YAML file"):
         read_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("index", [1.0, 2.5])
+def test_the_sersic_index_is_that_of_the_profile(index):
+    """Of a galaxy with all of its light, seen with a PSF that is taken out."""
+    galaxy = galsim.Sersic(n=index, half_light_radius=0.9, flux=1000, trunc=12.0)
+    seen = galsim.Convolve(galaxy.shear(q=0.7, beta=0 * galsim.degrees), galsim.Gaussian(fwhm=PSF))
+    image = seen.drawImage(nx=421, ny=421, scale=SCALE, method="no_pixel").array.astype(float)
+    source = Source("galaxy", "train", SCALE, PSF, isolate(noisy(image, 1e-4)))
+    assert source.sersic_index == pytest.approx(index, rel=0.2)
+
+
+def test_the_table_says_what_networks_are_told(recipe, tmp_path):
+    camera = shrinking.Camera.of_target(PAIR.target, 64)
+    found = open_real(tmp_path, recipe, camera, "train", 5, 0, workers=1)
+    assert found.images.shape == (5, 64, 64)
+    assert ((found.table["redshift"] > 0) & (found.table["redshift"] < 2)).all()
+    # All of the recipe are exponential disks.
+    np.testing.assert_allclose(found.table["sersic_index"], 1.0, atol=0.15)
+    assert camera.noise == pytest.approx(0.5 * PAIR.target.noise().sigma)

@@ -132,3 +132,23 @@ def test_what_cannot_be_compared_is_refused(images, message):
         measure_realism(
             galaxies(40, 0), {"made": images}, generator=np.random.default_rng(0), pixel_epochs=0
         )
+
+
+def test_sets_of_known_magnitudes_are_compared_in_ranges(sets):
+    """Bright galaxies as the reference's, faint ones twice as large."""
+    bright, large = galaxies(NUMBER, 1), galaxies(NUMBER, 2, 4.0)
+    mixed = np.concatenate([bright, large])
+    magnitudes = np.repeat([21.0, 24.5], NUMBER)
+    reference = np.concatenate([galaxies(NUMBER, 0), galaxies(NUMBER, 4)])
+    known = {"reference": magnitudes, "mixed": magnitudes}
+    found = measure_realism(
+        reference, {"mixed": mixed, "floor": sets["floor"]}, pixel_epochs=0, magnitudes=known,
+        generator=np.random.default_rng(5),
+    )  # fmt: skip
+    assert list(found.by_magnitude) == ["20-22", "24-25"]
+    alike, different = (found.by_magnitude[label]["mixed"] for label in ("20-22", "24-25"))
+    assert alike["number"]["value"] == NUMBER
+    assert different["feature_classifier"]["value"] > 0.9 > alike["feature_classifier"]["value"]
+    assert different["wasserstein"]["value"] > 2 * alike["wasserstein"]["value"]
+    assert "floor" not in found.by_magnitude["20-22"]
+    assert "H = 20-22, classifier" in text_table(found)

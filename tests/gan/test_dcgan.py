@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from clumpygan.data import CandelsDataModule
 from clumpygan.errors import InputError
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.gan.dcgan import DcganModule
@@ -14,6 +15,7 @@ from clumpygan.gan.gan_settings import AdversarialSettings, Schedule
 from clumpygan.networks.blocks import stretch
 from clumpygan.networks.dcgan import build_discriminator
 
+PAINTED = "clumpygan.networks.painted_dcgan.PaintedGenerator"
 CONDITIONS = ["signal", "half_light_radius", "redshift"]
 NETWORK = {
     "name": "dcgan",
@@ -156,3 +158,46 @@ def test_conditions_out_of_range_are_named(checkpoint):
         generator.stamps({**KNOWN, "half_light_radius": np.zeros(3)}, seed=0)
     with pytest.raises(InputError, match="redshift holds values that aren't finite"):
         generator.stamps({**KNOWN, "redshift": np.full(3, np.nan)}, seed=0)
+
+
+def test_a_painted_generator_is_built_for_its_data_kept_and_read_again(tmp_path):
+    names = [*CONDITIONS, "sersic_index"]
+    data = CandelsDataModule(conditions=names, size=32)
+    small = {"channels": 4, "largest": 8}
+    one = DcganModule.for_data(
+        data,
+        generator={"_target_": PAINTED, "latent_dim": 8, "offset": 1.4, **small},
+        discriminator={"_target_": "clumpygan.networks.dcgan.build_discriminator", **small},
+        total_images=100,
+    )
+    assert one.generator.pixel_scale == 0.06
+    generator = torch.Generator().manual_seed(0)
+    image, noise = torch.randn((2, 4, 1, 32, 32), generator=generator)
+    batch = {"image": image, "noise": noise, "conditions": torch.zeros(4, 4)}
+    (made,) = one.sample(batch, one.random_input())
+    assert made.shape == (4, 1, 32, 32)
+    card = {"network": one.network, "images": data.describe()}
+    save_checkpoint(tmp_path / "painted", one.generator, card)
+    galaxies = GalaxyGenerator.load(str(tmp_path / "painted"))
+    known = {**KNOWN, "sersic_index": np.array([0.5, 1.0, 4.0])}
+    stamps = galaxies.stamps(known, seed=3)
+    assert stamps.shape == (3, 32, 32)
+    assert (stamps.sum((1, 2)) > 0.5 * KNOWN["flux"]).all()
+    with pytest.raises(InputError, match="sersic_index of 0: expected a number above 0"):
+        galaxies.stamps({**known, "sersic_index": np.zeros(3)}, seed=3)
+    # Some of the weights are what differs between networks of other random numbers.
+    other = dict(one.generator.named_parameters())
+    assert torch.equal(galaxies.network.enter.weight, other["enter.weight"])
+
+
+def test_a_painted_generator_without_a_known_psf_is_refused():
+    class Unknown(CandelsDataModule):
+        def optics(self):
+            return {"pixel_scale": 0.06}
+
+    with pytest.raises(InputError, match=r"`model\.generator\.transfer` is missing"):
+        DcganModule.for_data(
+            Unknown(conditions=[*CONDITIONS, "sersic_index"], size=32),
+            generator={"_target_": PAINTED, "latent_dim": 8, "channels": 4, "largest": 8},
+            discriminator={"_target_": "clumpygan.networks.dcgan.build_discriminator"},
+        )

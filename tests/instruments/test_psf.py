@@ -20,6 +20,7 @@ from clumpygan.instruments import (
     moffat_transfer,
     normalise_psf,
     pixel_psf,
+    radial_transfer,
 )
 
 
@@ -166,3 +167,11 @@ def test_measured_psfs_of_other_files_are_mended(real_data: Path) -> None:
         widths = [fwhm_of(pixel_psf(plane, 0.168)) for plane in planes]
     assert min(widths) > 0.53
     assert max(widths) < 0.78
+
+
+def test_a_radial_transfer_is_the_mean_over_angles() -> None:
+    psf = galsim.Gaussian(sigma=0.08, flux=3.0).shear(g1=0.1, g2=0.0)
+    k = 2 * pi * 3.0
+    angles = np.linspace(0, pi, 400, endpoint=False)
+    expected = np.mean([psf.kValue(k * np.cos(a), k * np.sin(a)).real for a in angles]) / 3.0
+    assert radial_transfer(psf, [0.0, 3.0]) == pytest.approx([1.0, expected], rel=1e-4)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from clumpygan.assessment.blend_settings import BlendSettings
+from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery import blends
@@ -222,7 +223,7 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
             SyntheticBlends(seed=settings.seed, pair=resolver.pair), resolver, settings
         )
     found = open_real(
-        settings.cache, settings.real, resolver.pair, "test", _ISOLATED * settings.n,
+        settings.cache, settings.real, Camera.of(resolver.pair), "test", _ISOLATED * settings.n,
         settings.seed, workers=settings.workers,
     )  # fmt: skip
     magnitude = np.asarray(found.table["h_magnitude"], np.float64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from clumpygan.assessment.outlier_settings import OutlierSettings
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
+from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.evaluation.recovery.observations import (
     GivenGalaxies,
@@ -159,7 +160,10 @@ def _kinds(settings: OutlierSettings, pair: SurveyPair) -> dict[str, Iterator[Fe
     held_out = SyntheticGalaxies(seed=settings.seed + 1, pair=pair)
     kinds = {"held-out galaxies": _of_galaxies(held_out, settings.tried)}
     if settings.real is not None:
-        real = open_real(settings.cache, settings.real, pair, "test", settings.tried, settings.seed)
+        camera = Camera.of(pair)
+        real = open_real(
+            settings.cache, settings.real, camera, "test", settings.tried, settings.seed
+        )
         magnitudes = np.asarray(real.table["h_magnitude"])
         seen = GivenGalaxies(real.images, magnitudes, seed=settings.seed, pair=pair)
         kinds["real galaxies"] = _of_galaxies(seen, settings.tried)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from clumpygan.assessment.stamp_sets import (
     StampSet,
     read_cube_of_stamps,
     read_folder_of_stamps,
+    with_noise,
 )
-from clumpygan.assessment.synthetic_sets import HeldOut, disks_like
+from clumpygan.assessment.synthetic_sets import HeldOut, disks_like, population_like
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.data.array_set import CARD
 from clumpygan.data.splits import split_of
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 def real(path: Path, settings: RealismSettings, size: int) -> HeldOut:
     """Read held-out real stamps, and make disks like them where that can be done.
 
-    Of a set of cutouts, the galaxies that a training with that seed holds out as "test"; of a cube
-    or a folder of stamps, all.
+    Of a set of cutouts, the galaxies that a training with that seed holds out as "test"; of a
+    recipe of real galaxies, those of its test split, shrunk and faded; of a cube or a folder of
+    stamps, all.
 
     Parameters
     ----------
@@ -44,6 +47,8 @@ def real(path: Path, settings: RealismSettings, size: int) -> HeldOut:
     InputError
         If they can't be read or are too few for two halves.
     """
+    if path.suffix in (".yaml", ".yml"):
+        return shrunk(path, settings, size)
     psf = noise = None
     training = None if settings.train is None else stamps_of(settings.train, size, settings)
     if (path / CARD).is_file():
@@ -83,6 +88,40 @@ def real(path: Path, settings: RealismSettings, size: int) -> HeldOut:
     return held_out
 
 
+def shrunk(recipe: Path, settings: RealismSettings, size: int) -> HeldOut:
+    """Make stamps of the real galaxies of a recipe that no training has seen.
+
+    Their opponents are galaxies of the synthetic population with their magnitudes, and smooth disks
+    with their magnitudes and sizes.
+
+    Raises
+    ------
+    InputError
+        If the recipe or an image can't be read.
+    """
+    from clumpygan.data.real_galaxies.shrinking import Camera
+    from clumpygan.data.real_galaxies.store import open_real
+    from clumpygan.instruments import HST_WFC3_F160W
+
+    instrument = HST_WFC3_F160W
+    noise, camera = instrument.noise(), Camera.of_target(instrument, size)
+    found = open_real(settings.cache, recipe, camera, "test", 2 * settings.n, settings.seed)
+    names = ("half_light_radius", "redshift", "sersic_index")
+    known = Table({name: np.asarray(found.table[name], float) for name in names})
+    magnitude = np.asarray(found.table["h_magnitude"], float)
+    known["flux"] = 10 ** (0.4 * (NANOJANSKY_ZERO_POINT - magnitude))
+    images = with_noise(np.asarray(found.images), noise, settings.seed, "real")
+    text = f"real galaxies of the test split of {recipe}, shrunk, faded, with the noise of F160W"
+    sigma = np.full(len(images), noise.sigma)
+    galaxies = StampSet("real", images, instrument.pixel_scale, text, known, sigma)
+    reference, floor = galaxies.part(slice(0, None, 2)), galaxies.part(slice(1, None, 2))
+    floor = replace(floor, name="held-out real")
+    held_out = HeldOut(reference, floor, [], None, noise, instrument.psf())
+    disks = disks_like(floor, held_out, settings.seed)
+    opponents = [population_like(floor, held_out, settings.seed), disks]
+    return replace(held_out, opponents=[one for one in opponents if one is not None])
+
+
 def stamps_of(path: Path, size: int, settings: RealismSettings) -> StampSet:
     """Read all stamps of a set of cutouts, a FITS cube, or a folder of FITS stamps."""
     if (path / CARD).is_file():
@@ -117,7 +156,7 @@ def cutouts(found: CutoutSet, split: str | None, seed: int) -> StampSet:
 
 
 def _known(found: CutoutSet, rows: np.ndarray) -> Table | None:
-    """Flux (nJy), half-light radius and redshift of the galaxies, NaN where unknown."""
+    """Flux (nJy), half-light radius, redshift, Sersic index of the galaxies, NaN where unknown."""
     table = found.table[rows]
     if "h_magnitude" not in table.colnames:
         return None
@@ -125,7 +164,7 @@ def _known(found: CutoutSet, rows: np.ndarray) -> Table | None:
         name: np.ma.filled(np.ma.asarray(table[name], float), np.nan)
         if name in table.colnames
         else np.full(len(table), np.nan)
-        for name in ("h_magnitude", "half_light_radius", "redshift")
+        for name in ("h_magnitude", "half_light_radius", "redshift", "sersic_index")
     }
     magnitude = columns.pop("h_magnitude")
     return Table({"flux": 10 ** (0.4 * (NANOJANSKY_ZERO_POINT - magnitude)), **columns})

@@ -27,7 +27,7 @@ from clumpygan.assessment.synthetic_sets import (
 )
 from clumpygan.errors import InputError
 from clumpygan.evaluation.realism.image_statistics import DEFINITIONS
-from clumpygan.evaluation.realism.realism import Realism, measure_realism
+from clumpygan.evaluation.realism.realism import REFERENCE, Realism, measure_realism
 from clumpygan.evaluation.realism.table import text_table
 from clumpygan.instruments import HST_WFC3_F160W
 
@@ -127,6 +127,14 @@ def realism(
         {one.name: one.images for one in candidates},
         generator=np.random.default_rng(settings.seed),
         training=None if held_out.training is None else held_out.training.images,
+        magnitudes={
+            name: one.magnitudes
+            for name, one in {
+                REFERENCE: held_out.reference,
+                **{c.name: c for c in candidates},
+            }.items()
+            if one.magnitudes is not None
+        },
         pixel_epochs=settings.pixel_epochs,
         device=settings.device,
         report=report,

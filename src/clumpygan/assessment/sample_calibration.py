@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from clumpygan.assessment.sample_calibration_settings import CalibrationSettings
+from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.engine import open_engine
 from clumpygan.evaluation.calibration import ranks
@@ -346,8 +347,8 @@ def _bench_of(settings: CalibrationSettings, name: str) -> _Bench:
     else:
         assert settings.real is not None
         found = open_real(
-            settings.cache, settings.real, resolver.pair, "test", settings.n, settings.seed,
-            workers=settings.workers,
+            settings.cache, settings.real, Camera.of(resolver.pair), "test", settings.n,
+            settings.seed, workers=settings.workers,
         )  # fmt: skip
         galaxies = GivenGalaxies(
             found.images,

@@ -39,6 +39,8 @@ class RealismSettings:
         Of the training.
     band : str, optional
         Of cutouts in several bands.
+    cache : pathlib.Path
+        Where shrunk real galaxies of a recipe are kept.
     n : int
         Most galaxies of each set.
     seed : int
@@ -50,8 +52,9 @@ class RealismSettings:
 
     real: Path | None = setting(
         None,
-        "held-out real stamps: a folder of prepare.py cutouts (its test split), a folder of FITS"
-        " stamps, or a FITS cube",
+        "held-out real stamps: a folder of prepare.py cutouts (its test split), a recipe (YAML)"
+        " of real galaxies (its test split, shrunk and faded), a folder of FITS stamps, or a FITS"
+        " cube",
         "PATH",
         heading=_GALAXIES,
         default_words="synthetic CANDELS galaxies",
@@ -95,6 +98,9 @@ class RealismSettings:
         heading=_GALAXIES,
     )
     band: str | None = setting(None, "of cutouts in several bands", "NAME", heading=_GALAXIES)
+    cache: Path = setting(
+        Path("cache"), "where shrunk real galaxies are kept", "FOLDER", heading=_GALAXIES
+    )
     n: int = setting(
         1000, "most galaxies of each set, at least 20", "N",
         least=20, most=10**6, heading=_GALAXIES,

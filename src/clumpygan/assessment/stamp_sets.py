@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
+from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.data.augment import centred
 from clumpygan.errors import InputError
 
@@ -38,7 +39,7 @@ class StampSet:
     text : str
         What they are, for the report.
     known : Table or None
-        What is known of each galaxy: flux (nJy), half_light_radius (arcsec), redshift.
+        What is known of each: flux (nJy), half_light_radius (arcsec), redshift, sersic_index.
     sigma : numpy.ndarray or None
         (N,) nJy per pixel, by which the images were divided.
     """
@@ -49,6 +50,15 @@ class StampSet:
     text: str
     known: Table | None = None
     sigma: np.ndarray | None = None
+
+    @property
+    def magnitudes(self) -> np.ndarray | None:
+        """AB magnitudes (N,), where the fluxes are known."""
+        if self.known is None:
+            return None
+        flux = np.asarray(self.known["flux"], np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(NANOJANSKY_ZERO_POINT - 2.5 * np.log10(flux))
 
     def part(self, rows: slice, name: str | None = None) -> StampSet:
         """Return some of the stamps, under another name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 from astropy.table import Table
@@ -19,6 +20,7 @@ from clumpygan.galaxies import (
     smooth_disks,
     without_neighbours,
 )
+from clumpygan.galaxies.images.population import draw_galaxy
 from clumpygan.instruments import HST_WFC3_F160W, NoiseModel
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ SIZE = 64
 SMOOTH, SMOOTH_BLENDED = "smooth disks", "smooth disks + neighbours"
 """Names of the sets of disks: alone, and with the neighbour that one galaxy in ten has."""
 
-GENERATED = "generated"
+GENERATED, POPULATION = "generated", "population"
 
 INTERPOLATIONS, STEPS = 4, 9
 """Ways from one galaxy to another that the report shows, and their stamps."""
@@ -168,6 +170,37 @@ def disks_like(galaxies: StampSet, held_out: HeldOut, seed: int) -> StampSet | N
     return StampSet(SMOOTH, images, galaxies.pixel_scale, text, disks, sigma)
 
 
+def population_like(galaxies: StampSet, held_out: HeldOut, seed: int) -> StampSet:
+    """Draw a galaxy of the synthetic population with the magnitude of each real one.
+
+    Parameters
+    ----------
+    galaxies : StampSet
+        With `known`.
+    held_out : HeldOut
+        Its PSF and noise are used.
+    seed : int
+    """
+    assert held_out.psf is not None
+    assert held_out.noise is not None
+    assert galaxies.magnitudes is not None
+    renderer = StampRenderer(galaxies.images.shape[1], galaxies.pixel_scale, psf=held_out.psf)
+    drawn = [
+        draw_galaxy(
+            np.random.default_rng([seed, crc32(POPULATION.encode()), row]),
+            min_magnitude=magnitude,
+            # A single value is a range as narrow as can be.
+            max_magnitude=magnitude + 1e-6,
+        )
+        for row, magnitude in enumerate(galaxies.magnitudes.tolist())
+    ]
+    images = with_noise(
+        np.stack([renderer.render(one) for one in drawn]), held_out.noise, seed, POPULATION
+    )
+    text = "galaxies of the synthetic population with the magnitudes of the real ones"
+    return StampSet(POPULATION, images, galaxies.pixel_scale, text, galaxies.known, galaxies.sigma)
+
+
 def made_by(
     checkpoint: str, like: StampSet, seed: int, device: str, progress: Progress = silent
 ) -> tuple[StampSet, np.ndarray]:
@@ -217,7 +250,7 @@ def made_by(
     )
     images = with_noise(stamps, noise, seed, GENERATED)
     text = f"made by checkpoint {checkpoint} for the galaxies of the floor"
-    made = StampSet(GENERATED, images, noise.pixel_scale, text, None)
+    made = StampSet(GENERATED, images, noise.pixel_scale, text, like.known[usable])
     order = np.argsort(known["flux"])
     ways = []
     for way in range(min(INTERPOLATIONS, len(order) // 2)):

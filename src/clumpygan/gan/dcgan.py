@@ -66,11 +66,14 @@ class DcganModule(AdversarialModule):
 
     @classmethod
     def told(cls, data: Any) -> dict[str, Any]:
-        """Return the size of the images, and what is known of the conditions."""
-        told = {"size": data.size, "conditions": list(data.condition_names)}
-        if "signal" in data.condition_names:
+        """Return the size of the images, and what is known of the conditions and of the optics."""
+        names = list(data.condition_names)
+        told = {"size": data.size, "conditions": names}
+        if "signal" in names:
             told["signal"] = [CONDITIONS["signal"].centre, CONDITIONS["signal"].scale]
-        return told
+        known = [CONDITIONS[name] for name in names if name in CONDITIONS]
+        told["standards"] = {one.name: [one.centre, one.scale, one.logarithmic] for one in known}
+        return told | (data.optics() if hasattr(data, "optics") else {})
 
     def sample(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, ...]:
         """Return one generated image, with noise, for each of the batch."""

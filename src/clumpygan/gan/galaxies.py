@@ -81,7 +81,7 @@ class GalaxyGenerator:
         ----------
         known : mapping
             `flux` in nJy, and what else the generator is told (`conditions`: "half_light_radius"
-            in arcsec, "redshift"), each of length N.
+            in arcsec, "redshift", "sersic_index"), each of length N.
         seed : int
             Galaxy i depends on (seed, first + i) and its own conditions alone.
         first : int

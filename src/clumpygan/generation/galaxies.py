@@ -32,7 +32,7 @@ _MAGNITUDES = (18.0, 28.0)
 _ATTEMPTS = 200
 """Galaxies drawn, at most, for each one that is wanted."""
 
-_COLUMNS = ("h_magnitude", "flux", "redshift", "half_light_radius")
+_COLUMNS = ("h_magnitude", "flux", "redshift", "half_light_radius", "sersic_index")
 
 Progress = Callable[[int], object]
 
@@ -48,7 +48,7 @@ class GeneratedGalaxies:
     noiseless : ndarray (n, y, x), float32
         The same galaxies without.
     table : Table
-        Magnitude, flux in nJy, redshift and half-light radius in arcsec of each.
+        Magnitude, flux in nJy, redshift, half-light radius in arcsec and Sersic index of each.
     sigma : float
         Noise of a pixel of the survey, nJy.
     pixel_scale : float

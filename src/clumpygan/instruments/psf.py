@@ -181,6 +181,24 @@ def galsim_transfer(psf: galsim.GSObject, frequencies: tuple[Tensor, Tensor]) ->
     return transfer.to(frequencies[0].device)
 
 
+def radial_transfer(psf: galsim.GSObject, frequencies: ArrayLike) -> NDArray[np.float64]:
+    """Return the transfer function of a PSF, averaged over position angles.
+
+    Parameters
+    ----------
+    psf : galsim.GSObject
+        Centred; its flux is divided out.
+    frequencies : array_like
+        Cycles per arcsec.
+    """
+    k = 2 * pi * np.asarray(frequencies, dtype=np.float64)
+    angles = pi * np.arange(8) / 8
+    values = [
+        [psf.kValue(one * np.cos(angle), one * np.sin(angle)).real for angle in angles] for one in k
+    ]
+    return np.asarray(np.mean(values, axis=1) / psf.flux)
+
+
 def matching_transfer(
     wide: galsim.GSObject, narrow: galsim.GSObject, frequencies: tuple[Tensor, Tensor]
 ) -> Tensor:

@@ -201,6 +201,7 @@ def _write_table(
         Column(table["redshift"], "redshift"),
         Column(table["h_magnitude"], "h_magnitude", unit="mag", description="H, AB"),
         Column(table["half_light_radius"], "half_light_radius", unit="arcsec"),
+        Column(table["sersic_index"], "sersic_index"),
         Column(table["x_offset"], "x_offset", unit="pix", description="of the position from the"
                " middle of the stamp in the first band"),
         Column(table["y_offset"], "y_offset", unit="pix"),

@@ -1,4 +1,4 @@
-"""CANDELS stamps in batches: synthetic ones, or cutouts of real mosaics."""
+"""CANDELS stamps in batches: synthetic ones, real ones among them, or cutouts of real mosaics."""
 
 import zlib
 from dataclasses import asdict, dataclass
@@ -12,14 +12,25 @@ from torch.utils.data import Dataset
 
 from clumpygan.data.augment import turned
 from clumpygan.data.cutouts.store import CutoutSet, open_cutouts
+from clumpygan.data.real_galaxies.shrinking import Camera
+from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.data.splits import split_of
+from clumpygan.data.stamps.pair_dataset import JoinedImages
 from clumpygan.data.stamps.synthetic_sample import SampleSettings, Selection, open_sample
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.data.stream_settings import StreamSettings
 from clumpygan.errors import InputError
-from clumpygan.galaxies.images.stamp_conditions import signal_of, standardised_conditions
-from clumpygan.instruments import NoiseModel, get_instrument
+from clumpygan.galaxies.images.stamp_conditions import (
+    CONDITIONS,
+    signal_of,
+    standardised_conditions,
+)
+from clumpygan.instruments import NoiseModel, get_instrument, pixel_psf, radial_transfer
 from clumpygan.settings import setting
+
+TRANSFER_STEPS = 48
+"""From frequency 0 to that of the corners: linear in between, the transfer function of F160W is
+right to 0.002."""
 
 
 class StampDataset(Dataset[dict[str, np.ndarray]]):
@@ -27,7 +38,7 @@ class StampDataset(Dataset[dict[str, np.ndarray]]):
 
     Parameters
     ----------
-    images : numpy.ndarray
+    images : numpy.ndarray or JoinedImages
         (N, y, x) float32, nJy per pixel.
     rows : numpy.ndarray
         Which of them make up the split.
@@ -45,7 +56,7 @@ class StampDataset(Dataset[dict[str, np.ndarray]]):
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: np.ndarray | JoinedImages,
         rows: np.ndarray,
         sigma: np.ndarray,
         conditions: np.ndarray,
@@ -92,13 +103,20 @@ class CandelsSettings(StreamSettings):
     )
     source: str = setting("hst_wfc3_f160w", "imaging preset of synthetic stamps")
     sample: Selection = setting(default_factory=Selection, help="which synthetic galaxies")
+    real: Path | None = setting(
+        None, "recipe (YAML) of real galaxies that are shrunk and faded, among the synthetic ones"
+    )
+    real_share: float = setting(
+        0.125, "share of real galaxies, where there is a recipe", above=0, below=1
+    )
 
 
 class CandelsDataModule(StreamDataModule):
     """Serve CANDELS stamps in units of their noise; see `CandelsSettings`.
 
     Without `root`, synthetic galaxies (`clumpygan.galaxies.draw_population`) are rendered once
-    into `cache`, and noise as the instrument's is added when they are served. With it, the cutouts
+    into `cache`, and so are real galaxies, shrunk and faded (`clumpygan.data.real_galaxies`), where
+    there is a recipe; noise as the instrument's is added when they are served. With it, the cutouts
     that ``prepare.py cutouts`` wrote into that folder are served as they are.
 
     Batches: `image` (B, 1, N, N) and `noise` (B, 1, N, N), another realisation of the noise of
@@ -116,11 +134,16 @@ class CandelsDataModule(StreamDataModule):
         self.condition_names = config.conditions
         self.instrument = get_instrument(config.source)
         self._amplitude: Tensor | None = None
+        if config.root is not None and config.real is not None:
+            raise InputError(
+                f"`data.root` {config.root} and `data.real` {config.real}: expected one of them; "
+                "`data.real` goes with synthetic stamps"
+            )
 
     def settings(self, split: str) -> SampleSettings:
         """Return what the synthetic sample of a split depends on."""
         return SampleSettings(
-            size=self.config.size_of(split),
+            size=self.config.size_of(split) - self.real_count(split),
             split=split,
             seed=self.seed,
             instrument=self.instrument.name,
@@ -128,11 +151,65 @@ class CandelsDataModule(StreamDataModule):
             **asdict(self.config.sample),
         )
 
+    def real_count(self, split: str) -> int:
+        """Return how many stamps of a split are shrunk real galaxies."""
+        if self.config.real is None:
+            return 0
+        return round(float(self.config.real_share) * int(self.config.size_of(split)))
+
     def prepare_data(self) -> None:
         """Render what is missing, in one process of each machine."""
         if self._set is None:
             for split in self.splits(self.stage):
-                open_sample(self.config.cache, self.settings(split))
+                self.rendered(split)
+
+    def rendered(self, split: str) -> tuple[np.ndarray | JoinedImages, dict[str, np.ndarray]]:
+        """Return the synthetic stamps of a split, and then the shrunk real ones.
+
+        Returns
+        -------
+        images : ndarray or JoinedImages
+            (N, y, x) float32, nJy per pixel, without noise.
+        known : dict
+            What can be told of each, an array (N,) by the name of the condition.
+
+        Raises
+        ------
+        InputError
+            If the recipe or an image of it can't be read, or a split has no real galaxy.
+        """
+        sample = open_sample(self.config.cache, self.settings(split))
+        parts, tables = [sample.images], [sample.table]
+        if count := self.real_count(split):
+            config = self.config
+            camera = Camera.of_target(self.instrument, self.size)
+            real = open_real(config.cache, config.real, camera, split, count, self.seed)
+            parts.append(real.images)
+            tables.append(real.table)
+        names = ("h_magnitude", "half_light_radius", "redshift", "sersic_index")
+        known = {
+            name: np.concatenate([np.asarray(table[name], np.float64) for table in tables])
+            for name in names
+        }
+        known["signal"] = signal_of(known.pop("h_magnitude"), self._noise().sigma)
+        return parts[0] if len(parts) == 1 else JoinedImages(parts), known
+
+    def optics(self) -> dict[str, Any]:
+        """Return `pixel_scale` (arcsec) and the `transfer` function of the PSF, if it is known.
+
+        Azimuthally averaged, in `TRANSFER_STEPS` equal steps from frequency 0 to that of the
+        corners, sqrt(1/2) cycles per pixel.
+        """
+        noise = self._noise()
+        if self._set is None:
+            psf = self.instrument.psf()
+        elif (measured := self._set.psf()) is not None:
+            psf = pixel_psf(measured[0], measured[1], name=f"PSF of {self._set.folder}")
+        else:
+            return {"pixel_scale": noise.pixel_scale}
+        frequencies = np.linspace(0.0, 0.5**0.5, TRANSFER_STEPS + 1) / noise.pixel_scale
+        transfer = radial_transfer(psf, frequencies)
+        return {"pixel_scale": noise.pixel_scale, "transfer": np.round(transfer, 5).tolist()}
 
     def make_dataset(self, split: str) -> StampDataset:
         """Return the stamps of a split; only training stamps are turned and mirrored.
@@ -153,15 +230,10 @@ class CandelsDataModule(StreamDataModule):
         return dataset
 
     def _synthetic(self, split: str) -> StampDataset:
-        sample = open_sample(self.config.cache, self.settings(split))
-        sigma = np.full(len(sample.images), self._noise().sigma)
-        known = {
-            "signal": np.asarray(sample.table["flux"]) / sigma,
-            "half_light_radius": sample.table["half_light_radius"],
-            "redshift": sample.table["redshift"],
-        }
+        images, known = self.rendered(split)
+        sigma = np.full(len(images), self._noise().sigma)
         conditions = standardised_conditions(self.condition_names, known)
-        return self._stamps(sample.images, np.arange(len(sigma)), sigma, conditions, split)
+        return self._stamps(images, np.arange(len(sigma)), sigma, conditions, split)
 
     def _real(self, found: CutoutSet, split: str) -> StampDataset:
         sigma = found.noise_sigma
@@ -170,9 +242,13 @@ class CandelsDataModule(StreamDataModule):
             "half_light_radius": np.asarray(found.table["half_light_radius"], np.float64),
             "redshift": np.asarray(found.table["redshift"], np.float64),
         }
+        if "sersic_index" in found.table.colnames:
+            known["sersic_index"] = np.asarray(found.table["sersic_index"], np.float64)
         usable = sigma > 0
-        for name in set(self.condition_names) & set(known):
-            usable &= np.isfinite(known[name]) & (known[name] > 0)
+        for name in set(self.condition_names) & set(CONDITIONS):
+            # Sets of old have no column of the Sersic index.
+            values = known.setdefault(name, np.full(len(sigma), np.nan))
+            usable &= np.isfinite(values) & (values > 0)
         if not usable.any():
             told = ", ".join(self.condition_names) or "noise"
             raise InputError(
@@ -190,7 +266,7 @@ class CandelsDataModule(StreamDataModule):
 
     def _stamps(
         self,
-        images: np.ndarray,
+        images: np.ndarray | JoinedImages,
         rows: np.ndarray,
         sigma: np.ndarray,
         conditions: np.ndarray,

@@ -29,6 +29,7 @@ _CLASS_COLUMNS = ("class", "type", "object_type", "otype", "objtype")
 _STAR_WORDS = ("star", "stellar", "*")
 _USABLE_COLUMNS = ("use_phot",)
 _RADII = ("half_light_radius", "r50", "r_50", "rhalf", "re", "r_e", "re_f160w", "re_h")
+_INDICES = ("sersic_index", "sersic_n", "n_sersic", "n_f160w", "n_h", "n")
 _PIXEL_RADII = ("flux_radius", "flux_radius_f160w", "flux_radius_50")
 
 
@@ -47,8 +48,8 @@ def select_galaxies(
     Returns
     -------
     galaxies : astropy.table.Table
-        `id` (str), `ra`, `dec` [deg], `redshift`, `h_magnitude` [AB], `half_light_radius` [arcsec];
-        NaN for what isn't known.
+        `id` (str), `ra`, `dec` [deg], `redshift`, `h_magnitude` [AB], `half_light_radius` [arcsec],
+        `sersic_index`; NaN for what isn't known.
     dropped : dict of int
         How many were left out: without a position, stars, flagged, by each cut. Each counts for
         the first reason that applies.
@@ -76,6 +77,7 @@ def select_galaxies(
     for name in ("dec", "redshift", "h_magnitude"):
         chosen[name] = np.asarray(table[name], float)[keep]
     chosen["half_light_radius"] = _radii(table, pixel_scale)[keep]
+    chosen["sersic_index"] = _sersic_indices(table)[keep]
     return chosen, dropped
 
 
@@ -180,6 +182,12 @@ def _radii(table: Table, pixel_scale: float) -> np.ndarray:
             scale = pixel_scale
         return np.where(values > 0, values * scale, np.nan)
     return np.full(len(table), np.nan)
+
+
+def _sersic_indices(table: Table) -> np.ndarray:
+    """Return Sersic indices, NaN where there are none."""
+    values = _column(table, _INDICES)
+    return np.full(len(table), np.nan) if values is None else np.where(values > 0, values, np.nan)
 
 
 def _column(table: Table, names: tuple[str, ...]) -> np.ndarray | None:

@@ -11,7 +11,7 @@ from clumpygan.settings import check, seed_setting, setting
 
 _NAME = re.compile(r"[\w.+-]+")
 
-COLUMNS = ("id", "ra", "dec", "redshift", "h_magnitude", "half_light_radius")
+COLUMNS = ("id", "ra", "dec", "redshift", "h_magnitude", "half_light_radius", "sersic_index")
 """Columns of a catalogue, by the names used here."""
 
 _FILES, _GALAXIES, _STAMPS = "the files", "which galaxies", "the stamps"
@@ -186,8 +186,9 @@ class CutoutSettings:
         flag="--zero-point", default_words="by the headers",
     )  # fmt: skip
     columns: dict[str, str] = setting(
-        default_factory=dict, help=f"name in the catalogue of {', '.join(COLUMNS)} (arcsec), where"
-        " it isn't found; may be repeated", metavar="NAME=COLUMN", heading=_FILES, flag="--column",
+        default_factory=dict, help=f"name in the catalogue of {', '.join(COLUMNS)}, where it isn't"
+        " found (radii in arcsec); may be repeated", metavar="NAME=COLUMN", heading=_FILES,
+        flag="--column",
     )  # fmt: skip
     flux_zero_point: float | None = setting(
         None, "of fluxes in F160W in the catalogue", "MAG", heading=_FILES,

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+SHARES = (0.2, 0.5, 0.8)
+"""Of the light, whose radii are measured."""
+
 _SMOOTHING = 1.5
 """Pixels (sigma) by which an image is smoothed before its sources are found."""
 
@@ -33,13 +36,18 @@ class Isolated:
         Fluxes, 0 far from the galaxy; in the middle of the array.
     sigma : float
         Noise of a pixel in the same unit.
-    half_light_radius : float
-        Pixels, along the major axis, of the light as observed.
+    radii : tuple of float
+        Pixels, along the major axis, that hold 20, 50 and 80 % of the light as observed.
     """
 
     image: NDArray[np.float32]
     sigma: float
-    half_light_radius: float
+    radii: tuple[float, float, float]
+
+    @property
+    def half_light_radius(self) -> float:
+        """Pixels, along the major axis, of the light as observed."""
+        return self.radii[1]
 
     @property
     def flux(self) -> float:
@@ -92,12 +100,11 @@ def isolate(image: NDArray[np.floating]) -> Isolated | None:
     centre, shape = _moments(light)
     radius = _elliptical_radius(data.shape, centre, shape)
     whole = _completed(light, own | other, radius)
-    half = _half_light_radius(whole, radius)
-    if half is None:
+    if whole.sum() <= 0:
         return None
     if not sigma:
         sigma = _grain(data, own)
-    return Isolated(_centred(whole, centre).astype(np.float32), sigma, half)
+    return Isolated(_centred(whole, centre).astype(np.float32), sigma, _radii(whole, radius))
 
 
 def _sky(data: NDArray[np.float64]) -> tuple[float, float]:
@@ -218,13 +225,13 @@ def _completed(
     return np.where(own, light, wings)
 
 
-def _half_light_radius(light: NDArray[np.float64], radius: NDArray[np.float64]) -> float | None:
-    """Return the elliptical radius that holds half of the light."""
+def _radii(light: NDArray[np.float64], radius: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the elliptical radii that hold 20, 50 and 80 % of the light."""
     order = np.argsort(radius, axis=None)
     growth = np.cumsum(light.ravel()[order])
-    if growth[-1] <= 0:
-        return None
-    return float(radius.ravel()[order][np.searchsorted(growth, growth[-1] / 2)])
+    inner, half, outer = np.searchsorted(growth, np.array(SHARES) * growth[-1])
+    sorted_radii = radius.ravel()[order]
+    return float(sorted_radii[inner]), float(sorted_radii[half]), float(sorted_radii[outer])
 
 
 def _centred(light: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.data.real_galaxies.sources import Source
 from clumpygan.galaxies.images.population import LARGEST_OFFSET, draw_galaxy
-from clumpygan.instruments import ImagingInstrument
+from clumpygan.instruments import ImagingInstrument, SurveyPair
 
 LEAST_SHRINKING = 1.5
 """By so much a galaxy is made smaller, at least: it has to be sharper than what it stands for."""
@@ -21,6 +21,10 @@ WIDEST_PSF = 0.09
 
 LARGEST_NOISE = 0.5
 """Noise of a shrunk galaxy, at most, in units of that of the survey in an area as large."""
+
+FAINTER_NOISE = 0.5
+"""Noise, in units of the target's own, of the survey that stands for it: with the half of it that
+a shrunk galaxy may have, stamps with the noise of the target have 3 % too much of it, at most."""
 
 NEIGHBOURS = 0.4
 """Share of the stamps with another galaxy near the first."""
@@ -49,13 +53,25 @@ class Camera:
     size: int
     noise: float
 
+    @classmethod
+    def of(cls, pair: SurveyPair) -> "Camera":
+        """Return that of the sharp images of a pair, which its survey will observe."""
+        noise = pair.survey.sky_sigma / pair.grid.area_ratio**0.5
+        return cls(pair.target, pair.grid.stamp, noise)
+
+    @classmethod
+    def of_target(cls, target: ImagingInstrument, size: int) -> "Camera":
+        """Return that of stamps to which the noise of the target itself will be added."""
+        return cls(target, size, FAINTER_NOISE * float(target.noise().sigma))
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """A galaxy of the population, for which a real one is to stand."""
+    """A galaxy of the population, for which a real one is to stand; arcsec."""
 
     magnitude: float
     half_light_radius: float
+    redshift: float
 
     @property
     def flux(self) -> float:
@@ -118,12 +134,15 @@ def draw_stamp(
 def describe(main: Choice, beside: Choice | None) -> dict[str, Any]:
     """Return `galaxy`, `h_magnitude`, `half_light_radius` (arcsec), `shrunk` (by which factor).
 
-    And of what is beside it `neighbour` (its galaxy, or "") and `neighbour_magnitude`.
+    And `redshift`, that of the galaxy for which it stands, and `sersic_index`, its own. Of what is
+    beside it `neighbour` (its galaxy, or "") and `neighbour_magnitude`.
     """
     return {
         "galaxy": main.source.galaxy,
         "h_magnitude": main.wanted.magnitude,
         "half_light_radius": main.wanted.half_light_radius,
+        "redshift": main.wanted.redshift,
+        "sersic_index": main.source.sersic_index,
         "shrunk": main.shrunk,
         "neighbour": beside.source.galaxy if beside else "",
         "neighbour_magnitude": beside.wanted.magnitude if beside else np.nan,
@@ -137,7 +156,9 @@ def _choose(sources: Sequence[Source], camera: Camera, generator: np.random.Gene
     """
     for _ in range(_ATTEMPTS):
         drawn = draw_galaxy(generator)
-        wanted = Wanted(float(drawn["h_magnitude"]), float(drawn["half_light_radius"]))
+        wanted = Wanted(
+            *(float(drawn[name]) for name in ("h_magnitude", "half_light_radius", "redshift"))
+        )
         for place in generator.permutation(len(sources))[:12]:
             source = sources[place]
             shrunk = source.half_light_radius / wanted.half_light_radius

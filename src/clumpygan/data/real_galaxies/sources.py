@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from clumpygan.data.real_galaxies.isolation import Isolated, isolate
+import numpy as np
+
+from clumpygan.data.real_galaxies.isolation import SHARES, Isolated, isolate
 from clumpygan.data.real_galaxies.recipe import Recipe, read_recipe
 from clumpygan.data.splits import split_of
 from clumpygan.errors import InputError
+from clumpygan.galaxies.images.profiles import sersic_index_of
 from clumpygan.io.fits import read_plane
 
 _log = logging.getLogger(__name__)
@@ -36,10 +39,28 @@ class Source:
     light: Isolated
 
     @property
+    def radii(self) -> tuple[float, float, float]:
+        """Arcsec along the major axis with 20, 50 and 80 % of the light.
+
+        The PSF is taken out in quadrature: radii of a Gaussian of its FWHM.
+        """
+        found = []
+        for share, pixels in zip(SHARES, self.light.radii, strict=True):
+            observed = pixels * self.pixel_scale
+            blur = self.psf_fwhm * (np.log(1 - share) / np.log(0.0625)) ** 0.5
+            found.append(float(max(observed**2 - blur**2, (0.3 * observed) ** 2) ** 0.5))
+        return found[0], found[1], found[2]
+
+    @property
     def half_light_radius(self) -> float:
-        """Arcsec along the major axis; the PSF is taken out in quadrature."""
-        observed = self.light.half_light_radius * self.pixel_scale
-        return float(max(observed**2 - (self.psf_fwhm / 2) ** 2, (0.3 * observed) ** 2) ** 0.5)
+        """Arcsec along the major axis."""
+        return self.radii[1]
+
+    @property
+    def sersic_index(self) -> float:
+        """That of the profile with the same ratio of the radii of 80 and 20 % of the light."""
+        inner, _, outer = self.radii
+        return sersic_index_of(outer / inner)
 
 
 @lru_cache(maxsize=1)

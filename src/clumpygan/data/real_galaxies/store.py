@@ -1,7 +1,7 @@
 """A set of shrunk real galaxies on disk: images, a table, a card."""
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from clumpygan.data.real_galaxies.shrinking import Camera, choose, describe, dra
 from clumpygan.data.real_galaxies.sources import Source, read_sources
 from clumpygan.errors import InputError
 from clumpygan.galaxies import POPULATION
-from clumpygan.instruments import SurveyPair
 from clumpygan.io import atomic_path, read_table
 
 CHUNK = 100
@@ -28,8 +27,7 @@ class RealSet:
     images : ndarray (N, y, x), float32
         nJy per pixel.
     table : Table
-        A row for each: `galaxy`, `h_magnitude`, `half_light_radius`, `shrunk`, `neighbour`,
-        `neighbour_magnitude`.
+        A row for each: `galaxy`, `h_magnitude`, and what else `shrinking.describe` says.
     """
 
     images: np.ndarray
@@ -37,7 +35,7 @@ class RealSet:
 
 
 def open_real(
-    folder: Path, recipe: Path, pair: SurveyPair, split: str, count: int, seed: int,
+    folder: Path, recipe: Path, camera: Camera, split: str, count: int, seed: int,
     workers: int | None = None,
 ) -> RealSet:  # fmt: skip
     """Open stamps of real galaxies, making what is missing of them first.
@@ -50,8 +48,8 @@ def open_real(
         Where sets are kept; this one gets a folder of its own, named after all that it depends on.
     recipe : Path
         See `clumpygan.data.real_galaxies.recipe`.
-    pair : SurveyPair
-        Of the stamps and the survey that will observe them.
+    camera : Camera
+        Of the stamps.
     split : str
     count : int
     seed : int
@@ -66,31 +64,23 @@ def open_real(
     sources = _sources(recipe, split)
     if not sources:
         raise InputError(f"{recipe}: none of its galaxies falls into the {split} split")
-    digest = sha256(
-        recipe.read_bytes() + repr((pair.to_card(), split, count, seed, POPULATION)).encode()
-    )
+    look = camera.target.name, camera.target.pixel_scale, camera.size, camera.noise
+    digest = sha256(recipe.read_bytes() + repr((look, split, count, seed, POPULATION)).encode())
     home = folder / f"real-{split}-{count}-{digest.hexdigest()[:10]}"
     table = home / "table.fits"
-    size = pair.grid.stamp
     arrays = cached_arrays(
         home,
-        {"images": ((size, size), np.float32)},
+        {"images": ((camera.size, camera.size), np.float32)},
         count,
-        partial(_rows, recipe, pair, split, seed),
+        partial(_rows, recipe, camera, split, seed),
         chunk=CHUNK,
         label=f"shrinking real galaxies, {split}",
         card={"recipe": recipe.read_text(), "split": split, "count": count, "seed": seed,
               "galaxies": sorted({source.galaxy for source in sources})},
         workers=workers,
-        finish=partial(_write_table, recipe, pair, split, count, seed, table),
+        finish=partial(_write_table, recipe, camera, split, count, seed, table),
     )  # fmt: skip
     return RealSet(arrays["images"], read_table(table))
-
-
-@lru_cache(maxsize=4)
-def _camera(pair: SurveyPair) -> Camera:
-    noise = pair.survey.sky_sigma / pair.grid.area_ratio**0.5
-    return Camera(pair.target, pair.grid.stamp, noise)
 
 
 def _sources(recipe: Path, split: str) -> list[Source]:
@@ -98,17 +88,17 @@ def _sources(recipe: Path, split: str) -> list[Source]:
 
 
 def _rows(
-    recipe: Path, pair: SurveyPair, split: str, seed: int, first: int, last: int
+    recipe: Path, camera: Camera, split: str, seed: int, first: int, last: int
 ) -> dict[str, np.ndarray]:
-    sources, camera = _sources(recipe, split), _camera(pair)
+    sources = _sources(recipe, split)
     images = [draw_stamp(sources, camera, seed, index) for index in range(first, last)]
     return {"images": np.stack(images)}
 
 
 def _write_table(
-    recipe: Path, pair: SurveyPair, split: str, count: int, seed: int, path: Path
+    recipe: Path, camera: Camera, split: str, count: int, seed: int, path: Path
 ) -> None:
-    sources, camera = _sources(recipe, split), _camera(pair)
+    sources = _sources(recipe, split)
     rows = [describe(*choose(sources, camera, seed, index)) for index in range(count)]
     with atomic_path(path) as temporary:
         Table(rows).write(temporary, format="fits", overwrite=True)

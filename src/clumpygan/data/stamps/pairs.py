@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.data.stamps.pair_dataset import Conditions, JoinedImages, PairDataset
 from clumpygan.data.stamps.real_stamps import Stamps, read_stamps
@@ -131,7 +132,8 @@ class PairDataModule(StreamDataModule):
         parts = [open_sample(self.config.cache, self.settings(split)).images]
         if count := self.real_count(split):
             config = self.config
-            real = open_real(config.cache, config.real, self.pair, split, count, self.seed)
+            camera = Camera.of(self.pair)
+            real = open_real(config.cache, config.real, camera, split, count, self.seed)
             parts.append(real.images)
         return JoinedImages(parts)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -28,6 +29,7 @@ from clumpygan.evaluation.realism.image_statistics import (
 from clumpygan.evaluation.realism.neighbours import Neighbours, nearest_neighbours, novelty
 from clumpygan.evaluation.realism.precision_recall import precision_and_recall
 from clumpygan.evaluation.realism.two_sample import (
+    Accuracy,
     feature_classifier,
     ks_distances,
     mean_wasserstein,
@@ -39,6 +41,9 @@ REFERENCE = "reference"
 
 SMALLEST_SET = 20
 """Fewer galaxies than this have no distribution to speak of."""
+
+MAGNITUDE_EDGES = (18, 20, 22, 24, 25, 26, 28)
+"""Of the ranges in which sets are compared."""
 
 Number = dict[str, float | None]
 """`value` with its `error`, or its `p_value`; None where there is nothing to measure."""
@@ -61,6 +66,9 @@ class Realism:
         training set also `novelty_ratio` and `close_share`.
     ks : dict
         Candidate -> feature -> {"value", "p_value"} of the Kolmogorov-Smirnov distance.
+    by_magnitude : dict
+        Range of magnitudes, as "22-24" -> candidate -> `number` of its galaxies, `wasserstein` and
+        `feature_classifier`; of sets whose magnitudes are known.
     sizes : dict
         Set -> number of stamps.
     features : dict
@@ -73,6 +81,7 @@ class Realism:
 
     numbers: dict[str, dict[str, Number]] = field(default_factory=dict)
     ks: dict[str, dict[str, Number]] = field(default_factory=dict)
+    by_magnitude: dict[str, dict[str, dict[str, Number]]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     features: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     neighbours: dict[str, Neighbours] = field(default_factory=dict)
@@ -84,6 +93,7 @@ class Realism:
             "sizes": self.sizes,
             "tests": self.numbers,
             "ks": self.ks,
+            "by_magnitude": self.by_magnitude,
             "medians": {
                 name: dict(zip(FEATURES, np.median(table, axis=0).tolist(), strict=True))
                 for name, table in self.features.items()
@@ -98,6 +108,7 @@ def measure_realism(
     *,
     generator: np.random.Generator,
     training: Images | None = None,
+    magnitudes: Mapping[str, NDArray[np.floating]] | None = None,
     pixel_epochs: int = 16,
     device: str = "cpu",
     report: Callable[[str], object] = lambda stage: None,
@@ -116,6 +127,9 @@ def measure_realism(
         For permutations, folds and networks.
     training : numpy.ndarray, (T, y, x), optional
         What the generator learnt from, to look for copies.
+    magnitudes : mapping, optional
+        Name of a set, or `REFERENCE` -> AB magnitudes (M,) of its galaxies: those sets are compared
+        in ranges of magnitude, too.
     pixel_epochs : int
         Times the pixel classifier sees its images; 0 leaves it out.
     device : str
@@ -150,6 +164,7 @@ def measure_realism(
             result.numbers[name], result.ks[name] = _feature_tests(
                 result.features[name], result.features[REFERENCE], scale, partial(streams, name)
             )
+        _compare_by_magnitude(result, magnitudes or {}, streams)
     if pixel_epochs:
         with clock("pixel classifier"):
             from clumpygan.evaluation.realism.pixel_classifier import pixel_classifier
@@ -227,9 +242,7 @@ def _feature_tests(
     frechet = frechet_extrapolated(made, real, stream("frechet"), scale)
     discrepancy = mmd(made, real, stream("mmd"), scale)
     shares = precision_and_recall(made, real, scale)
-    looks = [FEATURES.index(name) for name in MORPHOLOGY]
-    of_looks = Scale(scale.mean[looks], scale.scatter[looks])
-    apart = mean_wasserstein(made[:, looks], real[:, looks], stream("wasserstein"), of_looks)
+    apart = _morphology(made, real, stream("wasserstein"))
     numbers: dict[str, Number] = {
         "frechet": frechet._asdict(),
         "wasserstein": apart._asdict(),
@@ -241,6 +254,38 @@ def _feature_tests(
         "largest_ks": max(ks.values(), key=lambda one: one["value"] or 0.0),
     }
     return numbers, ks
+
+
+def _morphology(made: Features, real: Features, generator: np.random.Generator) -> Accuracy:
+    """Return the mean Wasserstein distance of the morphology."""
+    looks = [FEATURES.index(name) for name in MORPHOLOGY]
+    return mean_wasserstein(made[:, looks], real[:, looks], generator)
+
+
+def _compare_by_magnitude(
+    result: Realism, magnitudes: Mapping[str, NDArray[np.floating]], streams: Streams
+) -> None:
+    if REFERENCE not in magnitudes:
+        return
+    for low, high in pairwise(MAGNITUDE_EDGES):
+        label = f"{low}-{high}"
+        rows = {name: (low <= values) & (values < high) for name, values in magnitudes.items()}
+        real = result.features[REFERENCE][rows[REFERENCE]]
+        found: dict[str, dict[str, Number]] = {}
+        for name in result.numbers:
+            if name not in rows or min(rows[name].sum(), len(real)) < SMALLEST_SET:
+                continue
+            made = result.features[name][rows[name]]
+            streamed = partial(streams, name)
+            apart = _morphology(made, real, streamed(f"wasserstein at {label}"))
+            accuracy = feature_classifier(made, real, streamed(f"classifier at {label}"))
+            found[name] = {
+                "number": {"value": len(made), "error": None},
+                "wasserstein": apart._asdict(),
+                "feature_classifier": accuracy._asdict(),
+            }
+        if found:
+            result.by_magnitude[label] = found
 
 
 def _tell(progress: Progress, stage: str, done: int, of: int) -> None:

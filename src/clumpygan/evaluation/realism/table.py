@@ -138,15 +138,34 @@ def ks_rows(result: Realism) -> Rows:
     ]
 
 
+def magnitude_rows(result: Realism) -> Rows:
+    """Return what is compared in each range of magnitudes, and a cell for each candidate."""
+    return [
+        (
+            f"H = {label}, {heading}",
+            [cell(found.get(name, {}).get(test), digits) for name in result.numbers],
+        )
+        for label, found in result.by_magnitude.items()
+        for test, heading, digits in (
+            ("number", "galaxies", 0),
+            ("wasserstein", "mean Wasserstein distance", 3),
+            ("feature_classifier", "classifier, features", 3),
+        )
+    ]
+
+
 def glossary() -> list[tuple[str, str]]:
     """Return name, with its unit, and definition of every feature."""
     return [(NAMES[name], text) for name, text in DEFINITIONS.items()]
 
 
 def text_table(result: Realism) -> str:
-    """Return both tables as text, and how many galaxies there are."""
+    """Return all tables as text, and how many galaxies there are."""
     names = list(result.numbers)
     lines = text_block("", names, rows_of_tests(TESTS, result.numbers))
+    by_magnitude = magnitude_rows(result)
+    if by_magnitude:
+        lines += ["", *text_block("By magnitude (H, AB)", names, by_magnitude)]
     title = "Kolmogorov-Smirnov distance of each feature"
     lines += ["", *text_block(title, names, ks_rows(result))]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())

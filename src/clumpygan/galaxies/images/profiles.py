@@ -95,3 +95,14 @@ def sersic_enclosed(radius: Any, sersic_index: float) -> Any:
     """Fraction of the light inside a radius in units of the half-light radius (ibid., eq. 2)."""
     b, n = sersic_b(sersic_index), sersic_index
     return gammainc(2 * n, b * radius ** (1 / n))
+
+
+def sersic_index_of(concentration: float) -> float:
+    """Return the index of the profile whose radii of 80 and 20 % of the light have this ratio.
+
+    Between `MINIMUM_SERSIC_INDEX` and `MAXIMUM_SERSIC_INDEX`, to 1 %.
+    """
+    indices = np.geomspace(MINIMUM_SERSIC_INDEX, MAXIMUM_SERSIC_INDEX, 60)
+    outer, inner = (gammaincinv(2.0 * indices, share) for share in (0.8, 0.2))
+    ratios = indices * np.log(outer / inner)
+    return float(np.exp(np.interp(np.log(concentration), ratios, np.log(indices))))

@@ -35,7 +35,9 @@ class StampCondition:
         told = np.asarray(values, dtype=np.float64)
         if self.logarithmic:
             if not np.all(told > 0):
-                raise InputError(f"{self.name} of {np.min(told):g}: expected {self.unit} above 0")
+                raise InputError(
+                    f"{self.name} of {np.min(told):g}: expected {self.unit or 'a number'} above 0"
+                )
             told = np.log10(told)
         result = ((told - self.centre) / self.scale).astype(np.float32)
         if not np.isfinite(result).all():
@@ -50,6 +52,7 @@ CONDITIONS = {
         StampCondition("signal", "sigma", "total flux over the noise of a pixel", True, 3.0, 0.6),
         StampCondition("half_light_radius", "arcsec", "along the major axis", True, -0.5, 0.3),
         StampCondition("redshift", "", "redshift", False, 1.0, 0.5),
+        StampCondition("sersic_index", "", "of disk and bulge together", True, 0.15, 0.3),
     )
 }
 """Every condition, by its name."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clumpygan import __version__
 from clumpygan.evaluation.cubes import cube_realism_table
 from clumpygan.evaluation.realism import table
-from clumpygan.evaluation.realism.realism import Number
+from clumpygan.evaluation.realism.realism import Number, Realism
 from clumpygan.plots.style import Picture
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def realism_page(report: RealismReport, pictures: Sequence[Picture], title: str)
         f"<p>Stamps: {escape(counts)}.</p>",
         "<h2>The tests</h2>",
         *_tests(table.TESTS, result.numbers),
+        *_by_magnitude(result, names),
         *(html_figure(picture) for picture in pictures),
         "<h2>Kolmogorov-Smirnov distance of each feature</h2>",
         "<p>p is how often equal distributions are as far apart: with so many features a few small "
@@ -67,6 +68,13 @@ def realism_page(report: RealismReport, pictures: Sequence[Picture], title: str)
         html_list(table.glossary()),
     ]
     return html_page(title, parts)
+
+
+def _by_magnitude(result: Realism, names: Sequence[str]) -> list[str]:
+    rows = table.magnitude_rows(result)
+    if not rows:
+        return []
+    return ["<h2>By magnitude (H, AB)</h2>", html_table(["", *names], rows)]
 
 
 def cube_realism_page(report: CubeRealismReport, pictures: Sequence[Picture]) -> str:
