@@ -2,12 +2,14 @@ import warnings
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io.fits import Header
 from astropy.wcs import WCS, Sip
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import mirrored, north_angle, pixel_scale_of, rescaled_wcs
-from clumpygan.io.wcs import read_wcs
+from clumpygan.io.wcs import pixels_of, read_wcs, sky_of
+from clumpygan.recovery.scene import shifted_wcs
 
 
 def with_cd(wcs: WCS, angle: float = 0.0) -> WCS:
@@ -139,3 +141,39 @@ def test_a_pc_matrix_without_its_off_diagonals(hst_wcs: WCS) -> None:
     whole = read_wcs(header)
     assert whole is not None
     assert pixel_scale_of(whole) == pytest.approx(0.02, rel=1e-3)
+
+
+@pytest.mark.parametrize("system", ["ICRS", "galactic", "FK4", "unknown", "latitude first", "SIP"])
+def test_positions_are_icrs_whatever_the_system(hst_wcs: WCS, system: str) -> None:
+    """There and back, as astropy has it; far away there is nothing."""
+    wcs = hst_wcs.deepcopy()
+    if system == "galactic":
+        wcs.wcs.ctype = ["GLON-TAN", "GLAT-TAN"]
+    elif system == "FK4":
+        wcs.wcs.radesys, wcs.wcs.equinox = "FK4", 1950.0
+    elif system == "unknown":
+        wcs.wcs.radesys = "J2000"
+    elif system == "latitude first":
+        wcs = wcs.swapaxes(0, 1)
+    elif system == "SIP":
+        wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+        bent = np.zeros((3, 3))
+        bent[2, 0] = 1e-4
+        wcs.sip = Sip(bent, bent, None, None, wcs.wcs.crpix)
+    wcs.wcs.set()
+    x, y = np.array([3.0, 40.0, 90.0]), np.array([7.0, 60.0, 20.0])
+    ra, dec = sky_of(wcs, x, y)
+    if system == "unknown":
+        sky = SkyCoord(*wcs.pixel_to_world_values(x, y), unit="deg")
+    else:
+        sky = wcs.pixel_to_world(x, y).icrs
+    assert SkyCoord(ra, dec, unit="deg").separation(sky).arcsec.max() < 1e-6
+    if system == "SIP":
+        assert np.abs(ra - sky_of(hst_wcs, x, y)[0]).max() * 3600 > 0.01
+    found = pixels_of(wcs, (100, 120), ra, dec)
+    np.testing.assert_allclose(found, (x, y), atol=1e-4)
+    away = pixels_of(wcs, (100, 120), [*ra, ra[0] + 180], [*dec, -dec[0]])
+    assert np.isnan(away).tolist() == [[False] * 3 + [True]] * 2
+    # A part of the image has the same sky.
+    part = shifted_wcs(wcs, (-7, -3))
+    np.testing.assert_allclose(sky_of(part, x - 3, y - 7), (ra, dec), rtol=0, atol=1e-9)

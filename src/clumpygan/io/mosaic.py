@@ -10,17 +10,15 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.fits import Header
 from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import ArrayLike, DTypeLike
 
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
 from clumpygan.io.fits import is_gzipped, open_fits, unpack
-from clumpygan.io.wcs import pixel_scale_of, read_wcs
+from clumpygan.io.wcs import pixel_scale_of, pixels_of, read_wcs
 
 BAND_BYTES = 2**25
 """Of a file that can't be mapped so many rows are read at a time; of one that can, are kept."""
@@ -95,20 +93,7 @@ class Mosaic:
         x, y : numpy.ndarray
             Shape (n,), float64; NaN for what is far from the image.
         """
-        sky = SkyCoord(ra, dec, unit="deg", frame="icrs")
-        sky = sky.transform_to(wcs_to_celestial_frame(self.wcs)).spherical
-        world = np.stack([sky.lon.deg, sky.lat.deg], axis=-1)
-        # Without distortion first: far from the image the polynomials have no inverse.
-        pixels = np.asarray(self.wcs.wcs_world2pix(world, 0), dtype=np.float64)
-        back = np.asarray(self.wcs.wcs_pix2world(np.nan_to_num(pixels), 0))
-        lost = ~(np.abs(_wrapped(back - world)).max(axis=-1) < 1e-5)
-        height, width = self.shape
-        x, y = pixels.T
-        near = (np.abs(x - width / 2) < 2 * width) & (np.abs(y - height / 2) < 2 * height) & ~lost
-        pixels[~near] = np.nan
-        if self.wcs.has_distortion and near.any():
-            pixels[near] = self.wcs.all_world2pix(world[near], 0, quiet=True)
-        return pixels[:, 0], pixels[:, 1]
+        return pixels_of(self.wcs, self.shape, ra, dec)
 
     def cut(
         self,
@@ -279,9 +264,3 @@ def _unpacked(path: Path, scratch: Path) -> Path:
         with atomic_path(copy) as temporary, temporary.open("wb") as target:
             unpack(path, target)
     return copy
-
-
-def _wrapped(difference: np.ndarray) -> np.ndarray:
-    """Return differences of (longitude, latitude) in degrees, the first in -180 to 180."""
-    difference[..., 0] = (difference[..., 0] + 180) % 360 - 180
-    return difference

@@ -4,14 +4,17 @@ import re
 import warnings
 
 import numpy as np
+from astropy.coordinates import ICRS, BaseCoordinateFrame, SkyCoord
 from astropy.io.fits import Header
 from astropy.wcs import WCS, Sip
-from astropy.wcs.utils import proj_plane_pixel_scales
+from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
+from numpy.typing import ArrayLike
 
 from clumpygan.errors import InputError, InputWarning
 
 _ARCSEC_PER_DEGREE = 3600.0
 _SQUARE_TOLERANCE = 0.01
+_SAME = 1e-5  # degrees, by which a position may differ from itself after the way there and back
 _WCS_KEYWORD = re.compile(
     r"WCSAXES|NAXIS\d?|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV|PS)\d+_\d+"
     r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX"
@@ -134,6 +137,86 @@ def rescaled_wcs(wcs: WCS, ratio: float) -> WCS:
         rescaled.sip = _rescaled_sip(wcs.sip, ratio, rescaled.wcs.crpix)
     rescaled.wcs.set()
     return rescaled
+
+
+def sky_of(wcs: WCS, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascension and declination (ICRS, degrees) of pixels, whatever the system is.
+
+    Galactic and FK4 coordinates are turned into ICRS, distortions are applied. Of a system that
+    astropy doesn't know, as RADESYS = 'J2000', the numbers are left as they are.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial, two axes.
+    x, y : array_like
+        Pixels, 0 at the centre of the first one.
+    """
+    first, second = _sky_axes(wcs)
+    world = wcs.all_pix2world(x, y, 0)
+    longitude, latitude = world[first], world[second]
+    frame = _frame_of(wcs)
+    if frame is None:
+        return longitude, latitude
+    found = SkyCoord(longitude, latitude, unit="deg", frame=frame).icrs
+    return np.asarray(found.ra.deg), np.asarray(found.dec.deg)
+
+
+def pixels_of(
+    wcs: WCS, shape: tuple[int, int], ra: ArrayLike, dec: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where positions on the sky are in an image, the inverse of `sky_of`.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial, two axes.
+    shape : tuple of int
+        Of the image, (y, x).
+    ra, dec : array_like
+        Shape (n,), degrees, ICRS.
+
+    Returns
+    -------
+    x, y : numpy.ndarray
+        Shape (n,), float64, 0 at the centre of the first pixel; NaN for what is farther from its
+        middle than twice its width.
+    """
+    longitude, latitude = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    frame = _frame_of(wcs)
+    if frame is not None:
+        sky = SkyCoord(longitude, latitude, unit="deg", frame="icrs").transform_to(frame).spherical
+        longitude, latitude = sky.lon.deg, sky.lat.deg
+    # Without distortion first: far from the image the polynomials have no inverse.
+    first, second = _sky_axes(wcs)
+    world = np.empty((2, *np.shape(longitude)))
+    world[first], world[second] = longitude, latitude
+    pixels = np.array(wcs.wcs_world2pix(*world, 0), np.float64)
+    back = wcs.wcs_pix2world(*np.nan_to_num(pixels), 0)
+    east = np.abs((back[first] - longitude + 180) % 360 - 180)
+    found = np.maximum(east, np.abs(back[second] - latitude)) < _SAME
+    height, width = shape
+    x, y = pixels
+    near = (np.abs(x - width / 2) < 2 * width) & (np.abs(y - height / 2) < 2 * height) & found
+    pixels[:, ~near] = np.nan
+    if wcs.has_distortion and near.any():
+        pixels[:, near] = wcs.all_world2pix(*world[:, near], 0, quiet=True)
+    return pixels[0], pixels[1]
+
+
+def _sky_axes(wcs: WCS) -> tuple[int, int]:
+    """Return which axes are longitude and latitude."""
+    wcs.wcs.set()
+    return wcs.wcs.lng, wcs.wcs.lat
+
+
+def _frame_of(wcs: WCS) -> BaseCoordinateFrame | None:
+    """Return the system of an image; None for ICRS, and for one that astropy doesn't know."""
+    try:
+        frame = wcs_to_celestial_frame(wcs)
+    except ValueError:
+        return None
+    return None if isinstance(frame, ICRS) else frame
 
 
 def _rescaled_sip(sip: Sip, ratio: float, crpix: np.ndarray) -> Sip:

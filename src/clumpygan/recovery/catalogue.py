@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from clumpygan.evaluation.recovery.intervals import brightness_of, predict
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Measured
+from clumpygan.io.wcs import sky_of
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
-
     from clumpygan.recovery.result import Recovery
 
 SMALLEST_CIRCLE = 0.09
@@ -82,7 +80,7 @@ def source_table(recovery: Recovery) -> Table:
             "dy": (y - (shape[0] - 1) / 2) * scale,
         }
         if recovery.wcs is not None:
-            row |= dict(zip(("ra", "dec"), _sky(recovery.wcs, x, y), strict=True))
+            row |= dict(zip(("ra", "dec"), map(float, sky_of(recovery.wcs, x, y)), strict=True))
         for name in ("flux", "half_light_radius"):
             low, middle, high = getattr(source, name)
             row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
@@ -99,16 +97,6 @@ def source_table(recovery: Recovery) -> Table:
         elif name in units:
             table[name].unit = units[name]
     return table
-
-
-def _sky(wcs: WCS, x: float, y: float) -> tuple[float, float]:
-    """Return ICRS coordinates in degrees, whatever the system of the image: galactic, FK4."""
-    found = wcs.pixel_to_world(x, y)
-    if isinstance(found, SkyCoord):
-        return float(found.icrs.ra.deg), float(found.icrs.dec.deg)
-    # Of a system that astropy doesn't know, as RADESYS = 'J2000': the numbers as they are.
-    longitude, latitude = wcs.pixel_to_world_values(x, y)
-    return float(longitude), float(latitude)
 
 
 def ds9_regions(recovery: Recovery) -> str:

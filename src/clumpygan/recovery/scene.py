@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from astropy.wcs import Sip
 
 from clumpygan.errors import InputError
 from clumpygan.instruments import GridPair, SurveyPair, fwhm_of, matching_transfer
@@ -219,7 +220,11 @@ def shifted_wcs(wcs: Any, corner: tuple[int, int]) -> Any:
     if wcs is None:
         return None
     moved = wcs.deepcopy()
-    moved.wcs.crpix = moved.wcs.crpix + np.array([corner[1], corner[0]])
+    shift = np.array([corner[1], corner[0]])
+    moved.wcs.crpix = moved.wcs.crpix + shift
+    if moved.sip is not None:
+        old = moved.sip
+        moved.sip = Sip(old.a, old.b, old.ap, old.bp, old.crpix + shift)
     return moved
 
 
