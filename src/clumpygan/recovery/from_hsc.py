@@ -10,7 +10,7 @@ from clumpygan.errors import InputError, PixelScaleError
 from clumpygan.gan.checkpoint import shipped_grids
 from clumpygan.instruments import SurveyPair, fwhm_of
 from clumpygan.io import read_image, rescaled_wcs
-from clumpygan.recovery.bad_pixels import fill_gaps, mask_saturated_stars
+from clumpygan.recovery.bad_pixels import mask_saturated_stars
 from clumpygan.recovery.camera import mask_bad_pixels, measured_psf
 from clumpygan.recovery.observed_noise import (
     IN_SKY,
@@ -101,14 +101,12 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
     mask = embed(image.mask, shape, True)
     wcs = shifted_wcs(image.wcs, embedding_corner(image.data.shape, shape))
     sigma_map = None if noise.map is None else embed(noise.map, shape, noise.sigma)
-    drawn = np.random.default_rng(seed).standard_normal(shape)
-    filling = (noise.sigma if sigma_map is None else sigma_map) * drawn
     scene = Scene(
         pair=pair,
         title=title_of(image.path),
         subtitle=f"real image of {survey.short_name}, {survey.band} band, seeing "
         f'{float(psf.fwhm):.2f}"',
-        observed=fill_gaps(embed(image.data, shape, 0), mask, filling),
+        observed=np.where(mask, 0, embed(image.data, shape, 0)),
         sigma=noise.sigma,
         sigma_map=sigma_map,
         psf=psf,

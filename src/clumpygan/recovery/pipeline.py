@@ -133,13 +133,17 @@ def recover_scene(
     assert settings.seed is not None
     observed = torch.from_numpy(scene.observed)[None, None]
     sigma = torch.tensor([scene.sigma], dtype=torch.float32)
+    mask = torch.from_numpy(scene.observed_mask)[None, None]
     noise, weight = None, None
     if scene.sigma_map is not None:
         noise = torch.from_numpy(scene.sigma_map.astype(np.float32))[None, None]
         weight = (scene.sigma / noise).square()
+    if mask.any():
+        weight = torch.ones_like(observed) if weight is None else weight
+        weight = torch.where(mask, 0, weight)
     recovered = resolver.recover(
         observed, sigma, scene.psf, samples=settings.samples, seed=settings.seed, noise=noise,
-        mask=torch.from_numpy(scene.observed_mask)[None, None],
+        mask=mask,
     )  # fmt: skip
     operator = resolver.operator
     transfer = scene.psf(operator.frequencies(scene.observed.shape))
@@ -265,7 +269,8 @@ def _peak_signal(scene: Scene) -> float:
     White noise of sigma per pixel smoothed by a Gaussian of width s has sigma / (2 sqrt(pi) s).
     """
     width = scene.seeing * _FWHM_TO_SIGMA / scene.grid.observed_scale
-    smooth = gaussian_filter(scene.observed.astype(np.float64), width)
+    light = np.where(scene.observed_mask, 0, scene.observed).astype(np.float64)
+    smooth = gaussian_filter(light, width)
     noise = scene.sigma / (2 * np.sqrt(np.pi) * width)
     return float(smooth[~scene.observed_mask].max() / noise)
 

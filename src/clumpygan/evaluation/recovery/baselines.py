@@ -123,7 +123,7 @@ def richardson_lucy(
         image: fainter starts are slower, brighter ones leave more noise beside the galaxy.
 
     weight : Tensor, (B, 1, y, x), optional
-        Of the observed pixels: sigma squared over the variance of each, > 0.
+        Of the observed pixels: sigma squared over the variance of each; 0 where nothing is known.
 
     Returns
     -------
@@ -139,7 +139,8 @@ def richardson_lucy(
     pedestal = PEDESTAL * unit
     data = (observed + pedestal).clamp_min(0)
     trust = torch.ones_like(observed) if weight is None else weight
-    reach = operator.adjoint(trust, transfer).clamp_min(0.1 * float(trust.min()))
+    # Where no data reach an estimate fades.
+    reach = operator.adjoint(trust, transfer).clamp_min(0.1 * float(trust[trust > 0].min()))
     if start is None:
         start = _faint(observed, unit, operator.grid.area_ratio).expand_as(reach)
     estimate = torch.maximum(start, _START_FLOOR * unit / operator.grid.area_ratio)
