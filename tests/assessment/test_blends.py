@@ -66,7 +66,7 @@ def test_a_perfect_recovery_recognises_what_hst_does(perfect):
 
 def test_p_blend_is_held_against_hst(perfect):
     rows = perfect.outcomes.kind != 2
-    shown = perfect.outcomes.seen["hst"].contrast > perfect.sample_threshold
+    shown = perfect.outcomes.seen["hst"].contrast > perfect.contrast
     odd = np.arange(len(rows)) % 15 % 2 == 1
     # All samples of even galaxies show what HST shows, half of those of odd ones.
     assert np.array_equal(perfect.probability[~odd], shown[~odd].astype(float))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, label, maximum_position
 
+from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery import blends
 from clumpygan.evaluation.recovery.blended_galaxies import KINDS, RealBlends, SyntheticBlends
 from clumpygan.evaluation.recovery.blends import Recognition, split_image
+from clumpygan.evaluation.recovery.splitting import best_split
 
 SCALE, SIGMA = 0.06, 0.05
 
@@ -29,6 +32,42 @@ def test_two_parts_are_found_with_their_shares_of_the_light() -> None:
     alone = split_image(one, SIGMA / 100, SCALE)
     assert alone.contrast == 0
     assert np.isnan(alone.places).all()
+
+
+def test_parts_are_those_that_dont_touch_above_a_level() -> None:
+    """In one pass over the pixels, as if each level were looked at by itself."""
+    random = np.random.default_rng(4)
+    checked = 0
+    for number in range(20):
+        light = gaussian_filter(random.standard_normal((31, 37)), 1 + number / 10)
+        levels = np.geomspace(0.05 * light.max(), 0.98 * light.max(), 32)
+        expected, places = 0.0, (-1, -1)
+        for level in levels:
+            parts, count = label(light > level, np.ones((3, 3)))
+            if count < 2:
+                continue
+            fluxes = np.bincount(parts.ravel(), light.ravel())
+            fluxes[0] = -np.inf
+            one, two = np.argsort(-fluxes)[:2]
+            contrast = fluxes[two] / light[light > levels[0]].sum()
+            if contrast > expected * (1 + 1e-12):
+                peaks = maximum_position(light, parts, [one, two])
+                expected, places = contrast, tuple(y * 37 + x for y, x in peaks)
+        found, *where = best_split(light, levels)
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert tuple(where) == places
+        checked += expected > 0
+    assert checked > 10
+    alone = source(15, 15, side=31)
+    assert best_split(alone, np.geomspace(1e-3, 1, 32)) == (0, -1, -1)
+
+
+@pytest.mark.parametrize("card", [0.6, -0.1, "much", True, None, float("nan")])
+def test_cards_that_say_no_contrast_are_refused(card: object) -> None:
+    with pytest.raises(InputError, match="`blend_contrast` is"):
+        blends.contrast_from_card({"blend_contrast": card})
+    assert blends.contrast_from_card({}) == blends.CONTRAST
+    assert blends.contrast_from_card({"blend_contrast": 0.03}) == 0.03
 
 
 @pytest.mark.parametrize("side", [41, 112])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
 from clumpygan.evaluation.recovery.clumps import find_peaks, sharpened
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
 from clumpygan.evaluation.recovery.intervals import Widening
@@ -48,13 +49,20 @@ def test_a_blend_is_as_probable_as_samples_show_it(samples):
     found = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE)
     shown = np.mean([len(find_peaks(one, SIGMA)) >= 2 for one in samples])
     assert 0.5 < shown < 1
-    assert found["p_blend"] == pytest.approx(shown)
-    assert found["p_clumps_1"] == found["p_blend"]
+    assert found["p_clumps_1"] == pytest.approx(shown)
+    # By the rule of `evaluate.py blends`, of what the card says.
+    contrast = np.array([split_image(one, SIGMA, SCALE).contrast for one in samples])
+    assert found["p_blend"] == (contrast > CONTRAST).mean() == blend_probability(contrast, CONTRAST)
+    assert 0 < found["p_blend"] < 1
+    strict = measuring.measure_samples(
+        samples, samples.mean(0), SIGMA, SCALE, blend_contrast=float(np.sort(contrast)[-2])
+    )
+    assert strict["p_blend"] == pytest.approx(1 / 6)
     assert found["p_clumps_2"] == 0
     assert found["flux_0.6_low"] < found["flux_0.6"] < found["flux_0.6_high"]
     assert found["magnitude_low"] < found["magnitude"] < found["magnitude_high"]
     assert found["magnitude"] == pytest.approx(31.4 - 2.5 * np.log10(found["flux_1.5"]), abs=0.01)
-    # What is beyond the isophote isn't of the galaxy.
+    # What is beyond 1.5" isn't of the galaxy.
     y, x = np.indices(samples.shape[1:])
     apart = samples + np.float32(30) * np.exp(-0.5 * ((y - 60) ** 2 + (x - 8) ** 2) / 3)
     assert (

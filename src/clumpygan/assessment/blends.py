@@ -46,10 +46,13 @@ class Blends:
     ----------
     settings : BlendSettings
     outcomes : Outcomes
+    contrast : float
+        From which on a sample shows two galaxies, by the network's card.
     """
 
     settings: BlendSettings
     outcomes: Outcomes
+    contrast: float
 
     @property
     def is_pair(self) -> NDArray[np.bool_]:
@@ -60,14 +63,9 @@ class Blends:
         return np.equal(self.outcomes.kind, KINDS.index(kind))
 
     @cached_property
-    def sample_threshold(self) -> float:
-        """Contrast from which on a sample shows two galaxies: that of the method `sample`."""
-        return blends.find_threshold(self.outcomes.seen["sample"].contrast[self._is("other")])
-
-    @cached_property
     def probability(self) -> FloatArray:
         """P(blend) of each galaxy, (N,): the share of its samples that show two galaxies."""
-        return np.asarray((self.outcomes.samples.contrast > self.sample_threshold).mean(1))
+        return blends.blend_probability(self.outcomes.samples.contrast, self.contrast)
 
     def score(self, method: str) -> FloatArray:
         """Return the number of each galaxy, (N,), by which a method tells two from one.
@@ -93,7 +91,7 @@ class Blends:
         Of no image more than HST's can be asked for.
         """
         rows = ~self._is("other")
-        real = self.outcomes.seen["hst"].contrast[rows] > self.sample_threshold
+        real = self.outcomes.seen["hst"].contrast[rows] > self.contrast
         return Clumps(self.probability[rows], real, int(real.sum()))
 
     @property
@@ -140,7 +138,7 @@ class Blends:
         settings = self.settings
         return {
             "methods": methods,
-            "p_blend": self.reliability.to_dict(),
+            "p_blend": self.reliability.to_dict() | {"contrast": self.contrast},
             "catalogue": {
                 "unrecognised_by_hsc": self.recognition["hsc"].at()["unrecognised"],
                 "blends": blends.BLENDED_SHARE,
@@ -200,10 +198,11 @@ DEFINITIONS = {
     "threshold": "score that at most 1 % of other single galaxies exceed",
     "score": "share of the light of the second part into which the image falls above a level, as"
     " SExtractor deblends (Bertin & Arnouts 1996); of samples the share of those whose score is"
-    " above the threshold of `sample`",
+    " above the contrast of the network's card",
     "curve": "both shares for thresholds that other shares of the other single galaxies exceed",
     "p_blend": "share of the samples that show two; true where HST's image without noise shows two"
-    " by the same threshold",
+    " by the same contrast, that of the network's card; a threshold of `sample` found anew may take"
+    " its place there (blend_contrast)",
     "both_found": "share of pairs of which each galaxy has the peak of one part, within half of"
     " their separation",
     "magnitude": "measured less true one where both are found, light shared by symmetric templates"
@@ -248,7 +247,7 @@ def measure_blends(
         For a missing or wrong checkpoint or recipe.
     """
     settings = settings or BlendSettings(**given)
-    blend_bench(settings)  # what is wrong with the input is said before all starts
+    bench = blend_bench(settings)  # what is wrong with the input is said before all starts
     count = len(KINDS) * settings.n
     batches = [range(i, min(i + BATCH_SIZE, count)) for i in range(0, count, BATCH_SIZE)]
     parts = []
@@ -256,4 +255,4 @@ def measure_blends(
         for part in engine.map(partial(measure_unit, settings), batches):
             parts.append(part)
             progress(len(part.kind), count)
-    return Blends(settings, joined(parts))
+    return Blends(settings, joined(parts), bench.resolver.blend_contrast)

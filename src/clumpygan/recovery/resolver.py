@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
+from clumpygan.evaluation.recovery.blends import contrast_from_card
 from clumpygan.evaluation.recovery.intervals import Widening, predict
 from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
 from clumpygan.gan.checkpoint import load_checkpoint
@@ -87,8 +88,7 @@ class SuperResolver:
 
     def __init__(self, network: Any, card: dict[str, Any], device: str = "cpu") -> None:
         self.network = network.to(device)
-        self.card = card
-        self.device = torch.device(device)
+        self.card, self.device = card, torch.device(device)
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
         self.widening = Widening.from_card(card)
@@ -97,6 +97,7 @@ class SuperResolver:
             Widening.from_card(card, "survey_widening")
         )
         self.population = TrainingPopulation.from_card(card)
+        self.blend_contrast = contrast_from_card(card)
 
     @property
     def grid(self) -> GridPair:
@@ -177,8 +178,7 @@ class SuperResolver:
         InputError
             If the image is too small, or not finite outside the mask, or sigma isn't positive.
         """
-        rows, columns = observed.shape[-2:]
-        least = smallest_stamp(self.grid)
+        rows, columns, least = *observed.shape[-2:], smallest_stamp(self.grid)
         fine, coarse = self.grid.fine_block, self.grid.coarse_block
         if min(rows, columns) < least:
             raise InputError(

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter, label
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.evaluation.recovery import fidelity
+from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
 from clumpygan.evaluation.recovery.clumps import (
     NOISE_THRESHOLD,
     NUCLEUS_RADIUS,
@@ -38,12 +39,13 @@ def measure_samples(
     sigma: float,
     pixel_scale: float,
     widening: Widening | None = None,
+    blend_contrast: float = CONTRAST,
 ) -> dict[str, float]:
     """Measure the samples of a galaxy in the middle of its stamp.
 
     Quantities are those of `clumpygan.evaluation.recovery.quantities`, around the same nucleus in
-    all samples; the number of sources and the probabilities are of the peaks of each sample within
-    the isophote of one sigma.
+    all samples; the number of sources and the probabilities of clumps are of the peaks of each
+    sample within the isophote of one sigma, that of a blend is `blends.blend_probability`.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def measure_samples(
         Arcsec.
     widening : Widening, optional
         Of the intervals, by the network's card; as the samples scatter by default.
+    blend_contrast : float
+        From which on a sample shows two galaxies, by the network's card.
 
     Returns
     -------
@@ -79,7 +83,8 @@ def measure_samples(
         "magnitude" + end: magnitude(flux)
         for end, flux in zip(_MEDIAN_AND_ENDS, fluxes, strict=True)
     }
-    found["p_blend"] = float((counts >= 2).mean())
+    contrast = [split_image(one, sigma, pixel_scale).contrast for one in samples]
+    found["p_blend"] = float(blend_probability(np.array(contrast), blend_contrast))
     found |= {name: float((off >= int(name[-1])).mean()) for name in P_CLUMPS}
     return found
 

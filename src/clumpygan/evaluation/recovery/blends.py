@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, label, maximum_position
+from scipy.ndimage import gaussian_filter
+
+from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery.splitting import best_split
 
 FLOAT = NDArray[np.float64]
 
@@ -18,6 +21,9 @@ REGION = 1.5
 
 MOST_FALSE_SPLITS = 0.01
 """Share of single galaxies that may be taken for two."""
+
+CONTRAST = 0.08
+"""Of an image that shows two galaxies, where the network's card doesn't say."""
 
 CURVE = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 """Shares of false splits of which the curve tells."""
@@ -81,20 +87,46 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
     lost = Split(0.0, np.full((2, 2), np.nan))
     if not top > low:
         return lost
-    total = float(light[light > low].sum())
-    best = lost
-    for level in np.geomspace(low, max(_BELOW_PEAK * top, low), _LEVELS):
-        parts, count = label(light > level, np.ones((3, 3)))
-        if count < 2:
-            continue
-        fluxes = np.bincount(parts.ravel(), light.ravel())
-        fluxes[0] = -np.inf  # what is below
-        first, second = np.argsort(-fluxes, kind="stable")[:2]
-        contrast = float(fluxes[second] / total)
-        if contrast > best.contrast:
-            peaks = maximum_position(light, parts, [first, second])
-            best = Split(contrast, np.array(peaks, np.float64) + corner)
-    return best
+    light = np.ascontiguousarray(light)
+    levels = np.geomspace(low, max(_BELOW_PEAK * top, low), _LEVELS)
+    contrast, first, second = best_split(light, levels)
+    if second < 0:
+        return lost
+    peaks = np.stack(np.unravel_index([first, second], light.shape), axis=1)
+    return Split(float(contrast), peaks.astype(np.float64) + corner)
+
+
+def blend_probability(contrast: FLOAT, least: float) -> FLOAT:
+    """Return P(blend), the share of the samples that show two galaxies.
+
+    Parameters
+    ----------
+    contrast : ndarray (..., S)
+        Of each sample, by `split_image`.
+    least : float
+        Contrast from which on it shows two: that of the network's card, see `contrast_from_card`.
+    """
+    return np.asarray((contrast > least).mean(-1))
+
+
+def contrast_from_card(card: Mapping[str, Any]) -> float:
+    """Return the contrast from which on a sample of a network shows two galaxies.
+
+    At most `MOST_FALSE_SPLITS` of the samples of single galaxies exceed it, as `evaluate.py blends`
+    finds; `CONTRAST` where the card has no `blend_contrast`.
+
+    Raises
+    ------
+    InputError
+        If it is no number from 0 to 0.5.
+    """
+    value = card.get("blend_contrast", CONTRAST)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 0.5:
+        raise InputError(
+            f"the card's `blend_contrast` is {value!r}: expected a number from 0 to 0.5, the share"
+            " of the light that the fainter of two galaxies has at least"
+        )
+    return float(value)
 
 
 def find_threshold(singles: FLOAT, most: float = MOST_FALSE_SPLITS) -> float:
