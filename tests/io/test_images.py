@@ -10,7 +10,8 @@ from astropy.wcs import WCS
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import read_image, read_psf, write_image
-from clumpygan.io.fits import read_plane, variance_of
+from clumpygan.io.fits import read_plane
+from clumpygan.io.memory import variance_of
 
 Write = Callable[..., Path]
 NANOJANSKY_AT_25_946 = 10 ** (0.4 * (31.4 - 25.946))

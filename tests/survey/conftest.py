@@ -1,6 +1,7 @@
 """A small simulated patch, and a network that knows nothing yet."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,15 @@ def folder(patch, tmp_path, monkeypatch):
     shutil.copytree(patch.settings.output, tmp_path / "patch")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def recover(folder, network):
+    """Recover the small patch; return the table."""
+
+    def call(output="out", image="patch/calexp.fits", catalog="patch/truth.fits", **more):
+        settings = {"psf": "patch/psf", "samples": 4, "unit": 5, "checkpoint": network, **more}
+        settings = {name: one for name, one in settings.items() if one is not None}
+        return clumpygan.recover_survey(image, catalog, output=Path(output), **settings)
+
+    return call

@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.visualization.wcsaxes import WCSAxes
+from astropy.wcs import WCS
 
 import clumpygan
 from clumpygan.commands.survey import main
@@ -26,18 +27,6 @@ from clumpygan.survey.recovering import MOSTLY_MASKED
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("catalogue.parquet", "components.parquet")
-
-
-@pytest.fixture
-def recover(folder, network):
-    """Recover the small patch; return the table."""
-
-    def call(output="out", image="patch/calexp.fits", catalog="patch/truth.fits", **more):
-        settings = {"psf": "patch/psf", "samples": 4, "unit": 5, "checkpoint": network, **more}
-        settings = {name: one for name, one in settings.items() if one is not None}
-        return clumpygan.recover_survey(image, catalog, output=Path(output), **settings)
-
-    return call
 
 
 @pytest.fixture
@@ -57,7 +46,10 @@ def without_pictures(page):
 
 
 def bytes_of(output):
-    return [Path(output, name).read_bytes() for name in TABLES]
+    """Of both tables, and of the cut-outs."""
+    home = Path(output)
+    files = [home / name for name in TABLES] + sorted(home.glob("cutouts/*/*"))
+    return {str(one.relative_to(home)): one.read_bytes() for one in files}
 
 
 def test_a_row_for_each_galaxy(recover, patch):
@@ -145,7 +137,7 @@ def test_components_lie_where_the_light_is(recover, patch):
 
 
 def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, monkeypatch):
-    recover("whole")
+    recover("whole", cutouts="mean")
     recovered = []
     real = run_module.recover_unit
 
@@ -157,21 +149,61 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, monkeypatch):
 
     monkeypatch.setattr(run_module, "recover_unit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        recover("parts")
+        recover("parts", cutouts="mean")
     assert not Path("parts/catalogue.parquet").exists()
-    recover("parts")
+    # What a worker that was killed leaves.
+    Path("parts/cutouts/0000002").mkdir()
+    Path("parts/cutouts/0000002/.0a1b2c3d4e5f-7.fits").touch()
+    recover("parts", cutouts="mean")
     assert recovered == [0, 1, 2, 2, 3, 4]
     assert bytes_of("parts") == bytes_of("whole")
-    recover("parts")
+    recover("parts", cutouts="mean")
     assert len(recovered) == 6
-    with pytest.raises(InputError, match=r"holds a survey with other settings \(`seed` 0, now 1\)"):
-        recover("parts", seed=1)
+    for name, before, now in (("seed", 0, 1), ("cutouts", "mean", "samples")):
+        words = rf"holds a survey with other settings \(`{name}` {before}, now {now}\)"
+        with pytest.raises(InputError, match=words):
+            recover("parts", **{"cutouts": "mean", name: now})
 
 
 def test_workers_change_nothing(recover):
-    recover("alone")
-    recover("shared", workers=2)
+    recover("alone", cutouts="samples")
+    recover("shared", workers=2, cutouts="samples")
+    assert len(bytes_of("alone")) > 15
     assert bytes_of("alone") == bytes_of("shared")
+
+
+def test_patches_of_other_systems_of_coordinates(recover, patch):
+    """Of a patch whose WCS is galactic positions are ICRS, as in the catalogue that was given."""
+    expected = recover("usual", psf=None, psf_fwhm=0.6, max_magnitude=22)
+    centre = SkyCoord(*WCS(fits.getheader("patch/calexp.fits", "IMAGE")).wcs.crval, unit="deg")
+    # A tangent plane has the same pixels in any system, but for the direction of north.
+    pole = SkyCoord(0, 90, unit="deg", frame="galactic").icrs
+    turn = centre.position_angle(pole).radian
+    with fits.open("patch/calexp.fits", mode="update") as hdus:
+        for hdu in hdus[1:]:
+            header = hdu.header
+            before = WCS(header).pixel_scale_matrix
+            # (east, north) of the other system, of those of this one
+            matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+            after = matrix @ before
+            for name in [one for one in header if re.fullmatch(r"(CD|PC)\d_\d|CDELT\d", one)]:
+                del header[name]
+            for i, j in np.ndindex(2, 2):
+                header[f"CD{i + 1}_{j + 1}"] = after[i, j]
+            header["CTYPE1"], header["CTYPE2"] = "GLON-TAN", "GLAT-TAN"
+            header["CRVAL1"], header["CRVAL2"] = centre.galactic.l.deg, centre.galactic.b.deg
+    table = recover(psf=None, psf_fwhm=0.6, max_magnitude=22)
+    assert len(table) > 4
+    for name in ("x", "y"):
+        np.testing.assert_allclose(table[name], expected[name], atol=1e-3)
+    own, other = (
+        parquet.read_table(f"{home}/components.parquet").to_pydict() for home in ("out", "usual")
+    )
+    assert len(own["ra"]) > 4
+    for name in ("ra", "dec"):
+        np.testing.assert_allclose(own[name], other[name], atol=1e-3 / 3600)
+    found = recover("found", catalog=None, detect=True, psf=None, psf_fwhm=0.6, max_magnitude=22)
+    assert np.abs(found["dec"] - patch.truth["dec"].mean()).max() < 0.01
 
 
 def test_galaxies_are_found(recover, patch):
@@ -287,7 +319,7 @@ def test_galaxies_outside_have_a_row(recover, patch):
         ({"image": "nowhere.fits"}, "nowhere.fits: no such file; expected an image"),
         ({"image": ["patch/calexp.fits"] * 2}, "is given twice"),
         ({"image": ["patch/calexp.fits", "other/calexp.fits"]}, "2 patches have the name calexp"),
-        ({"image": np.zeros((50, 50))}, "expected names of files"),
+        ({"cutouts": "all"}, "`cutouts` is 'all': expected one of mean, samples"),
         ({"catalog": "nowhere.fits"}, "nowhere.fits: no such file"),
         ({"catalog": "twice.csv"}, "twice.csv: the id 7 is given to 2 galaxies"),
         ({"catalog": "paths.csv"}, "paths.csv: the id '../x' is a path"),

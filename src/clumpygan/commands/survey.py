@@ -18,7 +18,7 @@ catalogue.parquet gets a row for each galaxy: magnitude, fluxes in apertures, ha
 concentration, ellipticity and number of sources, each with a median and a 68 % interval; the
 probabilities of a blend and of clumps; chi^2, the masked share, seeing and depth. A galaxy that
 can't be recovered has a row that says why. components.parquet has a row for each source of a
-galaxy; card.yaml all settings."""
+galaxy; card.yaml all settings. With --cutouts the recovered images are kept too."""
 
 EPILOG = """\
 examples:

@@ -61,7 +61,7 @@ def read_catalog(
     Parameters
     ----------
     path : str or path-like
-        FITS table, ECSV, CSV or a plain table with its column names in the first line.
+        FITS table, Parquet, ECSV, CSV or a plain table with its column names in the first line.
     flux_zero_point : float, optional
         AB magnitude of a flux of 1; the default is 25, that of 3D-HST (Skelton et al. 2014).
     columns : mapping of str to str, optional

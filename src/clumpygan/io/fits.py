@@ -20,6 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
 from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED, check_sizes
+from clumpygan.io.memory import read_memory
 
 ImageSource: TypeAlias = Any
 """A FITS file by its path, or in memory: an array (y, x), a Quantity, or astropy's CCDData."""
@@ -47,9 +48,6 @@ _TILES = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
 
 _SMALLEST_TILE = 4
 """Bytes of a compressed tile at least: Rice begins with the value of a pixel."""
-
-_LONGEST_KEYWORD = 8
-"""Letters of a keyword of the standard."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,7 @@ def read_plane(
     """
     if not is_file(source):
         name = name or "the array"
-        data, header = _in_memory(source, name)
+        data, header = read_memory(source, name)
         return Plane(_select_plane(data, plane, name), header, [])
     with open_fits(source) as hdus:
         index = _find_hdu(hdus, _of_role(hdus, role) if hdu is None else hdu, str(source))
@@ -315,57 +313,6 @@ def _flagged(
         names = tuple(name for name, where in hit.items() if where.any())
         return np.any(list(hit.values()), axis=0), names
     return None, ()
-
-
-def variance_of(source: ImageSource) -> np.ndarray | None:
-    """Return the variance (y, x) that a CCDData carries, in its own unit squared; None without."""
-    from astropy.nddata import NDData, VarianceUncertainty
-
-    if not isinstance(source, NDData) or source.uncertainty is None:
-        return None
-    try:
-        variance = source.uncertainty.represent_as(VarianceUncertainty)
-    except TypeError:  # of a kind that nobody knows
-        return None
-    if variance.unit is None or source.unit is None:
-        return np.asarray(variance.array)
-    return np.asarray(variance.quantity.to_value(source.unit**2))
-
-
-def _in_memory(source: ImageSource, name: str) -> tuple[np.ndarray, Header]:
-    """Return values, NaN where they are masked, and a header with what is known of them."""
-    from astropy.nddata import NDData
-    from astropy.units import Quantity
-
-    header, mask, values = Header(), None, source
-    if isinstance(source, NDData):
-        header, mask, values = _header_of(source), source.mask, source.data
-    elif isinstance(source, Quantity):
-        header["BUNIT"], values = source.unit.to_string(), source.value
-    elif isinstance(source, np.ma.MaskedArray):
-        mask, values = np.ma.getmaskarray(source), source.data
-    try:
-        data = np.asarray(values)
-    except (TypeError, ValueError):
-        data = np.array("no numbers")
-    if data.dtype.kind not in "biuf" or not data.size or not data.ndim:
-        kind = type(source).__name__
-        raise InputError(f"{name} is {kind}: expected a FITS file, an array (y, x) or a CCDData")
-    native = data.astype(data.dtype.newbyteorder("="))
-    return native if mask is None else np.where(mask, np.nan, native), header
-
-
-def _header_of(image: Any) -> Header:
-    """Return the header of an NDData: its cards, its WCS and its unit."""
-    header = Header()
-    for keyword, value in image.meta.items():
-        if len(keyword) <= _LONGEST_KEYWORD and isinstance(value, bool | int | float | str):
-            header[keyword] = value
-    if image.wcs is not None:
-        header.update(getattr(image.wcs, "low_level_wcs", image.wcs).to_header(relax=True))
-    if image.unit is not None:
-        header["BUNIT"] = image.unit.to_string()
-    return header
 
 
 def _find_hdu(hdus: fits.HDUList, hdu: int | str | None, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table
 
 from clumpygan.errors import InputError
@@ -9,10 +10,11 @@ from clumpygan.io.fits import open_fits
 
 _FITS = (".fits", ".fit", ".fts")
 _TEXT = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+_PARQUET = (".parquet", ".parq", ".pq")
 
 
 def read_table(path: Path, what: str = "table") -> Table:
-    """Read a table from FITS, ECSV, CSV or plain text with column names in its first line.
+    """Read a table from FITS, Parquet, ECSV, CSV or plain text with column names in its first line.
 
     The ending of the name decides, gzipped (.gz) or not; FITS files are opened with the guards of
     `open_fits`, and it is their first table that is read.
@@ -36,6 +38,8 @@ def read_table(path: Path, what: str = "table") -> Table:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a {what}")
     name = path.name.casefold().removesuffix(".gz")
+    if name.endswith(_PARQUET):
+        return _read_parquet(path, what)
     if not name.endswith(_FITS):
         return _read_text(path, name, what)
     with open_fits(path) as hdus:
@@ -44,6 +48,27 @@ def read_table(path: Path, what: str = "table") -> Table:
             raise InputError(f"{path}: holds no table; expected a {what}")
         table = Table.read(hdus[index])
         table.convert_bytestring_to_unicode()  # of a damaged file it fails, and is refused
+    return table
+
+
+def _read_parquet(path: Path, what: str) -> Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        columns = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise InputError(
+            f"{path}: can't be read as Parquet ({reason}); expected a {what}"
+        ) from problem
+    table = Table()
+    for name in columns.column_names:
+        values = columns[name].to_numpy()
+        words = pyarrow.types.is_string(columns[name].type) or pyarrow.types.is_large_string(
+            columns[name].type
+        )
+        table[name] = np.array(["" if one is None else one for one in values]) if words else values
     return table
 
 

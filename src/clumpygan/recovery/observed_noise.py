@@ -17,8 +17,9 @@ from clumpygan.instruments import (
     small_scale_noise,
 )
 from clumpygan.instruments.correlation import separable
-from clumpygan.io.fits import is_file, variance_of
+from clumpygan.io.fits import is_file
 from clumpygan.io.images import read_variance, read_weight
+from clumpygan.io.memory import variance_of
 from clumpygan.io.photometry import nanojansky_per_count
 from clumpygan.recovery.bad_pixels import quantisation_step
 from clumpygan.recovery.resolver import UNEVEN

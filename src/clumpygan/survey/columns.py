@@ -38,7 +38,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
         for end, words in (("", ""), ("_low", "; lower end of 68 %"), ("_high", "; upper end"))
     },
     "p_blend": (
-        "float32", "", "share of the samples in which two or more sources stand in the isophote"
+        "float32", "", 'share of the samples that show two galaxies within 1.5", as evaluate.py'
+        " blends measures them"
     ),
     **{
         name: ("float32", "", f"share of the samples with {name[-1]} or more beside the nucleus")
@@ -54,6 +55,7 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "masked": ("float32", "", "share of the pixels of the stamp without data"),
     "seeing": ("float32", "arcsec", "FWHM of the PSF"),
     "seeing_error": ("float32", "arcsec", "its error, where it was measured of stars"),
+    "cutout": ("string", "", "file of its recovered images, in the folder of the survey"),
     "noise": ("float32", "nJy", "of a pixel of the patch, median of the stamp"),
     "depth": ("float32", "mag", '5 sigma in r = 1"'),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from clumpygan.errors import InputError
 from clumpygan.io.catalog import read_catalog
 from clumpygan.io.fits import open_fits
-from clumpygan.io.wcs import read_wcs
+from clumpygan.io.wcs import pixels_of, read_wcs, sky_of
 from clumpygan.survey.patches import SurveyPatch, read_patch
 from clumpygan.survey.settings import SurveySettings
 
@@ -27,7 +27,6 @@ _FWHM_TO_SIGMA = 1 / 2.3548
 USUAL_FWHM = 0.65
 """Arcsec, by which an image is smoothed for the detection where no FWHM is given."""
 
-_PARQUET = (".parquet", ".parq", ".pq")
 _PIXELS = (("x", "y", 0.0), ("x_image", "y_image", 1.0))
 """Columns of positions in pixels, and the number of the first pixel."""
 
@@ -35,6 +34,9 @@ _ALIKE = 1e-3
 """Pixels by which distances from the edges of two patches are the same: the first one has it."""
 
 OUTSIDE = "outside of all patches"
+
+_LONGEST_NAME = 200
+"""Bytes of a galaxy's name: with an ending and what temporary files are called, one of a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +112,11 @@ def _frame(path: Path) -> Frame:
 def _catalog(settings: SurveySettings) -> Table:
     path = settings.catalog
     assert path is not None
-    table = _read_parquet(path) if path.suffix.lower() in _PARQUET else read_catalog(path)
+    table = read_catalog(path)
     lower = {name.casefold(): name for name in table.colnames}
     for name in ("id", "ra", "dec", "x", "y", "x_image", "y_image"):
         if name in lower and lower[name] != name:
             table.rename_column(lower[name], name)
-    if "id" not in table.colnames:
-        table["id"] = np.arange(1, len(table) + 1)
     names = np.array([str(one).strip() for one in table["id"]])
     table["id"] = names
     unique, counts = np.unique(names, return_counts=True)
@@ -126,11 +126,9 @@ def _catalog(settings: SurveySettings) -> Table:
             f"{path}: the id {twice[0]} is given to {counts.max()} galaxies ({len(twice)} such ids)"
             "; expected each once"
         )
-    paths = [one for one in names if "/" in one or "\\" in one or one.startswith(".") or not one]
-    if paths:
-        raise InputError(f"{path}: the id '{paths[0]}' is a path or empty; expected a plain name")
+    check_names(names.tolist(), str(path))
     if settings.max_magnitude is not None:
-        magnitude = np.asarray(_magnitude(table, path), float)
+        magnitude = _magnitude(table, path)
         table = table[magnitude < settings.max_magnitude]
         if not len(table):
             raise InputError(
@@ -140,30 +138,33 @@ def _catalog(settings: SurveySettings) -> Table:
     return table
 
 
-def _magnitude(table: Table, path: Path) -> Any:
+def check_names(names: Sequence[str], where: str) -> None:
+    """Check that names of galaxies can be those of files.
+
+    Raises
+    ------
+    InputError
+        For the first that can't; it says where it was given.
+    """
+    for one in names:
+        if "/" in one or "\\" in one or one.startswith(".") or not one:
+            raise InputError(f"{where}: the id '{one}' is a path or empty; expected a plain name")
+        if len(one.encode()) > _LONGEST_NAME or not one.isprintable():
+            raise InputError(
+                f"{where}: the id {one[:40]!r} has {len(one)} letters; expected at most"
+                f" {_LONGEST_NAME} that can be printed, as files are named by it"
+            )
+
+
+def _magnitude(table: Table, path: Path) -> NDArray[np.float64]:
     names = ("h_magnitude", "mag", "mag_auto", "i_cmodel_mag", "cmodel_mag")
-    name = next((name for name in names if name in table.colnames), None)
-    if name is None or not np.isfinite(np.asarray(table[name], float)).any():
-        raise InputError(
-            f"{path}: has no magnitudes for `max_magnitude`; expected a column {', '.join(names)}"
-        )
-    return table[name]
-
-
-def _read_parquet(path: Path) -> Table:
-    import pyarrow
-    import pyarrow.parquet
-
-    if not path.exists():
-        raise InputError(f"{path}: no such file; expected a catalogue")
-    try:
-        columns = pyarrow.parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(f"{path}: can't be read as Parquet ({reason})") from problem
-    if not columns.num_rows:
-        raise InputError(f"{path}: the catalogue is empty")
-    return Table({name: columns[name].to_numpy() for name in columns.column_names})
+    for name in (one for one in names if one in table.colnames):
+        found = np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan)
+        if np.isfinite(found).any():
+            return found
+    raise InputError(
+        f"{path}: has no magnitudes for `max_magnitude`; expected a column {', '.join(names)}"
+    )
 
 
 def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
@@ -196,7 +197,7 @@ def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
                     f"{frame.path}: has no world coordinates, and {path} positions in degrees;"
                     " expected a WCS, or positions x and y in pixels"
                 )
-            own_x, own_y = frame.wcs.wcs_world2pix(np.stack([ra, dec], 1), 0).T
+            own_x, own_y = pixels_of(frame.wcs, frame.shape, ra, dec)
         else:
             assert pixels is not None
             own_x, own_y = (np.asarray(table[name], float) - pixels[2] for name in pixels[:2])
@@ -206,9 +207,7 @@ def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
         x[nearer], y[nearer] = own_x[nearer], own_y[nearer]
     if not sky and frames[0].wcs is not None:
         inside = patch == 0
-        ra[inside], dec[inside] = (
-            frames[0].wcs.wcs_pix2world(np.stack([x[inside], y[inside]], 1), 0).T
-        )
+        ra[inside], dec[inside] = sky_of(frames[0].wcs, x[inside], y[inside])
     return Objects(np.asarray(table["id"], str), ra, dec, x, y, patch)
 
 
@@ -223,7 +222,7 @@ def _detected(settings: SurveySettings, frames: Sequence[Frame], pixel_scale: fl
             x, y = x[bright], y[bright]
         ra, dec = np.full(len(x), np.nan), np.full(len(x), np.nan)
         if frame.wcs is not None and len(x):
-            ra, dec = frame.wcs.wcs_pix2world(np.stack([x, y], 1), 0).T
+            ra, dec = sky_of(frame.wcs, x, y)
         elif len(frames) > 1:
             raise InputError(
                 f"{frame.path}: has no world coordinates; expected them in each of several patches,"
@@ -232,10 +231,10 @@ def _detected(settings: SurveySettings, frames: Sequence[Frame], pixel_scale: fl
         keep = np.ones(len(x), bool)
         for other, one in enumerate(frames):
             if other != number and one.wcs is not None and frame.wcs is not None and len(x):
-                there_x, there_y = one.wcs.wcs_world2pix(np.stack([ra, dec], 1), 0).T
+                there_x, there_y = pixels_of(one.wcs, one.shape, ra, dec)
                 here, there = _depth(x, y, frame.shape), _depth(there_x, there_y, one.shape)
                 alike = np.abs(here - there) < _ALIKE
-                keep &= (there <= 0) | np.where(alike, number < other, here > there)
+                keep &= ~(there > 0) | np.where(alike, number < other, here > there)
         stem = frame.path.name.partition(".")[0]
         digits = len(str(len(x)))
         columns["id"] += [f"{stem}-{i + 1:0{digits}d}" for i in np.flatnonzero(keep)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,13 +14,15 @@ from numpy.typing import NDArray
 
 from clumpygan.evaluation.recovery.observed_features import observed_features
 from clumpygan.evaluation.recovery.sources import find_sources
-from clumpygan.recovery.bad_pixels import fill_gaps
+from clumpygan.io.wcs import sky_of
 from clumpygan.recovery.pipeline import BAD_FIT
 from clumpygan.recovery.resolver import UNEVEN, SuperResolver
+from clumpygan.recovery.scene import fine_mask
+from clumpygan.survey.cutouts import cutout_wcs, write_cutout
 from clumpygan.survey.measuring import magnitude, measure_samples
 from clumpygan.survey.patches import SurveyPatch, read_patch
 from clumpygan.survey.psfs import KeptPsf, psf_of
-from clumpygan.survey.settings import SurveySettings
+from clumpygan.survey.settings import SAMPLES, SurveySettings
 
 GOOD = "good"
 
@@ -84,7 +85,7 @@ class _Stamp(NamedTuple):
 
 
 def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[Row]]:
-    """Recover and measure the galaxies of a unit.
+    """Recover and measure the galaxies of a unit; write their cut-outs, if they are wanted.
 
     Returns
     -------
@@ -95,6 +96,8 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
     ------
     InputError
         If the patch, a PSF or the checkpoint can't be read.
+    OSError
+        If the disk is full, of cut-outs.
     """
     resolver = resolver_of(settings.checkpoint)
     weight = settings.weight_of(unit.patch)
@@ -152,10 +155,7 @@ def _stamp(
             *observed_features(data, sigma, psf.fwhm, resolver.grid.observed_scale, mask)
         )
         row |= {"likeness": like.probability, "unusual": like.unusual, "differs_by": like.reason}
-    # Of the galaxy alone, whatever else is in the unit.
-    drawn = np.random.default_rng([settings.seed, crc32(galaxy.id.encode())])
-    filled = fill_gaps(data, mask, sigma * drawn.standard_normal(data.shape))
-    return row, _Stamp(galaxy, row, filled.astype(np.float32), sigma, mask, psf)
+    return row, _Stamp(galaxy, row, data, sigma, mask, psf)
 
 
 def stamp_size(settings: SurveySettings, resolver: SuperResolver) -> int:
@@ -197,8 +197,9 @@ def _recover(
         again = resolver.operator(found.best, transfer(resolver.operator.frequencies(shape)))
     side = _middle(resolver.grid.coarse_block, observed.shape[-1], settings.window)
     known = ~mask[..., side, side]
-    pull = ((observed - again) / each).square()[..., side, side] * known
-    chi2 = pull.sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp_min(1)
+    pull = ((observed - again) / each).square()[..., side, side]
+    # Not by a product: what isn't known may be anything, also no number.
+    chi2 = torch.where(known, pull, 0).sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp_min(1)
     components: list[Row] = []
     for i, one in enumerate(batch):
         samples, best = found.samples[:, i, 0].numpy(), found.best[i, 0].numpy()
@@ -206,7 +207,7 @@ def _recover(
         part = _middle(resolver.grid.fine_block, best.shape[0], settings.window)
         measured = measure_samples(
             samples[:, part, part], best[part, part], depth, resolver.grid.target_scale,
-            resolver.survey_widening,
+            resolver.survey_widening, resolver.blend_contrast,
         )  # fmt: skip
         misfit = float(chi2[i])
         one.row.update(
@@ -218,6 +219,20 @@ def _recover(
                 "seeing_error": one.psf.fwhm_error,
             }
         )
+        if settings.cutouts is not None:
+            # What was sampled behind a mask is no image of the sky there.
+            lost = fine_mask(one.mask, resolver.grid)[part, part]
+            images = {
+                "MEAN": np.where(lost, np.nan, best[part, part]),
+                "ERROR": np.where(lost, np.nan, found.error[i, 0].numpy()[part, part]),
+            }
+            if settings.cutouts == SAMPLES:
+                images["SAMPLES"] = samples[:, part, part]
+            top, left = patch.corner(one.galaxy.x, one.galaxy.y, len(one.data))
+            wcs = cutout_wcs(patch.wcs, (top + side.start, left + side.start), resolver.grid)
+            one.row["cutout"] = write_cutout(
+                settings.output, number, one.row, images, wcs, resolver.grid
+            )
         components += _components(resolver, patch, one, samples[:, part, part], best, part, depth)
     return components
 
@@ -253,7 +268,7 @@ def _components(
         )
         ra, dec = np.nan, np.nan
         if patch.wcs is not None:
-            ra, dec = map(float, patch.wcs.all_pix2world(x, y, 0))
+            ra, dec = map(float, sky_of(patch.wcs, x, y))
         row: Row = {"id": stamp.galaxy.id, "ra": ra, "dec": dec, "x": x, "y": y}
         for name in ("flux", "half_light_radius"):
             low, middle, high = getattr(source, name)

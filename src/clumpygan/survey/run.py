@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from hashlib import sha256
@@ -15,19 +15,23 @@ from astropy.table import Table
 
 from clumpygan import __version__
 from clumpygan.engine import open_engine
-from clumpygan.errors import InputError
 from clumpygan.gan.checkpoint import weights_digest
 from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.settings import plain, takes_settings
+from clumpygan.settings.declaration import default_of
 from clumpygan.survey.columns import COLUMNS
+from clumpygan.survey.given import Given, as_files
 from clumpygan.survey.objects import OUTSIDE, Objects, find_objects
 from clumpygan.survey.psfs import MISSING, PsfFiles, assign_psfs
 from clumpygan.survey.recovering import GOOD, Galaxy, Unit, recover_unit, resolver_of
 from clumpygan.survey.settings import SurveySettings
-from clumpygan.survey.store import CATALOGUE, MEASURED_PSF, SurveyStore
+from clumpygan.survey.store import CATALOGUE, GIVEN, MEASURED_PSF, SurveyStore
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
     from distributed import Client
+
+    from clumpygan.io.fits import ImageSource
 
 _FREE = ("output", "workers", "cluster")
 """Settings that nothing of the results depends on."""
@@ -59,32 +63,47 @@ class Survey:
 
 @takes_settings(SurveySettings)
 def recover_survey(
-    image: str | Path | Iterable[str | Path],
-    catalog: str | Path | None = None,
+    image: ImageSource | Iterable[ImageSource],
+    catalog: Any = None,
     *,
+    wcs: WCS | Sequence[WCS | None] | None = None,
+    pixel_scale: float | None = None,
+    zero_point: float | None = None,
     client: Client | None = None,
     progress: Progress = lambda done, of: None,
     **settings: Any,
 ) -> Table:
     """Recover the galaxies of a survey, and measure them: a row for each, in Parquet and here.
 
-    >>> recover_survey("calexp.fits", "objects.fits", psf=["psf/"])  # doctest: +SKIP
+    >>> recover_survey("calexp.fits", "objects.fits", psf="psf/")  # doctest: +SKIP
+    >>> recover_survey(images, table, psf=psf, client=client)      # doctest: +SKIP
 
-    What was interrupted goes on with the same call. Results depend neither on who works nor on how
-    many there are.
+    Images, weight maps, PSFs and the catalogue are files, or in memory. What is in memory is
+    written into `output` while the survey is recovered, for workers read it there, and comes out as
+    if it had been in files; patches are called image-1.fits and so on then. What was interrupted
+    goes on with the same call. Results depend neither on who works nor on how many there are.
 
     Parameters
     ----------
-    image : path or iterable of path
-        Patches.
-    catalog : path, optional
+    image : path, array, Quantity, NDData or CCDData, or several of them
+        Patches (y, x). Masked pixels of an NDData have no data; its uncertainty is the noise of
+        each pixel; its unit, or a card of its `meta` as MAGZERO, says what a count is.
+    catalog : path, astropy.table.Table, pandas.DataFrame or mapping of columns, optional
         Of the galaxies; without it `detect=True` finds them.
+    wcs : astropy.wcs.WCS, or one for each patch, optional
+        Of patches in memory that have none.
+    pixel_scale : float, optional
+        Arcsec, of patches in memory without a WCS, whose galaxies have positions in pixels.
+    zero_point : float, optional
+        AB magnitude of a count of patches in memory that don't say it; 31.4 of nJy.
     client : distributed.Client, optional
         Of Dask, whose workers are used in place of `workers` or `cluster`.
     progress : callable, optional
         Called with the galaxies that were recovered since the last call, and all of them.
     **settings
-        The fields of `SurveySettings`; `psf` and `weight` may be one path.
+        The fields of `SurveySettings`; `psf` and `weight` may be single ones, arrays or NDData, and
+        `psf` also a mapping of galaxies to arrays. Pixels of a PSF are those of the patches, unless
+        PIXSCALE in its `meta` says otherwise.
 
     Returns
     -------
@@ -94,20 +113,18 @@ def recover_survey(
     Raises
     ------
     InputError
-        See `survey_of`.
+        See `survey_of` and `clumpygan.survey.given.as_files`.
     """
-    images = [image] if isinstance(image, str | Path) else list(image)
-    if not all(isinstance(one, str | Path) for one in images):
-        raise InputError("`image`: expected names of files, as workers read them by themselves")
-    for name in ("psf", "weight"):
-        if isinstance(settings.get(name), str | Path):
-            settings[name] = (settings[name],)
-    chosen = SurveySettings(
-        image=tuple(map(Path, images)),
-        catalog=None if catalog is None else Path(catalog),
-        **settings,
+    several = {name: settings.pop(name, ()) for name in ("psf", "weight")}
+    given = Given(
+        image, catalog, **several, wcs=wcs, pixel_scale=pixel_scale, zero_point=zero_point
     )
-    return survey_of(chosen, client=client, progress=progress).table()
+    output = settings.get("output")
+    if not isinstance(output, str | Path):
+        output = default_of(SurveySettings, "output")
+    with as_files(given, Path(output)) as paths:
+        chosen = SurveySettings(**paths, **settings)
+        return survey_of(chosen, client=client, progress=progress).table()
 
 
 def survey_of(
@@ -221,7 +238,7 @@ def _card(
 ) -> dict[str, Any]:
     """Return all that the results depend on."""
     chosen = {
-        one.name: plain(getattr(settings, one.name))
+        one.name: plain(_within(settings.output, getattr(settings, one.name)))
         for one in fields(settings)
         if one.name not in _FREE
     }
@@ -236,9 +253,19 @@ def _card(
         "checkpoint_sha256": weights_digest(settings.checkpoint),
         MEASURED_PSF: psfs.digest,
         "widening": resolver.survey_widening.to_dict(),
+        "blend_contrast": resolver.blend_contrast,
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),
     }
+
+
+def _within(home: Path, value: Any) -> Any:
+    """Return paths of what was given in memory as seen from the folder, wherever that is."""
+    if isinstance(value, tuple):
+        return tuple(_within(home, one) for one in value)
+    if isinstance(value, Path) and value.is_relative_to(home / GIVEN):
+        return value.relative_to(home)
+    return value
 
 
 def words_of(survey: Survey) -> str:

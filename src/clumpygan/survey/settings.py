@@ -10,6 +10,9 @@ from clumpygan.settings import check, seed_setting, setting
 _WHICH, _SEEN = "which galaxies", "how they were observed"
 _HOW, _RUNNING = "how they are recovered", "what comes out, and running"
 
+MEAN, SAMPLES = "mean", "samples"
+"""What cut-outs hold: mean and error, or these and all samples."""
+
 
 @dataclass(frozen=True)
 class SurveySettings:
@@ -42,6 +45,8 @@ class SurveySettings:
     checkpoint : str
     unit : int
         Galaxies that a worker recovers at a time.
+    cutouts : str, optional
+        "mean" or "samples": which recovered images of each galaxy are kept.
     output : pathlib.Path
         Folder.
     workers, cluster
@@ -94,9 +99,14 @@ class SurveySettings:
     unit: int = setting(
         64, "galaxies that a worker recovers at a time", "N", least=1, most=4096, heading=_RUNNING
     )
+    cutouts: str | None = setting(
+        None, "also the recovered images of each galaxy, as FITS: `mean` for mean and error,"
+        " `samples` for these and all samples", choices=(MEAN, SAMPLES), metavar="WHICH",
+        heading=_RUNNING, default_words="none",
+    )  # fmt: skip
     output: Path = setting(
         Path("survey"), "made if it doesn't exist; gets catalogue.parquet, components.parquet,"
-        " card.yaml, and psf/ of what was measured of stars", "FOLDER", heading=_RUNNING,
+        " card.yaml, psf/ of what was measured of stars, and cutouts/", "FOLDER", heading=_RUNNING,
     )  # fmt: skip
     workers: int | None = workers_setting(_RUNNING)
     cluster: str | None = cluster_setting(_RUNNING)

@@ -20,10 +20,16 @@ from clumpygan.survey.columns import COLUMNS, COMPONENTS, arrow_table, schema_of
 CATALOGUE, PARTS, CARD, UNITS = "catalogue.parquet", "components.parquet", "card.yaml", "units"
 PSFS = "psf"
 
+CUTOUTS = "cutouts"
+"""Folder of the recovered images, with one for each unit in it."""
+
+GIVEN = "given"
+"""Folder of what was given in memory, until the survey is done."""
+
 MEASURED_PSF = "measured_psf_sha256"
 """Of the card: of the PSFs that were measured, empty where none were."""
 
-_OWN = (CATALOGUE, PARTS, CARD, UNITS, PSFS, "lock")
+_OWN = (CATALOGUE, PARTS, CARD, UNITS, PSFS, CUTOUTS, GIVEN, "lock")
 
 _TABLES = ((CATALOGUE, COLUMNS), (PARTS, COMPONENTS))
 
@@ -46,6 +52,11 @@ def check_report(path: Path, home: Path) -> None:
     # A folder that isn't there yet is made with the survey.
     if where.parent != folder or home.exists():
         check_output_path(path)
+
+
+def unit_name(number: int) -> str:
+    """Return what files and folders of a unit are called."""
+    return f"{number:07d}"
 
 
 def measured_digest(home: Path) -> str:
@@ -79,7 +90,8 @@ class SurveyStore:
         check_output_folder(home)
         home.mkdir(exist_ok=True)
         self._check_card()
-        (home / UNITS).mkdir(exist_ok=True)
+        if not self.complete:
+            (home / UNITS).mkdir(exist_ok=True)
 
     @property
     def complete(self) -> bool:
@@ -135,15 +147,19 @@ class SurveyStore:
             ):
                 for number in range(self.count):
                     writer.write_table(parquet.read_table(self._path(number, name)))
+        # What workers that were killed have left unfinished.
+        for stray in self.home.glob(f"{CUTOUTS}/*/.*"):
+            stray.unlink()
         shutil.rmtree(self.home / UNITS)
 
     def _path(self, number: int, name: str) -> Path:
-        return self.home / UNITS / f"{number:07d}-{name}"
+        return self.home / UNITS / f"{unit_name(number)}-{name}"
 
     def _check_card(self) -> None:
         path = self.home / CARD
         if not path.exists():
-            foreign = sorted(one.name for one in self.home.iterdir() if one.name != "lock")
+            ours = (GIVEN, "lock")
+            foreign = sorted(one.name for one in self.home.iterdir() if one.name not in ours)
             if foreign:
                 raise InputError(
                     f"`output` {self.home} holds {foreign[0]} and no survey; expected a new or"
