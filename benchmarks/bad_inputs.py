@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -63,6 +64,7 @@ USUAL: dict[str, str] = {
     " --output report",
     "evaluate shear": "--n 0 --signals 10 --sizes 2 --inclinations 60 --workers 1 --output report",
     "survey": "--image hsc.fits --detect --psf-fwhm 0.6 --samples 4 --workers 1 --output surveyed",
+    "app": "--port 0 --no-browser",
 }
 """Good command lines, to which one bad thing is added; by themselves they must end with 0."""
 
@@ -73,7 +75,8 @@ OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "regions", "popul
 INPUTS = ("image", "catalog", "data_root", "observed", "reference", "weight", "mask", "variance",
           "psf", "reference_psf", "config", "set", "rotation_table", "mosaic", "redshifts",
           "segmentation", "input", "real", "generated", "train", "root", "table", "checkpoint",
-          "opponent", "ancestor_checkpoint", "cubes", "lsf", "errors", "flux_map")  # fmt: skip
+          "opponent", "ancestor_checkpoint", "cubes", "lsf", "errors", "flux_map",
+          "folder")  # fmt: skip
 """Names of the flags whose values are paths."""
 
 Maker = Callable[[Path], None]
@@ -247,7 +250,8 @@ def _import_all() -> None:
 
     torch.set_num_threads(1)
     for name in (
-        *("recover", "fit", "survey", "generate", "prepare", "evaluate", "train", "training_job"),
+        *("recover", "fit", "survey", "generate", "prepare", "evaluate", "app", "train"),
+        "training_job",
         *("evaluation.cubes", "evaluation.realism", "evaluation.shear"),
     ):
         importlib.import_module(f"clumpygan.commands.{name}")
@@ -257,6 +261,14 @@ def _import_all() -> None:
                  "generation.galaxies", "recovery.bench", "assessment.realism_report",
                  "assessment.shear", "training.run"):  # fmt: skip
         importlib.import_module(f"clumpygan.{name}")
+    _serve_for_a_moment()
+
+
+def _serve_for_a_moment() -> None:
+    """Let the page be served no longer than it takes to begin."""
+    importlib.import_module("clumpygan.app.serve")
+    loop: Any = importlib.import_module("tornado.platform.asyncio").BaseAsyncIOLoop
+    loop.start = lambda self: None
 
 
 def _make_good(folder: Path) -> None:
@@ -301,7 +313,7 @@ def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
             for name, one in group.choices.items():
                 yield from inner(one, [*words, name])
 
-    for program in ("recover", "fit", "survey", "generate", "prepare", "evaluate"):
+    for program in ("recover", "fit", "survey", "generate", "prepare", "evaluate", "app"):
         module = importlib.import_module(f"clumpygan.commands.{program}")
         yield from inner(module._parser(), [program])
 

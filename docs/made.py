@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 from gallery import gallery_page
 
-from clumpygan.commands import evaluate, fit, generate, prepare, recover, survey, train
+from clumpygan.commands import app, evaluate, fit, generate, prepare, recover, survey, train
 from clumpygan.commands.program import with_flags
 from clumpygan.galaxies.disks.disk_table import Clump, Parameter, rows
 from clumpygan.galaxies.disks.parameters import DiskParameters
@@ -39,6 +39,7 @@ PROGRAMS = {
     "generate": generate,
     "prepare": prepare,
     "evaluate": evaluate,
+    "app": app,
 }
 """Those with an `argparse` parser; `train` is composed by Hydra."""
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "clumpygan"
 
 HEAVY = ("torch", "numba", "galsim", "astropy", "scipy", "matplotlib", "pytorch_lightning", "hydra",
-         "distributed", "pyarrow", "photutils")  # fmt: skip
+         "distributed", "pyarrow", "photutils", "panel", "bokeh")  # fmt: skip
 """What takes long to import, and no --help needs."""
 
 LONGEST_MODULE = 420
@@ -135,7 +135,7 @@ def test_the_package_itself_has_what_notebooks_call() -> None:
      "generate patch",
      "prepare", "prepare cubes", "prepare cutouts", "prepare idx", "evaluate",
      "evaluate super_resolution", "evaluate realism", "evaluate cubes", "evaluate shear", "train",
-     "survey"],
+     "survey", "app"],
 )  # fmt: skip
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_help_and_version_import_nothing_heavy(words: str, flag: str) -> None:

@@ -98,7 +98,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
         assert b"MIT License" in archive.read(names["LICENSE"])
     assert metadata["Version"] == clumpygan.__version__
     assert metadata["License-Expression"] == "MIT"
-    for name in ("train", "recover", "generate", "prepare", "fit", "evaluate", "survey"):
+    for name in ("train", "recover", "generate", "prepare", "fit", "evaluate", "survey", "app"):
         assert f"clumpygan-{name} = clumpygan.commands.{name}:main" in programs
 
 

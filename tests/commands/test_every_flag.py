@@ -11,7 +11,7 @@ from clumpygan.commands import flags
 from clumpygan.commands.flags import settings_from
 from clumpygan.errors import InputError
 
-PROGRAMS = ("recover", "fit", "generate", "prepare", "evaluate", "survey")
+PROGRAMS = ("recover", "fit", "generate", "prepare", "evaluate", "survey", "app")
 
 NONSENSE = ("nan", "inf", "-inf", "0", "-1", "-1e-4", "1e300", "1e-300", "", " ", "abc", "1:2:3",
             "a=b", "9" * 400, "ü", "../../x", "[1,2]", "{}", "true", "None", "-", ",", "=",

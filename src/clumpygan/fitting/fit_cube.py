@@ -79,16 +79,45 @@ def fit(
         return _with_origin(fit_with(fitters, observe(cube, **arrays), chosen.seed), chosen)
     if grid is not None:
         raise InputError("`grid` is that of an array; a cube has its own: leave it out")
-    fitters_of(chosen)  # settings that contradict each other are refused before the file is read
-    if chosen.map:
-        seen = cube if isinstance(cube, VelocityMap) else input_map(Path(str(cube)), chosen)
-        fitters = fitters_of(chosen, pixel_scale=seen.pixel_scale)
-        observation = next(iter(fitters.values())).observe(seen, **arrays)
-        return _with_origin(fit_with(fitters, observation, chosen.seed), chosen, seen.path)
-    found, said = input_cube(cube, chosen)
+    fitters, observation, path = observed_cube(cube, chosen, **arrays)
+    return _with_origin(fit_with(fitters, observation, chosen.seed), chosen, path)
+
+
+def observed_cube(
+    cube: str | Path | Cube | VelocityMap | Any, settings: FitSettings, **arrays: ArrayLike | None
+) -> tuple[dict[str, DiskFitter], Observation, Path | None]:
+    """Read a cube, or a velocity map, and check it and its noise, without a fit.
+
+    Parameters
+    ----------
+    cube : path, Cube, SpectralCube, NDData or VelocityMap
+        See `fit`.
+    settings : FitSettings
+    **arrays
+        `variance` and `mask`, in place of what the cube has.
+
+    Returns
+    -------
+    fitters : dict of DiskFitter
+        By rotation curve: those that the settings ask for.
+    observation : Observation
+        For `fit_with`.
+    path : Path or None
+        Of the file.
+
+    Raises
+    ------
+    InputError
+        See `fit`.
+    """
+    fitters_of(settings)  # contradictions are refused before the file is read
+    if settings.map:
+        seen = cube if isinstance(cube, VelocityMap) else input_map(Path(str(cube)), settings)
+        fitters = fitters_of(settings, pixel_scale=seen.pixel_scale)
+        return fitters, next(iter(fitters.values())).observe(seen, **arrays), seen.path
+    found, said = input_cube(cube, settings)
     fitters = fitters_of(said, pixel_scale=found.pixel_scale)
-    observation = next(iter(fitters.values())).observe(found, **arrays)
-    return _with_origin(fit_with(fitters, observation, chosen.seed), chosen, found.path)
+    return fitters, next(iter(fitters.values())).observe(found, **arrays), found.path
 
 
 def fit_with(

@@ -256,7 +256,7 @@ def _maps(observation: Observation, fluxes: tuple[float, ...]) -> Moments:
     grid, valid = observation.frame.grid, observation.valid
     cube = np.where(valid, observation.data, np.nan)
     spread = np.where(valid, observation.variance, np.nan)
-    offsets = np.mean(grid.edges[:1] - grid.edges, axis=1)
+    offsets = grid.line_offsets
     shares = [flux / max(fluxes) for flux in fluxes] or list(grid.line_fluxes)
     lines = tuple(
         (offset, share)

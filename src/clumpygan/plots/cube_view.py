@@ -1,5 +1,6 @@
 """What pictures of cubes show, measured: maps, a slit along the major axis, spectrum, channels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -212,6 +213,12 @@ def _precise(error: FloatArray, galaxy: BoolArray) -> BoolArray:
     return np.asarray(galaxy & (error <= _PRECISE * np.nanmedian(error[galaxy])))
 
 
+def same_channels(cube: MeasuredCube, channels: Sequence[Channel]) -> list[Channel]:
+    """Return the means of another cube on the same spectral axis, over the same channels."""
+    spans = [np.searchsorted(cube.edges, (one.low - 1e-6, one.high - 1e-6)) for one in channels]
+    return [_mean(cube, slice(int(begin), int(end))) for begin, end in spans]
+
+
 def _channels(cube: MeasuredCube, velocity_range: float, number: int) -> list[Channel]:
     count, channel = len(cube.velocities), float(np.median(cube.widths))
     shown = min(number, count)
@@ -223,14 +230,16 @@ def _channels(cube: MeasuredCube, velocity_range: float, number: int) -> list[Ch
         # A map more or less wide by half is as bad as a range that is off by a channel.
         choices.append((abs(each - wanted) / wanted + 0.5 * float(off[first]), each, first))
     _, each, first = min(choices)
-    channels = []
-    for begin in range(first, first + shown * each, each):
-        part = slice(begin, begin + each)
-        known = cube.valid[part].sum(axis=0)
-        total = cube.data[part].sum(axis=0)
-        image = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
-        noise = 0.0
-        if cube.variance is not None:
-            noise = float(np.sqrt(np.median(cube.variance[part][cube.valid[part]]) / each))
-        channels.append(Channel(cube.edges[begin], cube.edges[begin + each], image, noise))
-    return channels
+    return [_mean(cube, slice(k, k + each)) for k in range(first, first + shown * each, each)]
+
+
+def _mean(cube: MeasuredCube, part: slice) -> Channel:
+    """Return the mean of some channels."""
+    known = cube.valid[part].sum(axis=0)
+    total = cube.data[part].sum(axis=0)
+    image = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
+    noise = 0.0
+    if cube.variance is not None:
+        each = part.stop - part.start
+        noise = float(np.sqrt(np.median(cube.variance[part][cube.valid[part]]) / each))
+    return Channel(cube.edges[part.start], cube.edges[part.stop], image, noise)

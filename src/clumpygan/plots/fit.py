@@ -149,8 +149,7 @@ def fit_figure(
     views, unit = views_of(result), result.observation.flux_unit or "flux units"
     _draw_maps(figure, views, unit, result, sky_of(result, wcs))
     # Of several lines, the others lie beside the first.
-    edges = result.observation.frame.grid.edges
-    offsets = np.mean(edges[:1] - edges, axis=1)
+    offsets = result.observation.frame.grid.line_offsets
     low, high = velocity_limits(views.data, views.model)
     _draw_lines(figure, views, unit, (low + float(offsets.min()), high + float(offsets.max())))
     known = plot_posterior(figure, _CORNER, result, truth)

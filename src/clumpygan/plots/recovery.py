@@ -77,11 +77,11 @@ def plot_recovery(recovery: Recovery, *, wcs: bool = False) -> Figure:
         Whether the axes are in right ascension and declination, in place of arcsec.
     """
     scene = recovery.scene
-    field = _shown_field(scene)
+    field = shown_field(scene)
     notes = [line for remark in recovery.remarks for line in wrap(remark, 165)]
     sky = sky_projection(wcs, recovery.wcs, recovery.best.shape, recovery.scene.grid.target_scale)
     figure, axes = _empty_figure(field, len(notes), sky)
-    norm = _stretch(recovery)
+    norm = brightness_stretch(recovery)
     _fill_panels(axes, recovery, norm, field)
     _label_axes(axes, field)
     _words(axes["words"], recovery)
@@ -119,7 +119,7 @@ def captions(recovery: Recovery) -> dict[str, tuple[str, str]]:
     }
 
 
-def _shown_field(scene: Scene) -> Field:
+def shown_field(scene: Scene) -> Field:
     """Return the field with data."""
     mask, scale = scene.observed_mask, scene.grid.observed_scale
     (bottom, top), (left, right) = (
@@ -159,7 +159,7 @@ def _empty_figure(field: Field, lines: int, sky: WCS | None) -> tuple[Figure, di
     return figure, axes
 
 
-def _stretch(recovery: Recovery) -> FuncNorm:
+def brightness_stretch(recovery: Recovery) -> FuncNorm:
     """Return the asinh stretch of surface brightness that all images share.
 
     Linear below twice the noise of the observed image, logarithmic above; its range is that of the
@@ -295,7 +295,7 @@ def _colour_bars(figure: Figure, axes: dict[str, Axes], scene: Scene, norm: Func
     box = axes["sample"].get_position()
     bar = figure.add_axes((box.x1 + 0.1 * inch, box.y0, 0.16 * inch, box.height))
     colours = figure.colorbar(axes["observed"].images[0], cax=bar)
-    colours.ax.yaxis.set_major_locator(FixedLocator(_round_values(norm)))
+    colours.ax.yaxis.set_major_locator(FixedLocator(round_values(norm)))
     colours.ax.yaxis.set_minor_locator(NullLocator())
     colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     colours.set_label(f"{scene.unit} per square arcsec", fontsize=11, labelpad=2)
@@ -307,7 +307,7 @@ def _colour_bars(figure: Figure, axes: dict[str, Axes], scene: Scene, norm: Func
     colours.ax.tick_params(labelsize=10, length=3)
 
 
-def _round_values(norm: FuncNorm) -> list[float]:
+def round_values(norm: FuncNorm) -> list[float]:
     """Return 0 and the values 1, 3, 10, 30, ... that lie well apart on the stretch."""
     values = [step * 10.0**power for power in range(-6, 9) for step in (1, 3)]
     return [0.0] + [value for value in values if norm(value) - norm(0) > 0.12 and norm(value) <= 1]

@@ -179,7 +179,7 @@ def brightness_bar(axis: Axes, image: Any, unit: str) -> str:
     """Draw a colour bar with round numbers on an asinh stretch; return the unit that they have."""
     factor, unit = scaled(image.norm.vmax, unit)
     colours = colour_bar(axis, image)
-    colours.ax.yaxis.set_major_locator(FixedLocator(_round_values(image.norm)))
+    colours.ax.yaxis.set_major_locator(FixedLocator(round_values(image.norm)))
     colours.ax.yaxis.set_minor_locator(NullLocator())
     colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.3g}"))
     return unit
@@ -193,7 +193,7 @@ def scaled(largest: float, unit: str) -> tuple[float, str]:
     return 10.0**power, f"$10^{{{power}}}$ {unit}"
 
 
-def _round_values(norm: FuncNorm) -> list[float]:
+def round_values(norm: FuncNorm) -> list[float]:
     """Return 0 and round values that lie well apart on the stretch, every 1, 2, 5 if few fit."""
     brightest = float(norm.vmax or 0.0)
     top = int(np.floor(np.log10(brightest)))

@@ -85,7 +85,7 @@ def lines_of(result: "FitResult") -> LineSet:
     ratios: Sequence[float] = grid.line_fluxes
     if len(ratios) > 1:
         ratios = result.galaxy.model.line_fluxes(result.galaxy.to_vector()).tolist()
-    offsets = np.mean(grid.edges[:1] - grid.edges, axis=1)
+    offsets = grid.line_offsets
     named = result.settings.get("lines")
     waves = rest_wavelengths(named) if named else ()
     if len(waves) == len(offsets) > 1:

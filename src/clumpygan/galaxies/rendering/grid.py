@@ -177,6 +177,11 @@ class CubeGrid:
         )
 
     @property
+    def line_offsets(self) -> FloatArray:
+        """Velocities (lines,) of the lines relative to the first, km/s."""
+        return np.asarray(np.mean(self.edges[:1] - self.edges, axis=1))
+
+    @property
     def centres(self) -> FloatArray:
         """Centres of the channels (lines, v) in km/s."""
         return np.asarray(0.5 * (self.edges[:, 1:] + self.edges[:, :-1]))

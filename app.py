@@ -1,0 +1,4 @@
+from clumpygan.commands.app import main
+
+if __name__ == "__main__":
+    main()
