@@ -18,8 +18,8 @@ from clumpygan.io.wcs import north_angle, wcs_in_arcsec
 _NAMES = {"RA": "RA", "DEC": "Dec", "GLON": "l", "GLAT": "b"}
 """Labels of the coordinates that FITS names so; others keep its name."""
 
-_TICKS, _LETTERS, _LENGTH = 4, 8, 3
-"""Ticks of a coordinate, at most; points of their labels, and length."""
+_BELOW, _BESIDE, _LETTERS, _LENGTH = 3, 4, 8, 3
+"""About so many ticks of a coordinate; points of their labels, and length."""
 
 _GRID: dict[str, Any] = {"color": "0.7", "alpha": 0.35, "linestyle": ":", "linewidth": 0.8}
 
@@ -88,7 +88,7 @@ def label_sides(axis: Axes, *, left: bool, bottom: bool, size: float) -> None:
     turned = abs(np.sin(np.radians(north_angle(axis.wcs)))) > np.sqrt(0.5)
     below, beside = (latitude, longitude) if turned else (longitude, latitude)
     for coordinate, kind in zip((longitude, latitude), kinds, strict=True):
-        coordinate.set_ticks(number=_TICKS)
+        coordinate.set_ticks(number=_BELOW if coordinate is below else _BESIDE)
         coordinate.tick_params(length=_LENGTH, labelsize=_LETTERS)
         coordinate.grid(**_GRID)
         side, shown = ("b", bottom) if coordinate is below else ("l", left)
