@@ -91,13 +91,24 @@ def write(script: Path) -> None:
     """Draw the picture of a script and write it as a PNG of few colours."""
     buffer = BytesIO()
     drawn(script).savefig(buffer, format="png", dpi=100, facecolor="white")
-    image = Image.open(buffer).convert("RGB")
-    if image.width > WIDTH:
-        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.LANCZOS)
+    write_small(buffer, script.with_suffix(".png"), checksum(script))
+
+
+def write_small(
+    picture: BytesIO | Path,
+    path: Path,
+    code: str,
+    colours: int = COLOURS,
+    width: int = WIDTH,
+) -> None:
+    """Write a picture as a PNG of few colours, with what tells from where it comes."""
+    image = Image.open(picture).convert("RGB")
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
     said = PngImagePlugin.PngInfo()
-    said.add_text(CODE, checksum(script))
-    few = image.quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(script.with_suffix(".png"), optimize=True, pnginfo=said)
+    said.add_text(CODE, code)
+    few = image.quantize(colours, dither=Image.Dither.NONE)
+    few.save(path, optimize=True, pnginfo=said)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,25 @@ def test_code_of_the_gallery_runs(script: Path, gallery: ModuleType) -> None:
     assert figure.axes
 
 
+# ---- figures of the benchmarks
+
+
+def test_figures_of_the_benchmarks_are_those_of_the_commands_on_their_page(
+    made: ModuleType, gallery: ModuleType
+) -> None:
+    figures = importlib.import_module("figures").FIGURES
+    folder = DOCS / "benchmarks"
+    assert {path.stem for path in folder.glob("*.png")} == set(figures)
+    pages = [path.read_text() for path in folder.glob("*.md")]
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        assert path.stat().st_size <= LARGEST_PICTURE
+        with Image.open(path) as image:
+            assert image.info[gallery.CODE] == figure.command, f"python docs/figures.py {name}"
+        (page,) = (page for page in pages if f"]({name}.png)" in page)
+        assert f"\n{figure.command}\n" in page
+
+
 # ---- the site
 
 

@@ -66,8 +66,6 @@ class Measuring:
 class Fitting:
     """A fit of a mock of 30 channels and 30 x 30 pixels, to its optimum and Laplace's errors."""
 
-    timeout = 120
-
     def setup(self) -> None:
         frame = make_frame(
             FrameSettings((30, 30, 30), instrument="muse_wfm", lines=("oiii",), redshift=0.4)
