@@ -38,6 +38,7 @@ FIGURES = {
     "distributions": Figure(
         "python evaluate.py realism --n 100 --output report", "report/histograms.png"
     ),
+    "cubes": Figure("python evaluate.py cubes --n 60 --output report", "report/maps.png", 640),
 }
 
 
