@@ -105,8 +105,8 @@ def generate_cubes(
 
     Examples
     --------
-    >>> generate_cubes(2, inclination=(40, 70), seed=1).table["inclination"].max() <= 70
-    np.True_
+    >>> bool(generate_cubes(2, inclination=(40, 70), seed=1).table["inclination"].max() <= 70)
+    True
     """
     maker = _maker(n, choices)
     wanted = maker.settings
