@@ -103,6 +103,7 @@ def test_an_unknown_parameter(refused):
             ["--fix", "inclination=60", "--prior", "inclination=normal:60:3"],
             "--fix inclination=60 and --prior inclination=normal:60:3 contradict each other",
         ),
+        (["--no-picture", "--wcs"], "--wcs is about the picture, which isn't drawn"),
         (["--fix", "g1=0", "--free", "g1"], "--fix g1=0 and --free g1 contradict each other"),
         (
             ["--fix", "flux=1", "--tie", "flux=2*g1"],

@@ -334,6 +334,10 @@ class BatchSettings:
     def __post_init__(self) -> None:
         check(self)
         check_workplace(self)
+        if self.wcs and not self.picture:
+            raise InputError(
+                "`wcs` is about the picture, which isn't drawn; leave it out, or draw that"
+            )
         if self.inference_data and find_spec("arviz") is None:
             raise InputError(f"`inference_data`: {NO_ARVIZ}")
 
