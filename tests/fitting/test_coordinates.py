@@ -135,6 +135,51 @@ def test_a_fixed_slope_of_a_halo_ends_the_concentrations():
     assert 15 < vectors[0, model.index("concentration")] <= 16.0
 
 
+@pytest.mark.parametrize("slope", ["uniform:0:1.9", "uniform:0:0.5", "normal:1:0.3"])
+def test_whatever_a_fit_of_a_halo_draws_is_a_halo(slope):
+    """Also at the largest concentrations, where next to nothing is left of the prior of the slope."""
+    model = DiskModel(curve="dekel_zhao_mass")
+    chosen = coordinates(
+        model, priors={"concentration": "uniform:5:60", "halo_slope": slope, "flux": "uniform:1:2"}
+    )
+    u = np.random.default_rng(10).standard_normal((40, chosen.count))
+    u[:, chosen.names.index("concentration")] = np.linspace(-8, 8, 40)
+    u[::2, chosen.names.index("halo_slope")] = -8.0
+    vectors = chosen.vectors(u)
+    slopes = [DiskParameters.from_vector(vector, model).halo_slope for vector in vectors]
+    least = least_halo_slope(vectors[:, model.index("concentration")])
+    assert np.min(slopes - least) < 1e-6  # up to the limit
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (
+            {"fixed": {"concentration": 30, "halo_slope": 0.5}},
+            "halo_slope is 0.5 at a concentration of 30; expected at least 1.31, or a concentration"
+            " of at most 16",
+        ),
+        ({"fixed": {"concentration": 60}}, "halo_slope is at most 1.9 at a concentration of 60; "),
+        (
+            {"fixed": {"concentration": 30}, "priors": {"halo_slope": "uniform:0.2:0.9"}},
+            "halo_slope is at most 0.9 at a concentration of 30; expected at least 1.31",
+        ),
+        (
+            {"fixed": {"halo_slope": 0.5}, "priors": {"concentration": "default:20:40"}},
+            "halo_slope is 0.5 at a concentration of 20 or more; expected at least 0.817",
+        ),
+        (
+            {"fixed": {"halo_slope": 0.5}, "priors": {"concentration": "lognormal:60:0.01"}},
+            "prior of concentration, where halo_slope is 0.5: a lognormal prior .* has nothing",
+        ),
+        ({"tied": {"halo_slope": "g1"}}, "halo_slope of a dekel_zhao_mass curve is tied"),
+    ],
+)
+def test_fits_of_halos_that_arent_there_are_refused(choices, message):
+    with pytest.raises(InputError, match=message):
+        coordinates(DiskModel(curve="dekel_zhao_mass"), **choices)
+
+
 @pytest.mark.parametrize("curve", ["nfw_mass", "nfw_fraction"])
 def test_the_relation_of_concentrations_is_the_default_one_if_it_is_asked_for(curve):
     own, asked = (

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from clumpygan.errors import InputError
 from clumpygan.fitting.parameter_choices import ParameterChoices, chosen_prior
 from clumpygan.fitting.priors import FitPrior
-from clumpygan.fitting.structure.halo_slope import SlopeLimit, slope_limit
+from clumpygan.fitting.structure.halo_slope import SlopeLimit, priors_of_halos, slope_limit
 from clumpygan.fitting.structure.rings import ring_mixing
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.grid import CubeGrid
@@ -78,6 +78,7 @@ class Coordinates:
         ties = choices.ties(model, names)
         rows = (model.table[model.index(name)] for name in names)
         priors = tuple(chosen_prior(row, model, choices, grid, flux) for row in rows)
+        priors = priors_of_halos(model, dict(zip(names, priors, strict=True)), base, ties)
         for prior in priors:
             if prior.follows in ties:
                 raise InputError(

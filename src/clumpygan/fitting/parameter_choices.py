@@ -9,12 +9,10 @@ import numpy as np
 
 from clumpygan.errors import InputError
 from clumpygan.fitting.priors import FitPrior, concentration_prior, parse_prior
-from clumpygan.fitting.structure.halo_slope import CONCENTRATION, CURVE, SLOPE
 from clumpygan.fitting.structure.rings import ring_name
 from clumpygan.galaxies.disks.declaration import Parameter
 from clumpygan.galaxies.disks.disk_model import CURVE_PARAMETERS, HEIGHT_OF_RADIUS
 from clumpygan.galaxies.disks.disk_table import RING_PARAMETERS
-from clumpygan.galaxies.disks.halo_relations import largest_concentration
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.grid import CubeGrid
 
@@ -231,8 +229,8 @@ def chosen_prior(
     """Return the prior of a free parameter: the user's, or the default.
 
     That of a concentration is what simulations give, and follows the mass of the halo, where the
-    curve has one; with a fixed slope of a Dekel-Zhao halo it ends where that slope does. Of curves
-    with a free halo mass log10 of the baryonic mass is at least `LIGHTEST`.
+    curve has one. Of curves with a free halo mass log10 of the baryonic mass is at least
+    `LIGHTEST`.
 
     Raises
     ------
@@ -251,9 +249,6 @@ def chosen_prior(
         halo = "log_halo_mass"
         if row.name == "log_baryonic_mass" and halo in CURVE_PARAMETERS[model.curve]:
             prior = prior if halo in choices.fixed else replace(prior, minimum=LIGHTEST)
-    if row.name == CONCENTRATION and model.curve == CURVE and SLOPE in choices.fixed:
-        most = largest_concentration(choices.fixed[SLOPE])
-        prior = replace(prior, maximum=min(prior.maximum, most))
     if prior.follows and prior.follows not in CURVE_PARAMETERS[model.curve]:
         prior = prior.alone()
     if isinstance(given, str) and given.startswith(_DEFAULT):
