@@ -183,6 +183,53 @@ def test_smooth_disks_have_the_same_parameters_and_noise(folder):
     assert not np.array_equal(smooth.data, rough.data)
 
 
+TRUE = ("--shape", 16, 16, 16, "--inclination", "30:60", "--seed", 5)
+
+
+@pytest.mark.parametrize("population", ["gas_disks", "clumpy_disks"])
+def test_galaxies_of_a_population_need_no_network(folder, population):
+    generate("--population", population, "--n", 3, *TRUE, "--output", "t.fits", checkpoint="none")
+    table = Table.read("t.fits")
+    assert table.meta["POPULATI"] == population
+    assert 30 <= table["inclination"].min() <= table["inclination"].max() <= 60
+    assert len(set(table["flux"])) == 3
+    for row in table:
+        cube = read_cube(folder / str(row["file"]).strip())
+        assert cube.data.shape == (16, 16, 16)
+        assert cube.parameters["population"] == population
+        peak = cube.data.max() / np.sqrt(cube.variance.mean())
+        assert peak == pytest.approx(row["signal_to_noise"], abs=4.0)
+    third = read_cube(folder / "t/t_000002.fits").data
+    # a galaxy depends on the seed and its number alone
+    generate("--population", population, "--n", 3, *TRUE, "--output", "u.fits", "--noiseless")
+    again = read_cube(folder / "u/u_000002.fits").data
+    sigma = np.sqrt(read_cube(folder / "t/t_000002.fits").variance)
+    assert np.std((third - again) / sigma) == pytest.approx(1.0, abs=0.1)
+
+
+def test_gas_disks_have_the_flux_of_their_table_and_smooth_disks(folder):
+    for flags, name in (((), "rough"), (("--smooth",), "smooth"), (("--flux", 50), "given")):
+        generate("--population", "gas_disks", "--n", 1, *TRUE, "--pixel-scale", 0.4,
+                 "--line", "halpha", "--half-light-radius", "0.3:0.6", "--noiseless",
+                 "--output", f"{name}.fits", *flags)  # fmt: skip
+    rough, smooth, given = (read_cube(f"{name}.fits") for name in ("rough", "smooth", "given"))
+    assert rough.parameters["inclination"] == smooth.parameters["inclination"]
+    assert smooth.parameters["population"] == "none"
+    assert given.parameters["flux"] == 50
+    flux = smooth.parameters["flux"]
+    assert smooth.data.sum() * smooth.axis.step == pytest.approx(flux, rel=0.1)
+    assert rough.data.sum() * rough.axis.step == pytest.approx(flux, rel=0.3)
+    np.testing.assert_allclose(given.data, rough.data * 50 / flux, rtol=1e-4, atol=1e-6)
+    assert np.abs(rough.data - smooth.data).max() > 0.05 * smooth.data.max()
+
+
+def test_galaxies_that_a_population_lacks_are_refused_in_one_line(refused):
+    message = refused("--population", "gas_disks", "--maximum-velocity", "1000:1500", "--seed", 1,
+                      "--output", "x.fits")  # fmt: skip
+    assert "none has maximum_velocity from 1000 to 1500: widen" in message
+    assert "expected one of network, clumpy_disks, gas_disks" in refused("--population", "stars")
+
+
 def test_other_grids_and_no_noise(folder):
     generate("--n", 1, "--seed", 2, "--output", "w.fits", "--shape", 16, 20, 24,
              "--channel-width", 2.5, "--noiseless")  # fmt: skip

@@ -72,6 +72,7 @@ examples:
   %(prog)s --n 100 --inclination 40:70 --maximum-velocity 150:250 --snr 8 \\
       --output gal.fits --picture gal.png
   %(prog)s --n 1 --position-angle 30 --shape 48 48 48 --output one.fits
+  %(prog)s --population gas_disks --line halpha,nii --shape 40 32 32 --output truth.fits
   fit.py gal/*.fits --output fits/"""
 
 GALAXIES = """\
@@ -247,11 +248,11 @@ def _cubes(options: Namespace) -> None:
     from tqdm import tqdm
 
     from clumpygan.generation.cube_files import CubeFiles
-    from clumpygan.generation.cube_maker import CubeMaker
+    from clumpygan.generation.cubes import cube_maker
 
     given = given_in(options)
     conditions = {name: given[name] for name in CUBE_CONDITIONS if name in given}
-    cubes = CubeFiles.prepare(CubeMaker.of(settings, conditions), files.output)
+    cubes = CubeFiles.prepare(cube_maker(settings, conditions), files.output)
     _say_seed(cubes.seed, cubes.seed_from)
     missing = cubes.missing()
     if len(missing) < settings.n:

@@ -17,11 +17,14 @@ from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.gan.cubes import BATCH
 from clumpygan.generation.cube_files import GIVEN, CubeFiles
 from clumpygan.generation.cube_maker import PER_PAGE, CubeMaker, MadeCube
+from clumpygan.generation.network_cubes import NetworkCubeMaker
 from clumpygan.generation.settings import (
+    NETWORK,
     CubesSettings,
     names_of,
     sort_choices,
 )
+from clumpygan.generation.true_cubes import TrueCubeMaker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -157,4 +160,16 @@ def write_cubes(
 
 def _maker(n: int, choices: Mapping[str, Any]) -> CubeMaker:
     own, conditions = sort_choices(choices, names_of(CubesSettings), CUBE_CONDITIONS)
-    return CubeMaker.of(CubesSettings(n=n, **own), conditions)
+    return cube_maker(CubesSettings(n=n, **own), conditions)
+
+
+def cube_maker(settings: CubesSettings, conditions: Mapping[str, Any]) -> CubeMaker:
+    """Return what makes the cubes that are asked for: a network, or a population.
+
+    Raises
+    ------
+    InputError
+        For values that there are none of.
+    """
+    kind = NetworkCubeMaker if settings.population == NETWORK else TrueCubeMaker
+    return kind.of(settings, conditions)

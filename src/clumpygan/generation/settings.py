@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from clumpygan.data.cubes.frame_settings import accuracy_setting
 from clumpygan.errors import InputError
@@ -23,6 +23,9 @@ TYPICAL_FLUX = 2000.0
 
 TYPICAL_SIGNAL_TO_NOISE = 10.0
 """Of the brightest voxel."""
+
+NETWORK = "network"
+"""Galaxies are made by a trained network."""
 
 _OUTPUT, _NOISE = "what comes out", "the noise"
 _GALAXIES = "the galaxies: a range LOW:HIGH or one number each"
@@ -151,6 +154,8 @@ class CubesSettings:
         Galaxy i depends on the seed and i alone. Drawn at random by default.
     checkpoint : str
         Name or path of the network.
+    population : str
+        `NETWORK`, or "clumpy_disks" or "gas_disks" without any.
     device : str
     smooth : bool
         Whether the smooth disks of the same galaxies are made instead, with the same noise.
@@ -169,6 +174,13 @@ class CubesSettings:
     seed: int | None = _seed()
     checkpoint: str = setting(
         "cube_gan", "name or path of the network", metavar="NAME", heading=_OUTPUT
+    )
+    population: Literal["network", "clumpy_disks", "gas_disks"] = setting(
+        NETWORK,
+        "who makes them: the network; or the renderer, from what networks learn from: disks with"
+        " clumps, or gas disks whose sizes, motions and lines follow from their masses",
+        metavar="KIND",
+        heading=_OUTPUT,
     )
     device: str = setting("cpu", "cpu or cuda", metavar="NAME", heading=_OUTPUT)
     smooth: bool = setting(

@@ -181,7 +181,7 @@ def brightness_bar(axis: Axes, image: Any, unit: str) -> str:
     colours = colour_bar(axis, image)
     colours.ax.yaxis.set_major_locator(FixedLocator(round_values(image.norm)))
     colours.ax.yaxis.set_minor_locator(NullLocator())
-    colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.3g}"))
+    colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.4g}"))
     return unit
 
 

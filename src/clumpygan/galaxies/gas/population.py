@@ -117,8 +117,8 @@ class GasDisks:
                 return self._galaxy(generator, scaling, vector, fixed, rest_wavelengths)
         told = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in wanted.items())
         raise InputError(
-            f"of {_ATTEMPTS} galaxies none has {told}: widen the ranges, or those of "
-            "`log_stellar_mass` and `redshift`"
+            f"of {_ATTEMPTS} galaxies of the population's masses and redshifts none has {told}: "
+            "widen the ranges"
         )
 
     def _disk(

@@ -1,0 +1,212 @@
+"""Cubes of drawn parameters from a trained network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clumpygan import __version__
+from clumpygan.data.cubes.frame import CubeFrame, make_frame
+from clumpygan.data.cubes.frame_settings import FrameSettings
+from clumpygan.data.cubes.settings import (
+    CubeSettings,
+    galaxy_generator,
+    parameter_ranges,
+    plain,
+)
+from clumpygan.errors import InputError, InputWarning
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, DiskModel
+from clumpygan.gan.checkpoint import weights_digest
+from clumpygan.gan.cubes import CubeGenerator
+from clumpygan.generation.cube_maker import SPLIT, CubeMaker, ends_given, frame_given
+from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
+from clumpygan.settings import Span, ends_of, from_mapping, told_span
+
+SHEAR = ("g1", "g2")
+"""Parameters that are 0 unless they are asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCubeMaker(CubeMaker):
+    """Makes cubes with a network.
+
+    Attributes
+    ----------
+    frame, settings, depends
+        See `CubeMaker`.
+    generator : CubeGenerator
+    population : CubeSettings
+        From which parameters are drawn.
+    seeing, flux : (float, float)
+        Ranges of what isn't drawn there; the flux is a factor of the drawn one if `drawn_flux`.
+    drawn_flux : bool
+    thickness_given : bool
+        Whether the scale height is drawn from a range that was given, and doesn't follow the
+        half-light radius.
+    """
+
+    generator: CubeGenerator
+    population: CubeSettings
+    seeing: Span
+    flux: Span
+    drawn_flux: bool
+    thickness_given: bool
+
+    @classmethod
+    def of(
+        cls, settings: CubesSettings, conditions: Mapping[str, Span | float]
+    ) -> NetworkCubeMaker:
+        """Load the network and check what is asked for.
+
+        Parameters
+        ----------
+        settings : CubesSettings
+        conditions : mapping
+            Name of a parameter, or "seeing" -> range or number.
+
+        Raises
+        ------
+        InputError
+            If the network doesn't know a parameter or has not seen its values, or can't make such
+            cubes.
+        """
+        generator = CubeGenerator.load(settings.checkpoint, settings.device)
+        wanted, seen = ends_of(settings.signal_to_noise), generator.signal_to_noise
+        if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
+            warnings.warn(
+                f"`signal_to_noise` {told_span(wanted)}: the network has seen {told_span(seen)}",
+                InputWarning,
+                stacklevel=3,
+            )
+        given = {
+            name: generator.check(name, *ends_given(name, conditions[name]))
+            for name in CUBE_CONDITIONS
+            if name in conditions
+        }
+        chosen = network_frame(settings, generator)
+        frame = make_frame(chosen)
+        # What nobody asks for would be a hidden error of everything that is measured on the cubes.
+        unseen = {name: [0.0, 0.0] for name in SHEAR}
+        ranges = unseen | {
+            name: list(ends) for name, ends in given.items() if name not in (SEEING, "flux")
+        }
+        typical = TYPICAL_FLUX if chosen.instrument else 1.0
+        return cls(
+            generator=generator,
+            frame=frame,
+            population=CubeSettings(
+                chosen, DiskModel(), parameter_ranges({**generator.population, **ranges})
+            ),
+            seeing=given.get(SEEING, generator.ranges.get(SEEING, (frame.psf_fwhm or 0.0,) * 2)),
+            flux=given.get("flux", (typical, typical)),
+            drawn_flux="flux" not in given,
+            thickness_given="scale_height" in given,
+            settings=settings,
+            depends={
+                "program": f"clumpygan {__version__}",
+                "checkpoint": Path(settings.checkpoint).name,
+                # Another network may have the same name.
+                "weights": weights_digest(settings.checkpoint),
+                "conditions": {name: list(ends) for name, ends in given.items()},
+                "signal_to_noise": list(wanted),
+                "frame": plain(asdict(chosen)),
+                "galaxies": "sheared and as thick as asked for",
+                "smooth": settings.smooth,
+                "noiseless": settings.noiseless,
+            },
+        )
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Name and digest of the network."""
+        return {
+            "network": self.depends["checkpoint"],
+            "weights": self.depends["weights"][:16],
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the generator is told of a galaxy."""
+        return self.generator.names
+
+    def parameters(
+        self, seed: int, indices: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw the conditions (n, K), in the order of the generator, and the S/N (n,)."""
+        vectors = self.population.draw(seed, SPLIT, indices)
+        model = self.population.model
+        table = np.empty((len(indices), len(self.names)))
+        ratios = np.empty(len(indices))
+        span = ends_of(self.settings.signal_to_noise)
+        for row, index in enumerate(indices):
+            random = galaxy_generator(seed, f"{SPLIT} seeing", index)
+            seeing, flux = random.uniform(*self.seeing), random.uniform(*self.flux)
+            ratios[row] = np.exp(random.uniform(*np.log(span)))
+            if self.drawn_flux:
+                flux *= vectors[row, model.index("flux")]
+            own = {SEEING: seeing, "flux": flux}
+            if not self.thickness_given:
+                radius = float(vectors[row, model.index("half_light_radius")])
+                own["scale_height"] = self._height_of(radius)
+            table[row] = [
+                own[name] if name in own else vectors[row, model.index(name)] for name in self.names
+            ]
+        return table, ratios
+
+    def _height_of(self, radius: float) -> float:
+        """Return the scale height of a disk as thick as fits take it, as far as it was trained."""
+        low, high = self.generator.ranges.get("scale_height", (0.0, np.inf))
+        return float(np.clip(HEIGHT_OF_RADIUS[DiskModel().vertical] * radius, low, high))
+
+    def cubes(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> NDArray[np.float32]:
+        """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
+        place = self.names.index("flux")
+        told, flux = parameters.copy(), parameters[:, place]
+        told[:, place] = 1.0
+        smooth = np.concatenate(
+            [self.generator.smooth(row[None], self._frame_of(row)) for row in told]
+        )
+        if self.settings.smooth:
+            return np.asarray(smooth * flux[:, None, None, None])
+        # The networks know the flux in units of the noise.
+        told[:, place] = ratios / smooth.max(axis=(1, 2, 3))
+        cubes = np.concatenate(
+            [
+                self.generator.cubes(row[None], seed, self._frame_of(row), [index])
+                for row, index in zip(told, indices, strict=True)
+            ]
+        )
+        return np.asarray(cubes * (flux / told[:, place])[:, None, None, None])
+
+    def _frame_of(self, row: NDArray[np.float64]) -> CubeFrame:
+        """Return the frame in a galaxy's own seeing.
+
+        The trainings blur the PSF of the sharpest one by a Gaussian instead, whose wings are
+        fainter than those that the same FWHM has in the instrument's cubes.
+        """
+        return self.frame.with_seeing(float(row[self.names.index(SEEING)]))
+
+
+def network_frame(wanted: CubesSettings, generator: CubeGenerator) -> FrameSettings:
+    """Return the frame that is asked for: that of the training, but for what is given."""
+    trained: FrameSettings = from_mapping(FrameSettings, generator.frame)
+    settings, given = frame_given(wanted, trained)
+    if generator.shape is not None and settings != trained:
+        changed = ", ".join(f"`{name}`" for name in given)
+        raise InputError(
+            f"{changed}: {generator.name} makes cubes of shape {tuple(generator.shape)} on the grid"
+            " of its training alone; leave it out, or take `checkpoint` cube_gan"
+        )
+    return settings

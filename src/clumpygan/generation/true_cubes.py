@@ -1,0 +1,174 @@
+"""Cubes of galaxies of a population, without a network: the truth that networks learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clumpygan import __version__
+from clumpygan.data.cubes.galaxy_cube_sample import GalaxyCubeSettings
+from clumpygan.data.cubes.galaxy_rendering import (
+    DrawnGalaxy,
+    GalaxyRenderer,
+    of_clumpy_disk,
+    of_gas_disk,
+)
+from clumpygan.data.cubes.settings import MOST_DRAWS, galaxy_generator, plain
+from clumpygan.errors import InputError
+from clumpygan.galaxies import DiskModel
+from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
+from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.gas.population import GasDisks
+from clumpygan.generation.cube_maker import SPLIT, CubeMaker, ends_given, frame_given
+from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
+from clumpygan.settings import Span, ends_of
+
+_ACCURACY = 3e-3
+_USUAL = GalaxyCubeSettings()
+_SHEAR = {"g1": (0.0, 0.0), "g2": (0.0, 0.0)}
+"""There is none unless it is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrueCubeMaker(CubeMaker):
+    """Renders galaxies of a population.
+
+    Attributes
+    ----------
+    frame, settings, depends
+        See `CubeMaker`.
+    renderer : GalaxyRenderer
+    ranges : dict
+        Parameters of the disks that are wanted.
+    seeing : (float, float)
+        Arcsec.
+    flux : (float, float) or None
+        In place of that of the population.
+    """
+
+    renderer: GalaxyRenderer
+    ranges: dict[str, Span]
+    seeing: Span
+    flux: Span | None
+
+    @classmethod
+    def of(cls, settings: CubesSettings, conditions: Mapping[str, Span | float]) -> TrueCubeMaker:
+        """Check what is asked for.
+
+        Parameters
+        ----------
+        settings : CubesSettings
+        conditions : mapping
+            Name of a parameter, or "seeing" -> range or number.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range, there is no such frame, or the population has none such.
+        """
+        given = {
+            name: ends_given(name, conditions[name])
+            for name in CUBE_CONDITIONS
+            if name in conditions
+        }
+        table = DiskModel()
+        for name, ends in given.items():
+            if ends[0] > ends[1]:
+                raise InputError(f"`{name}` from {ends[0]:g} to {ends[1]:g}: the lower end first")
+            if name != SEEING:
+                row = table.table[table.index(name)]
+                for end in ends:
+                    row.check(end)
+        seeing = given.get(SEEING, _USUAL.seeing)
+        usual, _ = frame_given(settings, _USUAL.frame)
+        chosen = replace(usual, seeing=seeing[0])
+        ranges = _SHEAR | {name: e for name, e in given.items() if name not in (SEEING, "flux")}
+        renderer = GalaxyRenderer(chosen, ClumpyDisks(), _ACCURACY)
+        maker = cls(
+            frame=renderer.frame,
+            settings=settings,
+            depends={
+                "program": f"clumpygan {__version__}",
+                "population": settings.population,
+                "conditions": {name: list(ends) for name, ends in given.items()},
+                "signal_to_noise": list(ends_of(settings.signal_to_noise)),
+                "frame": plain(asdict(chosen)),
+                "smooth": settings.smooth,
+                "noiseless": settings.noiseless,
+            },
+            renderer=renderer,
+            ranges=ranges,
+            seeing=seeing,
+            flux=given.get("flux"),
+        )
+        maker._draw(0, 0)  # refused before there are files
+        return maker
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All conditions that networks are told."""
+        return tuple(CUBE_CONDITIONS)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Name of the population."""
+        return {"population": self.settings.population}
+
+    def parameters(
+        self, seed: int, indices: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw the conditions (n, K), in the order of `names`, and the S/N (n,)."""
+        model, span = DiskModel(), np.log(ends_of(self.settings.signal_to_noise))
+        rows, ratios = [], []
+        for index in indices:
+            galaxy = self._draw(seed, index)
+            random = galaxy_generator(seed, f"{SPLIT} noise", index)
+            ratios.append(np.exp(random.uniform(*span)))
+            own = {SEEING: galaxy.seeing, "flux": self._flux(galaxy, random)}
+            rows.append([
+                own[name] if name in own else galaxy.smooth[model.index(name)]
+                for name in self.names
+            ])  # fmt: skip
+        return np.array(rows), np.array(ratios)
+
+    def cubes(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> NDArray[np.float32]:
+        """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
+        place, made = DiskModel().index("flux"), []
+        for row, index in zip(parameters, indices, strict=True):
+            galaxy = self._draw(seed, index)
+            cube = self.renderer(galaxy)[int(self.settings.smooth)]
+            made.append(cube * (row[self.names.index("flux")] / galaxy.smooth[place]))
+        return np.stack(made).astype(np.float32)
+
+    def _draw(self, seed: int, index: int) -> DrawnGalaxy:
+        """Draw one galaxy, again and again until it is one that can be rendered."""
+        generator = galaxy_generator(seed, SPLIT, index)
+        seeing = float(generator.uniform(*self.seeing))
+        for _ in range(MOST_DRAWS):
+            galaxy = self._draw_any(generator, seeing)
+            if self.renderer.can_render(galaxy):
+                break
+        return galaxy
+
+    def _draw_any(self, generator: np.random.Generator, seeing: float) -> DrawnGalaxy:
+        if self.settings.population == "gas_disks":
+            return of_gas_disk(GasDisks().draw(generator, self.ranges, self.frame.lines), seeing)
+        disks = self.renderer.disks
+        return of_clumpy_disk(*disks.draw(generator, self.ranges), seeing, disks)
+
+    def _flux(self, galaxy: DrawnGalaxy, random: np.random.Generator) -> float:
+        """Return the flux that is asked for, or that of the population."""
+        if self.flux is not None:
+            return float(random.uniform(*self.flux))
+        drawn = float(galaxy.smooth[DiskModel().index("flux")])
+        scaled = galaxy.gas is not None or self.frame.instrument is None
+        return drawn if scaled else TYPICAL_FLUX * drawn
