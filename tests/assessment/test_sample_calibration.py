@@ -64,16 +64,46 @@ def oracle(monkeypatch):
 
 def test_right_samples_pass_and_narrow_ones_fail(oracle, monkeypatch):
     whole = measure_calibration(n=192, workers=1, seed=3).sets["synthetic"].of_bin("all")
-    flux = whole["flux_1"]
+    flux, image = whole["flux_1"], whole["image"]
     assert flux["n"] == 192
     assert flux["coverage_68"] == pytest.approx(0.68, abs=0.09)
     assert flux["coverage_95"] == pytest.approx(0.95, abs=0.04)
     assert flux["ks_p"] > 0.01
+    # Whole images, by their distances from other galaxies.
+    assert image["ks_p"] > 0.01
+    assert image["ks_d"] < 0.12
     monkeypatch.setattr(oracle, "spread", 0.3)
     narrow = measure_calibration(n=192, workers=1, seed=3).sets["synthetic"].of_bin("all")
     assert narrow["flux_1"]["coverage_68"] < 0.5
     assert narrow["flux_1"]["ks_p"] < 1e-3
     assert narrow["bright_pixel"]["coverage_68"] < 0.5
+    assert narrow["image"]["ks_p"] < 1e-3
+    assert narrow["image"]["ks_d"] > 1.5 * image["ks_d"]
+
+
+def test_the_power_of_samples_tells_rough_and_blurred_ones(oracle, monkeypatch):
+    def power():
+        found = measure_calibration(n=16, workers=1, seed=3).sets["synthetic"]
+        return np.array(found.spectrum_of_bin("all")["median"])
+
+    right = oracle.recover
+    assert np.abs(power()).max() < 0.03
+
+    def rough(self, *given, **how):
+        found = right(self, *given, **how)
+        noise = torch.randn(found.samples.shape, generator=torch.Generator().manual_seed(5))
+        return Recovered(found.best, found.error, found.samples + noise)
+
+    def blurred(self, *given, **how):
+        found = right(self, *given, **how)
+        flat = found.samples.flatten(0, 1)
+        wide = torch.nn.functional.avg_pool2d(flat, 21, 1, 10, count_include_pad=False)
+        return Recovered(found.best, found.error, wide.reshape(found.samples.shape))
+
+    monkeypatch.setattr(oracle, "recover", rough)
+    assert power()[-1] > 0.3
+    monkeypatch.setattr(oracle, "recover", blurred)
+    assert power()[0] < -0.1
 
 
 def test_narrow_samples_are_widened_to_hold_what_they_say(oracle, monkeypatch):
@@ -95,7 +125,13 @@ def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
               str(numbers), "--picture", str(picture), "--widening", str(factors)])  # fmt: skip
     assert yaml.safe_load(factors.read_text()) == {"widening": {}}  # of five nothing is known
     table = json.loads(numbers.read_text())["sets"]["synthetic"]
-    assert set(table["flux_1"]["all"]) == {"n", "coverage_68", "coverage_95", "ks_p", "mean_rank"}
+    assert set(table["flux_1"]["all"]) == {
+        "n", "coverage_68", "coverage_95", "ks_d", "ks_p", "mean_rank"
+    }  # fmt: skip
+    spectrum = json.loads(numbers.read_text())["spectrum"]
+    whole = spectrum["sets"]["synthetic"]["all"]
+    assert whole["n"] == 5
+    assert len(whole["median"]) == len(whole["scatter"]) == len(spectrum["frequency"]) == 12
     assert table["flux_1"]["all"]["n"] == 5
     assert sum(one["n"] for name, one in table["flux_1"].items() if name != "all") == 5
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -29,6 +29,7 @@ from clumpygan.evaluation.recovery.observations import (
 )
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Measured
 from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS, in_bin
+from clumpygan.evaluation.recovery.spectrum import FREQUENCIES, log_power_ratio
 from clumpygan.recovery.resolver import SuperResolver
 
 BATCH_SIZE = 16
@@ -59,6 +60,8 @@ class Outcomes:
         no farther apart.
     brightness : ndarray (N,)
         AB magnitude by the mean of the samples.
+    power : ndarray (N, 12)
+        log10 of the power of one sample over that of the truth, at `FREQUENCIES`, dex.
     clumps : Clumps
         Of all galaxies.
     """
@@ -68,6 +71,7 @@ class Outcomes:
     apart: dict[str, NDArray[np.float64]]
     factor: dict[str, NDArray[np.float64]]
     brightness: NDArray[np.float64]
+    power: NDArray[np.float64]
     clumps: Clumps
 
     @property
@@ -78,24 +82,35 @@ class Outcomes:
         return Widening.measured(apart, self.brightness)
 
     def of_bin(self, name: str) -> dict[str, dict[str, float | int | None]]:
-        """Return n, coverage_68, coverage_95, ks_p and mean_rank of each quantity."""
+        """Return n, coverage_68, coverage_95, ks_d, ks_p and mean_rank of each quantity."""
         found: dict[str, dict[str, float | int | None]] = {}
         for quantity, rank in self.rank.items():
             rows = in_bin(self.magnitude, name) & np.isfinite(rank)
             count = int(rows.sum())
             held = None
+            test = stats.kstest(rank[rows], "uniform") if count >= FEWEST else None
             if quantity in self.apart:
                 held = self.apart[quantity][rows] <= self.factor[quantity][rows]
             found[quantity] = {
                 "n": count,
                 "coverage_68": float(held[:, 0].mean()) if held is not None and count else None,
                 "coverage_95": float(held[:, 1].mean()) if held is not None and count else None,
-                "ks_p": float(stats.kstest(rank[rows], "uniform").pvalue)
-                if count >= FEWEST
-                else None,
+                "ks_d": None if test is None else float(test.statistic),
+                "ks_p": None if test is None else float(test.pvalue),
                 "mean_rank": float(rank[rows].mean()) if count else None,
             }
         return found
+
+    def spectrum_of_bin(self, name: str) -> dict[str, Any]:
+        """Return n, and over the galaxies of a bin median and scatter of `power`, dex.
+
+        Of samples of the posterior the median is 0: one is as rough as the truth.
+        """
+        rows = self.power[in_bin(self.magnitude, name)]
+        if not len(rows):
+            return {"n": 0, "median": None, "scatter": None}
+        low, middle, high = np.quantile(rows, (0.16, 0.5, 0.84), axis=0)
+        return {"n": len(rows), "median": middle.tolist(), "scatter": ((high - low) / 2).tolist()}
 
 
 @dataclass(frozen=True)
@@ -130,11 +145,25 @@ class SampleCalibration:
             f'{MATCHING_RADIUS}" of those of the samples; completeness and purity at p > 0.5; '
             "reliability: share that is true in bins of the share of samples that have it"
         )
-        definitions["image"] = "whole images by TARP (Lemos et al. 2023): mean_rank and ks_p of f"
+        definitions["image"] = (
+            "whole images by TARP (Lemos et al. 2023): mean_rank, and ks_d and ks_p of the"
+            " distances' ranks"
+        )
+        definitions["spectrum"] = (
+            "log10 of the power of one sample over the truth's by frequency in cycles per arcsec:"
+            " median over the galaxies, and half of the 68 % range, dex"
+        )
         settings = self.settings
         return {
             "sets": tables,
             "clumps": {name: one.clumps.to_dict() for name, one in self.sets.items()},
+            "spectrum": {
+                "frequency": FREQUENCIES.tolist(),
+                "sets": {
+                    name: {label: one.spectrum_of_bin(label) for label in MAGNITUDE_BINS}
+                    for name, one in self.sets.items()
+                },
+            },
             "definitions": definitions,
             "settings": {
                 "n": settings.n, "seed": settings.seed, "samples": settings.samples,
@@ -165,6 +194,12 @@ class SampleCalibration:
                     f"{_cell(one['ks_p'], 9, '.2g')}{_cell(one['mean_rank'], 6)}  {cells}"
                 )
             lines.append(f"  clumps: {outcomes.clumps}")
+            power = outcomes.spectrum_of_bin("all")["median"]
+            lines.append(
+                "  power of a sample over the truth's, dex: "
+                + ", ".join(f"{one:+.2f}" for one in power)
+                + f" at {FREQUENCIES[0]:.1f} to {FREQUENCIES[-1]:.1f} cycles per arcsec"
+            )
         return "\n".join(lines)
 
 
@@ -230,6 +265,7 @@ class _Bench:
             self._one(batch, i, samples[:, i], truths[i], truths[i - 1])
             for i in range(len(indices))
         ]
+        grid = self.galaxies.operator.grid
         clumps = [self._clumps(batch, i, samples[:, i], truths[i]) for i in range(len(indices))]
         return Outcomes(
             batch.magnitude,
@@ -237,6 +273,17 @@ class _Bench:
             {name: np.array([row[1][name] for row in rows]) for name in rows[0][1]},
             {name: np.array([row[2][name] for row in rows]) for name in rows[0][2]},
             np.array([row[3] for row in rows]),
+            np.array(
+                [
+                    log_power_ratio(
+                        samples[0, i],
+                        truths[i],
+                        float(batch.sigma[i]) / grid.area_ratio,
+                        grid.target_scale,
+                    )
+                    for i in range(len(indices))
+                ]
+            ),
             Clumps.joined(clumps),
         )
 
@@ -333,6 +380,7 @@ def _joined(parts: Sequence[Outcomes]) -> Outcomes:
         {name: np.concatenate([part.apart[name] for part in parts]) for name in parts[0].apart},
         {name: np.concatenate([part.factor[name] for part in parts]) for name in parts[0].factor},
         np.concatenate([part.brightness for part in parts]),
+        np.concatenate([part.power for part in parts]),
         Clumps.joined([part.clumps for part in parts]),
     )
 

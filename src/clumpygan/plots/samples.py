@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from clumpygan.assessment.blends import EDGES
 from clumpygan.evaluation.recovery.blends import MOST_FALSE_SPLITS
+from clumpygan.evaluation.recovery.spectrum import FREQUENCIES
 from clumpygan.plots.style import new_figure
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ def calibration_figure(found: SampleCalibration) -> Figure:
 
     Ranks of samples of the true posterior follow the diagonal, within the band of two standard
     errors. A curve that is steep at both ends is of samples that scatter too little, one that lies
-    above the diagonal of samples that are too high.
+    above the diagonal of samples that are too high. The last panel has the power of one sample over
+    that of the truth.
     """
     names = list(next(iter(found.sets.values())).rank)
-    rows = -(-(len(names) + 1) // _COLUMNS)
+    rows = -(-(len(names) + 2) // _COLUMNS)
     figure = new_figure(2.7 * _COLUMNS, 2.7 * rows)
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis, name in zip(axes, names, strict=False):
@@ -45,7 +47,8 @@ def calibration_figure(found: SampleCalibration) -> Figure:
     axes[0].legend(fontsize=7, loc="upper left")
     axes[0].set(xlabel="rank of the truth", ylabel="share of galaxies")
     _coverage(axes[len(names)], found)
-    for axis in axes[len(names) + 1 :]:
+    _spectrum(axes[len(names) + 1], found)
+    for axis in axes[len(names) + 2 :]:
         axis.set_axis_off()
     return figure
 
@@ -76,6 +79,25 @@ def _coverage(axis: Axes, found: SampleCalibration) -> None:
     axis.set(xlim=(0.2, 1.02))
     axis.set_title("intervals that hold the truth", fontsize=9)
     axis.legend(fontsize=5)
+
+
+def _spectrum(axis: Axes, found: SampleCalibration) -> None:
+    axis.axhline(0, color="0.6", lw=0.8)
+    for label, outcomes in found.sets.items():
+        whole = outcomes.spectrum_of_bin("all")
+        middle, scatter = np.array(whole["median"]), np.array(whole["scatter"])
+        (line,) = axis.plot(FREQUENCIES, middle, ".-", lw=1.2, ms=3, label=label)
+        axis.fill_between(
+            FREQUENCIES,
+            middle - scatter,
+            middle + scatter,
+            color=line.get_color(),
+            alpha=0.15,
+            lw=0,
+        )
+    axis.set(ylim=(-0.6, 0.6))
+    axis.set_title("power of a sample / truth [dex]", fontsize=9)
+    axis.set_xlabel("cycles per arcsec")
 
 
 def blend_figure(found: Blends) -> Figure:

@@ -8,6 +8,9 @@ from clumpygan.instruments.grid_pair import DEFAULT_GRID
 FREQUENCY_EDGES = np.linspace(0.5, 5.0, 13)
 """Edges of the rings in cycles per arcsec: from the size of a galaxy (2") to below HST's PSF."""
 
+FREQUENCIES = (FREQUENCY_EDGES[1:] + FREQUENCY_EDGES[:-1]) / 2
+"""Middles of the rings."""
+
 _FLOOR = 0.1
 
 
