@@ -20,12 +20,16 @@ from clumpygan.galaxies.gas.lines import (
 from clumpygan.galaxies.gas.motions import EPICYCLE, Motions
 from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.galaxies.gas.regions import (
+    BRIGHTEST,
+    FAINTEST,
     MOST_REGIONS,
+    SLOPE,
     draw_luminosities,
     expected_number,
     power_law,
 )
 from clumpygan.galaxies.gas.scaling import (
+    VELOCITY_SCATTER,
     Scaling,
     draw_scaling,
     faster_since,
@@ -35,6 +39,8 @@ from clumpygan.galaxies.gas.scaling import (
     kpc_per_arcsec,
     main_sequence,
     mean_dispersion,
+    mean_velocity,
+    rotation_share,
 )
 from clumpygan.galaxies.gas.structure import ARM_SHARE, Structure, draw_structure
 from clumpygan.galaxies.images.clumps import Clumps
@@ -42,6 +48,7 @@ from clumpygan.galaxies.images.clumps import Clumps
 COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3)
 HALPHA, NII = 6564.61, 6585.27
 MODEL = DiskModel()
+SHAPE = ("sersic_index", "half_light_radius", "turnover_radius")
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -96,13 +103,14 @@ def test_relations_have_their_published_values():
     assert halpha_luminosity(10.0) == pytest.approx(42.27)
     assert halpha_attenuation(10.0) == 0.91
     assert halpha_attenuation(7.0) == halpha_attenuation(8.5)
-    assert oxygen_abundance(10.02) == pytest.approx(8.793 - 0.28 / 1.2 * np.log10(2))
+    assert oxygen_abundance(10.11, 1.0) == pytest.approx(8.779 - 0.31 / 2.1 * np.log10(2))
+    assert oxygen_abundance(10.11 + 0.56, 10.0) == pytest.approx(oxygen_abundance(10.11, 1.0))
 
 
 def test_scatter_is_about_the_relations():
     drawn = [draw_scaling(generator, 10.0, 0.9) for generator in [rng(1)] for _ in range(2000)]
     table = {name: np.array([getattr(one, name) for one in drawn]) for name in Scaling._fields}
-    speed = np.log10(table["maximum_velocity"])
+    speed = np.log10(table["rotation_velocity"])
     assert speed.mean() == pytest.approx(2.142 - 0.0278 + faster_since(0.9), abs=0.005)
     assert speed.std() == pytest.approx(0.056, rel=0.06)
     assert np.log10(table["half_light_radius"]).std() == pytest.approx(0.18, rel=0.06)
@@ -120,7 +128,7 @@ def test_size_and_flux_go_with_velocity():
     ]  # fmt: skip
     speed, size, flux = (
         np.log10([getattr(one, name) for one in drawn])
-        for name in ("maximum_velocity", "half_light_radius", "flux")
+        for name in ("rotation_velocity", "half_light_radius", "flux")
     )
     assert np.corrcoef(size, speed)[0, 1] >= 0.5
     assert np.corrcoef(flux, speed)[0, 1] >= 0.5
@@ -146,11 +154,37 @@ def test_luminosities_follow_the_power_law():
 def test_bright_galaxies_have_hundreds_of_regions_and_faint_ones_few():
     bright = draw_luminosities(rng(4), 41.5)
     assert 100 < len(bright) <= MOST_REGIONS
-    assert bright.sum() == pytest.approx(1)
+    assert 0.7 < bright.sum() <= 1
     faint = draw_luminosities(rng(4), 39.0)
+    assert faint.sum() == pytest.approx(1)
     assert len(faint) < len(bright)
     assert faint.max() > bright.max()
     assert expected_number(41.5, 37, 40, 1.4) < 0.3 * expected_number(41.5, 37, 40, 1.9)
+
+
+@pytest.mark.parametrize("log_total", [42.6, 43.0, 43.5, 44.5])
+def test_of_many_regions_the_brightest_are_kept_with_their_share(log_total):
+    drawn = draw_luminosities(rng(5), log_total)
+    assert len(drawn) == MOST_REGIONS
+    luminosity = drawn * 10 ** (log_total - BRIGHTEST)
+    assert luminosity.max() == pytest.approx(1.0, rel=0.05)
+    # All that a power law of that total has above the faintest of them.
+    faintest = np.log10(luminosity.min()) + BRIGHTEST
+    p, low = 1 - SLOPE, 10 ** (FAINTEST - BRIGHTEST)
+    share = (1 - luminosity.min() ** p) / (1 - low**p)
+    number = expected_number(log_total, FAINTEST, BRIGHTEST, SLOPE) * share
+    assert number == pytest.approx(MOST_REGIONS, rel=0.15)
+    held = (1 - luminosity.min() ** (p + 1)) / (1 - low ** (p + 1))
+    assert drawn.sum() == pytest.approx(held, rel=0.15)
+    assert FAINTEST < faintest < BRIGHTEST
+
+
+def test_the_light_of_regions_that_are_left_out_is_diffuse():
+    regions = np.full(20, 0.01)
+    galaxy = still(disk(half_light_radius=0.8, flux=2.0), diffuse=0.5, regions=regions)
+    cloud = galaxy.cloud((HALPHA,), 0.2)
+    assert cloud.flux.sum() == pytest.approx(2.0)
+    assert cloud.flux[-20:] == pytest.approx(0.01)
 
 
 # Lines
@@ -271,6 +305,17 @@ def test_dispersion_rises_inwards():
     assert sigma[-1] == pytest.approx(30, abs=0.01)
 
 
+def test_galaxies_turn_both_ways_with_arms_that_trail():
+    vector = disk(half_light_radius=0.7, inclination=40.0, position_angle=0.0)
+    arms = {"structure": Structure(arms=1, arm_pitch=20.0), "motions": Motions(0.0, 0.08)}
+    one, other = (still(vector, mirrored=it, **arms).cloud((HALPHA,), 0.1) for it in (False, True))
+    np.testing.assert_allclose(other.x, -one.x)
+    for name in ("y", "flux", "velocity", "dispersion"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name))
+    drawn = [GasDisks().draw(rng(seed)).mirrored for seed in range(40)]
+    assert 10 < sum(drawn) < 30
+
+
 # What is seen
 
 
@@ -372,6 +417,58 @@ def test_a_galaxy_depends_on_its_seed_and_keeps_within_ranges():
         assert galaxy["inclination"] == 40
     with pytest.raises(InputError, match=r"half_light_radius from 50 to 60: widen"):
         disks.draw(rng(), {"half_light_radius": (50.0, 60.0)})
+
+
+def test_disks_rotate_as_tully_fisher_says_at_the_radius_of_80_percent_of_the_light():
+    # Of the light of an exponential disk 80 % is inside of 2.994 scale lengths, half of 1.678.
+    assert rotation_share(1.0, 1.678, 0.5) == pytest.approx(
+        2 / np.pi * np.arctan(2.994 / 0.5), rel=1e-3
+    )
+    for seed in range(5):
+        galaxy = GasDisks().draw(rng(seed))
+        share = rotation_share(*(galaxy[name] for name in SHAPE))
+        assert galaxy["maximum_velocity"] * share == pytest.approx(galaxy.scaling.rotation_velocity)
+        assert share < 0.97
+
+
+def test_other_galaxies_of_a_velocity_have_masses_that_go_with_it():
+    disks = GasDisks()
+    for speed in (80.0, 300.0):
+        fixed = {"maximum_velocity": speed, "half_light_radius": 0.6}
+        drawn = [disks.draw(rng(s), {n: (v, v) for n, v in fixed.items()}) for s in range(60)]
+        rotation = [speed * rotation_share(*(one[name] for name in SHAPE)) for one in drawn]
+        away = np.log10(rotation) - [
+            np.log10(mean_velocity(one.scaling.log_stellar_mass, one.scaling.redshift))
+            for one in drawn
+        ]
+        assert np.abs(away).max() < 4 * VELOCITY_SCATTER
+        assert 0.5 * VELOCITY_SCATTER < away.std() < 1.3 * VELOCITY_SCATTER
+    far = disks.draw(rng(), {"maximum_velocity": (900.0, 900.0)})
+    assert far.scaling.log_stellar_mass > 11
+
+
+def test_what_is_fixed_is_kept_and_the_rest_follows_it():
+    for seed in range(8):
+        galaxy = GasDisks().draw(rng(seed), {"half_light_radius": (3.0, 3.0)})
+        assert galaxy["half_light_radius"] == 3
+        assert 0.3 <= galaxy["turnover_radius"] <= 1.51
+        assert 0.15 < galaxy["scale_height"] < 1.5
+    lines = (HALPHA, NII)
+    free = [GasDisks().draw(rng(seed), None, lines)["flux"] for seed in range(30)]
+    low, high = np.percentile(free, [30, 70])
+    for seed in range(10):
+        assert low <= GasDisks().draw(rng(seed), {"flux": (low, high)}, lines)["flux"] <= high
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [{"warp_inclination": (0, 0)}, {"continuum": (0, 0)}, {"warp_inclination": (1, 5)},
+     {"bulge_fraction": (0.3, 0.3)}, {"arm_amplitude": (0.1, 0.2)}, {"clump_1_x": (0, 1)}],
+)  # fmt: skip
+def test_parameters_that_gas_disks_do_not_have_are_refused(ranges):
+    with pytest.raises(InputError, match=rf"{next(iter(ranges))} of gas disks can't be chosen"):
+        GasDisks().draw(rng(), ranges)
+    GasDisks().draw(rng(), {"bulge_fraction": (0.0, 0.0)})
 
 
 def test_fluxes_are_those_of_the_lines_that_are_seen():

@@ -39,27 +39,28 @@ def turned(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return image[:, ::-1] if generator.integers(2) else image
 
 
-def turned_cube(cube: np.ndarray, quarters: int, reverse: bool) -> np.ndarray:
-    """Turn a cube (..., v, y, x) by quarters of a turn from +x to +y, and reverse its velocities.
+def turned_cube(cube: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:
+    """Turn a cube (..., v, y, x) by quarters of a turn from +x to +y, then mirror it: x to -x.
 
-    Position angles grow by 90 degrees with each quarter.
+    Position angles grow by 90 degrees with each quarter. Velocities stay, so that arms still trail,
+    winds still come towards us and lines have their order.
     """
     cube = np.rot90(cube, quarters, axes=(-1, -2))
-    return np.ascontiguousarray(cube[..., ::-1, :, :] if reverse else cube)
+    return np.ascontiguousarray(cube[..., ::-1] if mirror else cube)
 
 
-def turned_parameters(parameters: np.ndarray, quarters: int, reverse: bool) -> np.ndarray:
+def turned_parameters(parameters: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:
     """Return the conditions (K,) of a galaxy that `turned_cube` has turned."""
     result = parameters.copy()
     x, y = result[_PLACES["offset_x"]], result[_PLACES["offset_y"]]
     for _ in range(quarters):
         x, y = -y, x
-    result[_PLACES["offset_x"]], result[_PLACES["offset_y"]] = x, y
-    result[_PLACES["position_angle"]] += 90.0 * quarters + 180.0 * reverse
-    result[_PLACES["position_angle"]] %= 360.0
+    angle = result[_PLACES["position_angle"]] + 90.0 * quarters
+    result[_PLACES["offset_x"]], result[_PLACES["offset_y"]] = -x if mirror else x, y
+    result[_PLACES["position_angle"]] = (-angle if mirror else angle) % 360.0
     for name in ("g1", "g2"):
         # Shear is of spin 2.
         result[_PLACES[name]] *= (-1) ** quarters
-    if reverse:
-        result[_PLACES["systemic_velocity"]] *= -1
+    if mirror:
+        result[_PLACES["g2"]] *= -1
     return result

@@ -89,8 +89,8 @@ class GalaxyCubeDataset(Dataset[Item]):
     split : str
     seed : int
     augment : bool
-        Turn the sky by multiples of 90 degrees and reverse velocities at random, with the
-        parameters: what results is a galaxy of the same population, and nothing leaks.
+        Turn the sky by multiples of 90 degrees and mirror it at random, with the parameters: what
+        results is a galaxy of the same population, and nothing leaks.
     uneven : UnevenPairs, optional
         Draws the noise; it is the same everywhere without.
     """
@@ -135,10 +135,10 @@ class GalaxyCubeDataset(Dataset[Item]):
         else:
             pair = self.uneven(generator, cube.shape[1:], self.correlation)[:, None]
         noise, second = pair
-        quarters, reverse = int(generator.integers(4)), bool(generator.integers(2))
+        quarters, mirror = int(generator.integers(4)), bool(generator.integers(2))
         if self.augment and isinstance(item, tuple):
-            cube, smooth = (turned_cube(one, quarters, reverse) for one in (cube, smooth))
-            parameters = turned_parameters(parameters, quarters, reverse)
+            cube, smooth = (turned_cube(one, quarters, mirror) for one in (cube, smooth))
+            parameters = turned_parameters(parameters, quarters, mirror)
         return {
             "cube": cube,
             "smooth": smooth,
@@ -182,7 +182,7 @@ class GalaxyCubeDataSettings(StreamSettings):
         default_factory=UnevenNoise, help="how uneven the noise is, if it is so"
     )
     augment: bool = setting(
-        True, "turn galaxies by 90 degrees and reverse velocities at random, parameters included"
+        True, "turn galaxies by 90 degrees and mirror them at random, parameters included"
     )
 
     def __post_init__(self) -> None:

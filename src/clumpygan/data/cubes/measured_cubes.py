@@ -296,10 +296,10 @@ class MeasuredCubeDataset(Dataset[Item]):
         arrays = [self.cubes.cubes[index], self.cubes.smooth[index]]
         arrays.append(drawn * self.cubes.noise_scale[index])
         parameters = self.cubes.conditions[index]
-        quarters, reverse = int(generator.integers(4)), bool(generator.integers(2))
+        quarters, mirror = int(generator.integers(4)), bool(generator.integers(2))
         if self.augment and isinstance(item, tuple):
-            arrays = [turned_cube(one, quarters, reverse) for one in arrays]
-            parameters = turned_parameters(parameters, quarters, reverse)
+            arrays = [turned_cube(one, quarters, mirror) for one in arrays]
+            parameters = turned_parameters(parameters, quarters, mirror)
         cube, smooth, noise = (np.ascontiguousarray(one, dtype=np.float32)[None] for one in arrays)
         return {
             "cube": cube,

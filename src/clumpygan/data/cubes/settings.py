@@ -145,7 +145,7 @@ class CubeDataSettings(StreamSettings):
         " in units of the noise, with conditions, as GalaxyCubeDataModule serves them",
     )  # fmt: skip
     augment: bool = setting(
-        True, "turn galaxies by 90 degrees and reverse velocities at random, parameters included"
+        True, "turn galaxies by 90 degrees and mirror them at random, parameters included"
     )
 
     def __post_init__(self) -> None:

@@ -94,7 +94,8 @@ class GasGalaxy:
     diffuse : float
         Share of the diffuse gas in the flux.
     regions : ndarray (M,)
-        Of the H II regions: shares of what they have together.
+        Shares of H II regions in what all of them have; what these lack of 1 is that of fainter
+        ones, and lies where the diffuse gas does.
     clumps : Clumps
         Giant ones: shares of the whole flux.
     outflow : Outflow
@@ -103,6 +104,9 @@ class GasGalaxy:
     chemistry : Chemistry
     seed : int
         Of where regions and clumps are.
+    mirrored : bool
+        Whether the galaxy turns the other way round on the sky: as in a mirror along its major
+        axis, in which arms still trail.
     """
 
     vector: FloatArray
@@ -118,6 +122,7 @@ class GasGalaxy:
     companion: Companion
     chemistry: Chemistry
     seed: int
+    mirrored: bool = False
 
     def cloud(self, rest_wavelengths: tuple[float, ...], step: float) -> Cloud:
         """Return the points that the galaxy is made of.
@@ -134,10 +139,11 @@ class GasGalaxy:
         plane = self._plane(step)
         clumped = float(self.clumps.flux.sum())
         smooth = max(1 - clumped - self.outflow.fraction, 0.0)
-        diffuse = min(self.diffuse, smooth)
+        between = smooth - min(self.diffuse, smooth)
+        faint = between * max(1 - float(self.regions.sum()), 0.0)
         parts = [
-            self._diffuse(plane, diffuse, rest_wavelengths),
-            self._regions(plane, smooth - diffuse, generator, rest_wavelengths),
+            self._diffuse(plane, smooth - between + faint, rest_wavelengths),
+            self._regions(plane, between, generator, rest_wavelengths),
         ]
         if clumped:
             parts.append(self._giants(generator, rest_wavelengths))
@@ -248,7 +254,8 @@ class GasGalaxy:
     ) -> Cloud:
         """Return points of the disk, moving as the gas does where they are."""
         along, across = radius * np.cos(azimuth), radius * np.sin(azimuth)
-        seen = seen_from(self.vector, _CURVE, along * self._radius, across * self._radius, _MODEL)
+        side = -self._radius if self.mirrored else self._radius
+        seen = seen_from(self.vector, _CURVE, along * self._radius, across * side, _MODEL)
         tangential, radial = self.motions.flows(self.structure, seen.rotation, radius, azimuth)
         turning = tangential * np.cos(azimuth) + radial * np.sin(azimuth)
         dispersion = self.motions.dispersion(self["velocity_dispersion"], radius)

@@ -17,7 +17,7 @@ GRADIENT, GRADIENT_SCATTER = -0.1, 0.09
 """Dex per half-light radius (Sanchez et al. 2014, A&A 563, A49)."""
 
 ABUNDANCE_SCATTER = 0.054
-"""Dex about the relation of mass, star formation and abundance (Curti et al. 2020)."""
+"""Dex about the relation of mass, star formation and abundance (Curti et al. 2020, abstract)."""
 
 CASE_B = 2.86
 """H alpha over H beta at 10,000 K (Osterbrock & Ferland 2006)."""
@@ -42,13 +42,23 @@ _SAME = 0.5
 """Angstrom within which two wavelengths are those of one line."""
 
 
-def oxygen_abundance(log_stellar_mass: float) -> float:
-    """Return 12 + log(O/H) of galaxies of a mass today.
+def oxygen_abundance(log_stellar_mass: float, star_formation_rate: float) -> float:
+    """Return 12 + log(O/H) of galaxies of a mass that form stars at a rate.
 
-    8.793 - 0.28 / 1.2 log(1 + (M / 10^10.02)^-1.2) (Curti et al. 2020, MNRAS 491, 944, eq. 2).
+    8.779 - 0.31 / 2.1 log(1 + (M / M_0)^-2.1), log M_0 = 10.11 + 0.56 log SFR (Curti et al. 2020,
+    MNRAS 491, 944, of total rates). It is the relation of nearby galaxies;
+    those up to z = 2.5 follow it (Cresci et al. 2019, A&A 627, A42, abstract), and have less oxygen
+    at a mass as they form more stars.
+
+    Parameters
+    ----------
+    log_stellar_mass : float
+        log10, solar masses.
+    star_formation_rate : float
+        Solar masses per year.
     """
-    ratio = 10 ** (-1.2 * (log_stellar_mass - 10.02))
-    return float(8.793 - 0.28 / 1.2 * np.log10(1 + ratio))
+    turnover = 10.11 + 0.56 * np.log10(star_formation_rate)
+    return float(8.779 - 0.31 / 2.1 * np.log10(1 + 10 ** (-2.1 * (log_stellar_mass - turnover))))
 
 
 def doublet_ratio(ion: str, density: float) -> float:

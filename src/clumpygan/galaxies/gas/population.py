@@ -21,7 +21,13 @@ from clumpygan.galaxies.gas.lines import (
 )
 from clumpygan.galaxies.gas.motions import draw_motions
 from clumpygan.galaxies.gas.regions import SLOPE, SLOPE_SCATTER, draw_luminosities
-from clumpygan.galaxies.gas.scaling import Scaling, draw_scaling, kpc_per_arcsec
+from clumpygan.galaxies.gas.scaling import (
+    Scaling,
+    draw_mass,
+    draw_scaling,
+    kpc_per_arcsec,
+    rotation_share,
+)
 from clumpygan.galaxies.gas.structure import draw_structure
 from clumpygan.galaxies.images.clumps import Clumps, clumpy_probability, draw_clumps
 from clumpygan.galaxies.images.population import CLUMP_CLUSTER_SHARE
@@ -41,6 +47,17 @@ OUTFLOW_DISPERSIONS, OUTFLOW_FRACTIONS, OUTFLOW_SHIFTS = (120.0, 220.0), (0.03, 
 
 CONTINUUM = 0.01
 """Standard deviation of what a subtracted continuum leaves, per 1000 km/s over the line flux."""
+
+FOLLOWING = (
+    "flux", "half_light_radius", "sersic_index", "maximum_velocity", "turnover_radius",
+    "velocity_dispersion", "scale_height",
+)  # fmt: skip
+"""Parameters that follow from mass and redshift, with scatter."""
+
+PLACING = (
+    "inclination", "position_angle", "offset_x", "offset_y", "systemic_velocity", "g1", "g2",
+)  # fmt: skip
+"""Parameters that are drawn from the priors of the table, as of any disk."""
 
 _MODEL = DiskModel()
 _ATTEMPTS = 4000
@@ -93,28 +110,30 @@ class GasDisks:
         ----------
         generator : numpy.random.Generator
         ranges : mapping of str to (float, float), optional
-            Of parameters of its disk: galaxies are drawn until one is within. Two equal ends are
-            taken as they are, whatever the mass.
+            Of parameters of its disk, see `check_ranges`: galaxies are drawn until one is within.
+            Two equal ends are taken as they are; mass and redshift are those of a galaxy of that
+            velocity and size, as far as these are given so.
         rest_wavelengths : tuple of float
             Lines whose flux is given; that of H alpha without any.
 
         Raises
         ------
         InputError
-            If hardly any galaxy is within the ranges.
+            If hardly any galaxy is within the ranges, or a parameter has none.
         """
         given = dict(ranges or {})
+        check_ranges(given)
         fixed = {name: low for name, (low, high) in given.items() if low == high}
         wanted = {name: ends for name, ends in given.items() if name not in fixed}
         for _ in range(_ATTEMPTS):
-            scaling = draw_scaling(
-                generator,
-                generator.uniform(*self.log_stellar_mass),
-                generator.uniform(*self.redshift),
-            )
-            vector = self._disk(generator, scaling, fixed)
+            scaling, vector = self._disk(generator, fixed)
+            chemistry = _draw_chemistry(generator, scaling)
+            if rest_wavelengths and "flux" not in fixed:
+                abundance = np.array([chemistry.abundance])
+                strengths = line_strengths(rest_wavelengths, abundance, chemistry.density)
+                vector[_MODEL.index("flux")] *= float(strengths.sum())
             if all(low <= vector[_MODEL.index(n)] <= high for n, (low, high) in wanted.items()):
-                return self._galaxy(generator, scaling, vector, fixed, rest_wavelengths)
+                return self._galaxy(generator, scaling, vector, chemistry)
         told = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in wanted.items())
         raise InputError(
             f"of {_ATTEMPTS} galaxies of the population's masses and redshifts none has {told}: "
@@ -122,19 +141,35 @@ class GasDisks:
         )
 
     def _disk(
-        self, generator: np.random.Generator, scaling: Scaling, fixed: Mapping[str, float]
-    ) -> FloatArray:
-        """Return the smooth disk, whose H alpha flux the scaling says."""
+        self, generator: np.random.Generator, fixed: Mapping[str, float]
+    ) -> tuple[Scaling, FloatArray]:
+        """Draw mass and redshift, and the smooth disk, whose H alpha flux they say."""
         vector = _MODEL.draw(generator, 1)[0]
         spread = generator.standard_normal(2)
-        radius = scaling.half_light_radius
+        index = fixed.get("sersic_index", float(np.clip(10 ** (0.1 * spread[0]), 0.5, 2.0)))
+        turn, radius = 10 ** generator.uniform(-1.0, -0.3), fixed.get("half_light_radius")
+        if radius is not None:
+            turn = fixed.get("turnover_radius", turn * radius) / radius
+        speed = fixed.get("maximum_velocity")
+        scaling = draw_scaling(
+            generator,
+            *draw_mass(
+                generator,
+                self.log_stellar_mass,
+                self.redshift,
+                None if speed is None else speed * rotation_share(index, 1.0, turn),
+                radius,
+            ),
+        )
+        radius = scaling.half_light_radius if radius is None else radius
+        turnover = fixed.get("turnover_radius", turn * radius)
         told = {
             "flux": scaling.flux,
             "half_light_radius": radius,
-            "sersic_index": float(np.clip(10 ** (0.1 * spread[0]), 0.5, 2.0)),
-            "maximum_velocity": scaling.maximum_velocity,
+            "sersic_index": index,
+            "maximum_velocity": scaling.rotation_velocity / rotation_share(index, radius, turnover),
             "velocity_dispersion": scaling.velocity_dispersion,
-            "turnover_radius": radius * 10 ** generator.uniform(-1.0, -0.3),
+            "turnover_radius": turnover,
             "scale_height": HEIGHT_OF_RADIUS[_MODEL.vertical] * radius * 10 ** (0.15 * spread[1]),
             "bulge_fraction": 0.0,
             "arm_amplitude": 0.0,
@@ -142,20 +177,15 @@ class GasDisks:
         }
         for name, value in {**told, **fixed}.items():
             vector[_MODEL.index(name)] = value
-        return np.asarray(vector)
+        return scaling, np.asarray(vector)
 
     def _galaxy(
         self,
         generator: np.random.Generator,
         scaling: Scaling,
         vector: FloatArray,
-        fixed: Mapping[str, float],
-        waves: tuple[float, ...],
+        chemistry: Chemistry,
     ) -> GasGalaxy:
-        chemistry = _draw_chemistry(generator, scaling)
-        if waves and "flux" not in fixed:
-            strengths = line_strengths(waves, np.array([chemistry.abundance]), chemistry.density)
-            vector[_MODEL.index("flux")] *= float(strengths.sum())
         for name in ("warp_inclination", "warp_position_angle"):
             vector[_MODEL.index(name)] = getattr(self, name) * generator.standard_normal()
         vector[_MODEL.index("continuum")] = CONTINUUM * generator.standard_normal()
@@ -178,11 +208,25 @@ class GasDisks:
             companion=_draw_companion(generator, dispersion),
             chemistry=chemistry,
             seed=int(generator.integers(2**31)),
+            mirrored=bool(generator.integers(2)),
         )
 
 
+def check_ranges(ranges: Ranges) -> None:
+    """Raise InputError if a range is of a parameter that isn't in `FOLLOWING` or `PLACING`.
+
+    A bulge may have 0 of the light, as it has in these disks.
+    """
+    for name, ends in ranges.items():
+        if name not in (*FOLLOWING, *PLACING) and (name != "bulge_fraction" or any(ends)):
+            raise InputError(
+                f"`parameters`: {name} of gas disks can't be chosen; expected some of "
+                f"{', '.join((*FOLLOWING, *PLACING))}; how uneven they are is in `gas`"
+            )
+
+
 def _draw_chemistry(generator: np.random.Generator, scaling: Scaling) -> Chemistry:
-    abundance = oxygen_abundance(scaling.log_stellar_mass)
+    abundance = oxygen_abundance(scaling.log_stellar_mass, scaling.star_formation_rate)
     density = float(np.interp(scaling.redshift, [0.0, 2.3], DENSITIES))
     return Chemistry(
         abundance + ABUNDANCE_SCATTER * generator.standard_normal(),

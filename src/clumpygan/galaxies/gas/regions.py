@@ -11,7 +11,7 @@ BRIGHTEST = 40.0
 has a few. Brighter are the giant clumps of distant galaxies, which are drawn apart."""
 
 FAINTEST = 37.0
-"""log10 of the luminosity below which regions are counted with the diffuse gas."""
+"""log10 of the luminosity of the faintest regions."""
 
 MOST_REGIONS = 500
 """Of a galaxy: where there are more, the faintest go to the diffuse gas."""
@@ -25,10 +25,11 @@ FloatArray = NDArray[np.float64]
 def draw_luminosities(
     generator: np.random.Generator, log_total: float, slope: float = SLOPE
 ) -> FloatArray:
-    """Draw the luminosities of the regions of a galaxy, as shares of their sum.
+    """Draw the luminosities of the regions of a galaxy, as shares of their total.
 
     A power law between the faintest and the brightest luminosity, as many as make up the total on
-    average; `MOST_REGIONS` of them at most, from a fainter limit that is raised for it.
+    average. Only the `MOST_REGIONS` brightest of them are returned; what the others have, at its
+    mean, is missing in the sum.
 
     Parameters
     ----------
@@ -41,22 +42,33 @@ def draw_luminosities(
     Returns
     -------
     ndarray of shape (N,), float64
-        At least one.
+        At least one; the sum is 1 unless regions are left out.
     """
     high = min(BRIGHTEST, log_total + np.log10(_SHARE))
     low = min(FAINTEST, high - 1.0)
-    while (number := expected_number(log_total, low, high, slope)) > MOST_REGIONS:
-        low += 0.05
-    count = int(np.clip(generator.poisson(number), 1, MOST_REGIONS))
-    luminosities = power_law(generator.random(count), 10 ** (low - high), 1.0, slope)
-    return np.asarray(luminosities / luminosities.sum())
+    faintest = 10 ** (low - high)
+    count = max(int(generator.poisson(expected_number(log_total, low, high, slope))), 1)
+    if count <= MOST_REGIONS:
+        luminosities = power_law(generator.random(count), faintest, 1.0, slope)
+        return np.asarray(luminosities / luminosities.sum())
+    # The smallest of `count` uniform numbers: sums of exponential ones over that of them all.
+    steps = generator.standard_exponential(MOST_REGIONS)
+    others = generator.gamma(count + 1 - MOST_REGIONS)
+    above = np.cumsum(steps) / (steps.sum() + others)
+    luminosities = power_law(1 - above, faintest, 1.0, slope)
+    rest = (count - MOST_REGIONS) * _mean(faintest / luminosities[-1], slope) * luminosities[-1]
+    return np.asarray(luminosities / (luminosities.sum() + rest))
 
 
 def expected_number(log_total: float, low: float, high: float, slope: float) -> float:
     """Return how many regions between two luminosities (log10) have a total: it over the mean."""
-    ratio = 10 ** (low - high)
-    mean = (1 - slope) / (2 - slope) * (1 - ratio ** (2 - slope)) / (1 - ratio ** (1 - slope))
-    return float(10 ** (log_total - high) / mean)
+    return float(10 ** (log_total - high) / _mean(10 ** (low - high), slope))
+
+
+def _mean(ratio: float, slope: float) -> float:
+    """Return the mean over the largest luminosity, the smallest being `ratio` of that, below 1."""
+    share = (1 - ratio ** (2 - slope)) / (1 - ratio ** (1 - slope))
+    return float((1 - slope) / (2 - slope) * share)
 
 
 def power_law(share: FloatArray, low: float, high: float, slope: float) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from astropy import units
 from astropy.cosmology import FlatLambdaCDM
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 from clumpygan.galaxies.disks.halo_relations import tully_fisher_velocity
 from clumpygan.galaxies.images.structure import late_type_radius
@@ -19,6 +20,9 @@ SIZE_SCATTER = 0.18
 
 VELOCITY_SCATTER = 0.056
 """Dex about the Tully-Fisher relation (Reyes et al. 2011, MNRAS 417, 2347)."""
+
+_CANDIDATES = 200
+"""Galaxies of which one is chosen by its velocity and size."""
 
 DISPERSION_SCATTER = 10.0
 """km/s (Uebler et al. 2019, ApJ 880, 48)."""
@@ -46,8 +50,8 @@ class Scaling(NamedTuple):
     log_stellar_mass, redshift : float
     half_light_radius : float
         Arcsec.
-    maximum_velocity, velocity_dispersion : float
-        km/s.
+    rotation_velocity, velocity_dispersion : float
+        km/s; the rotation at the radius that holds 80 % of the light.
     star_formation_rate : float
         Solar masses per year.
     log_luminosity : float
@@ -59,7 +63,7 @@ class Scaling(NamedTuple):
     log_stellar_mass: float
     redshift: float
     half_light_radius: float
-    maximum_velocity: float
+    rotation_velocity: float
     velocity_dispersion: float
     star_formation_rate: float
     log_luminosity: float
@@ -72,9 +76,7 @@ def draw_scaling(
     """Draw a galaxy of a mass (log10, solar masses) at a redshift."""
     scatter = generator.standard_normal(5)
     size = late_type_radius(log_stellar_mass, redshift) * 10 ** (SIZE_SCATTER * scatter[0])
-    speed = tully_fisher_velocity(log_stellar_mass) * 10 ** (
-        faster_since(redshift) + VELOCITY_SCATTER * scatter[1]
-    )
+    speed = mean_velocity(log_stellar_mass, redshift) * 10 ** (VELOCITY_SCATTER * scatter[1])
     dispersion = mean_dispersion(redshift) + DISPERSION_SCATTER * scatter[2]
     rate = main_sequence(log_stellar_mass, redshift) * 10 ** (STAR_FORMATION_SCATTER * scatter[3])
     luminosity = halpha_luminosity(rate)
@@ -89,6 +91,66 @@ def draw_scaling(
         luminosity,
         flux_of(luminosity - 0.4 * dust, redshift),
     )
+
+
+def draw_mass(
+    generator: np.random.Generator,
+    log_stellar_mass: tuple[float, float],
+    redshift: tuple[float, float],
+    rotation_velocity: float | None = None,
+    half_light_radius: float | None = None,
+) -> tuple[float, float]:
+    """Draw the mass and the redshift of a galaxy, given what is known of it.
+
+    They are uniform in their ranges; of several the scatter of the relations says which one is a
+    galaxy of that velocity and size.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    log_stellar_mass, redshift : (float, float)
+        log10, solar masses.
+    rotation_velocity : float, optional
+        km/s at the radius that holds 80 % of the light.
+    half_light_radius : float, optional
+        Arcsec.
+
+    Returns
+    -------
+    log_stellar_mass, redshift : float
+    """
+    if rotation_velocity is None and half_light_radius is None:
+        return generator.uniform(*log_stellar_mass), generator.uniform(*redshift)
+    masses = generator.uniform(*log_stellar_mass, _CANDIDATES)
+    redshifts = generator.uniform(*redshift, _CANDIDATES)
+    away = np.zeros(_CANDIDATES)
+    for known, relation, scatter in (
+        (rotation_velocity, mean_velocity, VELOCITY_SCATTER),
+        (half_light_radius, late_type_radius, SIZE_SCATTER),
+    ):
+        if known is not None:
+            mean = np.array([relation(*one) for one in zip(masses, redshifts, strict=True)])
+            away += (np.log10(known / mean) / scatter) ** 2
+    # Relative to the nearest: of galaxies far from the relations that is taken.
+    chance = np.exp(-0.5 * (away - away.min()))
+    chosen = int(generator.choice(_CANDIDATES, p=chance / chance.sum()))
+    return float(masses[chosen]), float(redshifts[chosen])
+
+
+def mean_velocity(log_stellar_mass: float, redshift: float) -> float:
+    """Return the rotation, km/s, at the radius of 80 % of the light: `tully_fisher_velocity`."""
+    return tully_fisher_velocity(log_stellar_mass) * 10 ** faster_since(redshift)
+
+
+def rotation_share(sersic_index: float, half_light_radius: float, turnover_radius: float) -> float:
+    """Return the rotation at the radius that holds 80 % of the light over the maximum velocity.
+
+    (2 / pi) arctan(R_80 / R_t) of the arctan curve, which reaches its maximum at infinity only;
+    R_80 is 1.78 half-light radii of an exponential disk.
+    """
+    near, far = gammaincinv(2 * sersic_index, [0.5, 0.8])
+    outer = half_light_radius * (far / near) ** sersic_index
+    return float(2 / np.pi * np.arctan(outer / turnover_radius))
 
 
 def faster_since(redshift: float) -> float:
