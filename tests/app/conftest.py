@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clumpygan.app.disk import Data
 from clumpygan.app.files import Files
 from clumpygan.app.work import Worker
+from clumpygan.fitting.fitter import DiskFitter
+from clumpygan.fitting.settings import SamplerSettings
+from tests.commands.fit_cubes import FWHM
 from tests.recovery.examples import without_network
 
 __all__ = ["without_network"]
@@ -73,3 +78,12 @@ def dropped(tmp_path: Path) -> Callable[[Path, str], dict[str, bytes]]:
         return {name or path.name: path.read_bytes()}
 
     return value
+
+
+def with_quick_fitter(data: Data) -> Data:
+    """Return data whose posterior is a Gaussian, which takes no time."""
+    fitter = DiskFitter(
+        data.fitter.model, data.fitter.instrument, psf_fwhm=FWHM,
+        sampler=SamplerSettings("laplace"),
+    )  # fmt: skip
+    return replace(data, fitter=fitter)

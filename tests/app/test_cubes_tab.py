@@ -12,7 +12,7 @@ from clumpygan.app.cubes_tab import PLAIN_CURVES, SLIDERS, CubesTab
 from clumpygan.app.files import Files
 from clumpygan.app.work import Worker
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
-from tests.app.conftest import Finish
+from tests.app.conftest import Finish, with_quick_fitter
 from tests.commands.fit_cubes import FWHM, make_cube
 
 
@@ -49,11 +49,12 @@ def test_a_slider_moves_what_is_shown(tab: CubesTab) -> None:
     assert not tab.status.view.visible
 
 
-@pytest.mark.parametrize("curve", PLAIN_CURVES)
-def test_every_curve_is_rendered(curve: str, tab: CubesTab) -> None:
-    tab.model["curve"].value = curve
-    assert tab.status.text == ""
-    assert tab.shown is not None
+def test_every_curve_is_rendered(tab: CubesTab) -> None:
+    for curve in PLAIN_CURVES[1:]:
+        shown = tab.shown
+        tab.model["curve"].value = curve
+        assert tab.status.text == "", curve
+        assert tab.shown is not shown, curve
 
 
 def test_arms_have_a_slider_where_there_are_any(tab: CubesTab) -> None:
@@ -87,6 +88,7 @@ def test_a_cube_is_dropped_fitted_and_downloaded(
     before = tab.shown
     tab.sliders["position_angle"].value = 75.0
     assert tab.shown is not before
+    tab.data = with_quick_fitter(tab.data)
     finish(tab.fit())
     assert "fitted in" in tab.status.text
     assert tab.result is not None

@@ -1,6 +1,5 @@
 """The disk that sliders move: what is measured of it, over data and without."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting.settings import FitSettings
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.plots.cube_view import same_channels
+from tests.app.conftest import with_quick_fitter
 from tests.commands.fit_cubes import FWHM, GALAXY, make_cube
 
 SMALL = FieldSettings(shape=(20, 20, 20), seeing=0.5)
@@ -98,22 +98,13 @@ def test_with_an_instrument_fluxes_are_those_of_its_data() -> None:
 def test_a_fit_finds_the_disk_that_was_observed(tmp_path: Path) -> None:
     data = read_data(make_cube(tmp_path / "cube.fits"), FitSettings(psf_fwhm=FWHM))
     assert data.name == "cube.fits"
-    data = replace(data, fitter=_quick(data.fitter))
+    data = with_quick_fitter(data)
     result = fit_data(data)
     assert result.values["position_angle"] == pytest.approx(70, abs=8)
     assert result.values["systemic_velocity"] == pytest.approx(0, abs=15)
     shown = show_over(data, galaxy_of(result.values, result.galaxy.model))
     assert shown.misfit == pytest.approx(1, abs=0.2)
     assert shown.misfit < show_over(data, start_of(data, GALAXY.to_dict())).misfit + 0.01  # type: ignore[operator]
-
-
-def _quick(fitter):  # type: ignore[no-untyped-def]
-    from clumpygan.fitting.fitter import DiskFitter
-    from clumpygan.fitting.settings import SamplerSettings
-
-    return DiskFitter(
-        fitter.model, fitter.instrument, psf_fwhm=FWHM, sampler=SamplerSettings("laplace")
-    )
 
 
 def test_cubes_without_a_line_or_of_another_kind_are_refused(tmp_path: Path) -> None:
