@@ -137,7 +137,7 @@ def test_a_fixed_slope_of_a_halo_ends_the_concentrations():
 
 @pytest.mark.parametrize("slope", ["uniform:0:1.9", "uniform:0:0.5", "normal:1:0.3"])
 def test_whatever_a_fit_of_a_halo_draws_is_a_halo(slope):
-    """Also at the largest concentrations, where next to nothing is left of the prior of the slope."""
+    """Also at the largest concentrations, where little is left of the prior of the slope."""
     model = DiskModel(curve="dekel_zhao_mass")
     chosen = coordinates(
         model, priors={"concentration": "uniform:5:60", "halo_slope": slope, "flux": "uniform:1:2"}
