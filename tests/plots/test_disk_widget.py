@@ -53,6 +53,32 @@ def test_face_on_and_still_disks_are_drawn() -> None:
     assert len(widget.figure.axes) >= 8
 
 
+def test_what_cant_be_rendered_leaves_all_as_it_was() -> None:
+    widget = DiskWidget(GRID, inclination=90, half_light_radius=1.5, maximum_velocity=0)
+    galaxy, cube, drawn = widget.galaxy, widget.cube, picture_of(widget)
+    widget.sliders["sersic_index"].value = 4.0  # as a browser does it: a cusp, seen edge-on
+    assert widget._refusal.value.startswith("sersic_index 4: ")
+    assert "rings would be needed" in widget._refusal.value
+    with pytest.raises(InputError, match="rings would be needed"):
+        widget["sersic_index"] = 4.0
+    assert widget.sliders["sersic_index"].value == widget["sersic_index"] == galaxy.sersic_index
+    assert widget.galaxy is galaxy
+    assert widget.cube is cube
+    assert (picture_of(widget) == drawn).all()
+    widget.sliders["inclination"].value = 80.0
+    assert widget._refusal.value == ""
+    np.testing.assert_array_equal(widget.cube, render_cube(widget.galaxy, GRID))
+
+
+@pytest.mark.parametrize("value", [200.0, -1.0, np.nan])
+def test_values_beyond_the_ends_of_a_slider_are_refused(widget: DiskWidget, value: float) -> None:
+    galaxy = widget.galaxy
+    with pytest.raises(InputError, match=r"inclination is .*; expected 0 to 90, where its slider"):
+        widget["inclination"] = value
+    assert widget.galaxy is galaxy
+    assert widget.sliders["inclination"].value == galaxy.inclination
+
+
 def test_a_notebook_shows_the_sliders(widget: DiskWidget) -> None:
     shown = widget._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in shown

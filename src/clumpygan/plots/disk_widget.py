@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,7 @@ SLIDERS: dict[str, tuple[float, float]] = {
 """Parameters that have a slider by default, and its ends."""
 
 _STEPS = 100
+_SLIDER_WIDTH = "340px"
 _GRID = CubeGrid.velocities((24, 40, 40), 0.12, 40.0, line_spread=40.0)
 
 _WIDTH, _HEIGHT = 11.6, 6.0  # inches
@@ -52,7 +54,8 @@ class DiskWidget:
     """Sliders of a rotating disk's parameters beside flux, velocity, dispersion and channel maps.
 
     In a notebook the object shows itself. A slider that is moved renders the cube without noise and
-    draws it anew; so does ``widget["inclination"] = 30``, without a browser too.
+    draws it anew; so does ``widget["inclination"] = 30``, without a browser too. Where that isn't
+    possible, everything stays as it was: the slider goes back, and a line below says why.
 
     Parameters
     ----------
@@ -97,9 +100,10 @@ class DiskWidget:
         ends = sliders if isinstance(sliders, Mapping) else _known_ends(sliders)
         self.sliders = {name: self._slider(widgets, name, *pair) for name, pair in ends.items()}
         self._picture = widgets.Image(format="png")
-        left = widgets.VBox(list(self.sliders.values()))
+        self._refusal = widgets.HTML(layout={"width": _SLIDER_WIDTH})
+        left = widgets.VBox([*self.sliders.values(), self._refusal])
         self.box = widgets.HBox([left, self._picture])
-        self._render()
+        self._show(self.galaxy)
 
     def _slider(self, widgets: Any, name: str, low: float, high: float) -> Any:
         row = next((one for one in PARAMETERS if one.name == name), None)
@@ -114,7 +118,7 @@ class DiskWidget:
             description=f"{name} [{row.unit}]" if row.unit else name,
             tooltip=row.description,
             style={"description_width": "initial"},
-            layout={"width": "340px"},
+            layout={"width": _SLIDER_WIDTH},
         )
         slider.observe(lambda change: self._move(name, float(change["new"])), names="value")
         return slider
@@ -124,19 +128,45 @@ class DiskWidget:
         return float(getattr(self.galaxy, name))
 
     def __setitem__(self, name: str, value: float) -> None:
-        """Move a slider."""
+        """Move a slider.
+
+        Raises
+        ------
+        InputError
+            If there is no such slider, the value is beyond its ends, or a disk of it can't be
+            rendered on the grid; nothing is changed then.
+        """
         if name not in self.sliders:
             raise InputError(f"no slider {name!r}: expected one of {', '.join(self.sliders)}")
-        self.sliders[name].value = value
+        slider = self.sliders[name]
+        if not slider.min <= value <= slider.max:
+            raise InputError(
+                f"{name} is {value:g}; expected {slider.min:g} to {slider.max:g}, where its slider "
+                "is, or a widget with other ends (`sliders`)"
+            )
+        self._show(self._with(name, float(value)))
+        slider.value = value
+
+    def _with(self, name: str, value: float) -> DiskParameters:
+        changed: dict[str, Any] = {name: value}
+        return replace(self.galaxy, **changed)
 
     def _move(self, name: str, value: float) -> None:
-        changed: dict[str, Any] = {name: value}
-        self.galaxy = replace(self.galaxy, **changed)
-        self._render()
+        """Show what a slider is moved to, or put it back."""
+        if value == self[name]:
+            return
+        try:
+            self._show(self._with(name, value))
+        except InputError as problem:
+            self._refusal.value = f"{name} {value:g}: {escape(str(problem))}"
+            self.sliders[name].value = self[name]
 
-    def _render(self) -> None:
-        self.cube = render_cube(self.galaxy, self.grid, psf=self._transfer)
-        self._picture.value = png_of(self.figure)
+    def _show(self, galaxy: DiskParameters) -> None:
+        """Render and draw a galaxy, all of it or nothing."""
+        cube = render_cube(galaxy, self.grid, psf=self._transfer)
+        picture = png_of(disk_figure(cube, self.grid, galaxy))
+        self.galaxy, self.cube, self._picture.value = galaxy, cube, picture
+        self._refusal.value = ""
 
     @property
     def figure(self) -> Figure:
