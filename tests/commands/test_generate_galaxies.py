@@ -77,6 +77,31 @@ def test_the_file_holds_galaxies_with_and_without_noise(capsys):
     assert Path("h_2.png").exists()
 
 
+@pytest.mark.parametrize("ending", ["png", "svg", "jpg"])
+def test_further_pages_replace_only_pages(folder, capsys, monkeypatch, ending):
+    monkeypatch.setattr("clumpygan.plots.galaxies.PER_PAGE", 2)
+    picture, second, third = (folder / f"g{more}.{ending}" for more in ("", "_2", "_3"))
+    words = ("--checkpoint", "trained/tiny", "--seed", "3", "--picture", picture)
+    second.write_bytes(b"another picture")
+    said = refused(folder, capsys, *words, "--n", 3)
+    assert f"{second}: a further page of the --picture {picture} would replace it" in said
+    said = refused(folder, capsys, *words, "--n", 3, "--metrics", second)
+    assert f"{second} is named twice" in said
+    generate("--n", 2, *words)
+    assert second.read_bytes() == b"another picture"
+    second.unlink()
+    generate("--n", 6, *words)
+    assert third.exists()
+    other = folder / f"g_5.{ending}"
+    other.write_bytes(third.read_bytes())
+    capsys.readouterr()
+    generate("--n", 4, *words)
+    assert f"removed {third}, a page of an earlier picture" in capsys.readouterr().out
+    assert not third.exists()
+    assert second.exists()
+    assert other.exists()  # not the next page: somebody's copy
+
+
 def test_the_same_seed_gives_the_same_galaxies_whatever_their_number():
     few, many = (generate("--n", n, "--seed", 3, output=f"{n}.fits") for n in (4, 7))
     np.testing.assert_allclose(many["NOISELESS"][0][:4], few["NOISELESS"][0], rtol=1e-4)

@@ -152,6 +152,18 @@ class Outputs:
     picture: Path | None
     metrics: Path | None
 
+    def check_pages(self, things: int, per_page: int) -> None:
+        """Refuse further pages of the picture that can't be written, or would replace a file."""
+        if self.picture is None:
+            return
+        from clumpygan.commands.output_files import check_outputs
+        from clumpygan.plots.style import check_pages, page_names
+
+        pages = -(-things // per_page)
+        names = [self.output, self.metrics, *page_names(self.picture, pages)]
+        check_outputs([("--picture", name, ()) for name in names])
+        check_pages(self.picture, pages)
+
 
 def _add_outputs(parser: ArgumentParser, name: str, what: str, picture: str) -> None:
     group = parser.add_argument_group("what comes out")
@@ -248,8 +260,10 @@ def _cubes(options: Namespace) -> None:
     from tqdm import tqdm
 
     from clumpygan.generation.cube_files import CubeFiles
+    from clumpygan.generation.cube_maker import PER_PAGE
     from clumpygan.generation.cubes import cube_maker
 
+    files.check_pages(settings.n, PER_PAGE)
     given = given_in(options)
     conditions = {name: given[name] for name in CUBE_CONDITIONS if name in given}
     cubes = CubeFiles.prepare(cube_maker(settings, conditions), files.output)
@@ -281,8 +295,10 @@ def _galaxies(options: Namespace) -> None:
     from tqdm import tqdm
 
     from clumpygan.generation.galaxies import generate_galaxies
+    from clumpygan.plots.galaxies import PER_PAGE
     from clumpygan.training.provenance import commit
 
+    files.check_pages(settings.n, PER_PAGE)
     with tqdm(total=settings.n, desc="generating", unit="galaxy", disable=None) as bar:
         made = generate_galaxies(progress=bar.update, **asdict(settings))
     _say_seed(made.seed, "" if settings.seed is not None else "drawn at random")
@@ -321,7 +337,7 @@ def _write(
         What else is said.
     """
     from clumpygan.io import atomic_path
-    from clumpygan.plots.style import written_pages
+    from clumpygan.plots.style import old_pages, written_pages
 
     pictures: list[Path] = []
     with ExitStack() as stack:
@@ -337,6 +353,10 @@ def _write(
             told = {**report, "seconds": round(time.perf_counter() - begin, 2)}
             text = json.dumps(told, indent=2, allow_nan=False) + "\n"
             temporary(files.metrics).write_text(text, encoding="utf-8")
+    if files.picture is not None:
+        for old in old_pages(files.picture, len(pictures)):
+            old.unlink()
+            print(f"removed {old}, a page of an earlier picture")
     written = [*before, files.output, *pictures, files.metrics]
     names = ", ".join(str(path) for path in written if path)
     print(f"wrote {names} in {time.perf_counter() - begin:.1f} s{after}")

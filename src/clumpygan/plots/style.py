@@ -4,6 +4,7 @@ Brightness is in inferno on an asinh stretch; velocities in RdBu, red receding, 
 systemic velocity; dispersions in cividis. All can be told apart with any colour vision.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
 
 Extent = tuple[float, float, float, float]
@@ -40,6 +42,8 @@ _LONG_NUMBER = 1e4  # from which on, and below 0.1, powers of ten go to the unit
 _MARGIN = 0.12  # of the field around the galaxy, on each side
 REPORT_RESOLUTION = 80  # dots per inch of the pictures of reports
 _PAGE_DOTS = 100  # per inch, of pages of fits
+_PAGE_MARK = "a page of pictures by clumpygan"  # in the files, by which they are known again
+_MARK_WITHIN = 8192  # bytes from the beginning of a file
 _TITLE, _ABOVE_TITLE = 20, 0.2  # points, inches
 
 
@@ -207,6 +211,55 @@ def round_values(norm: FuncNorm) -> list[float]:
     return kept
 
 
+def page_names(path: Path, pages: int) -> list[Path]:
+    """Return the files of so many pages: PATH, PATH_2 and so on, or one PDF."""
+    further = () if _is_pdf(path) else range(2, pages + 1)
+    return [path, *(_page_name(path, number) for number in further)]
+
+
+def check_pages(path: Path, pages: int) -> None:
+    """Refuse further pages that would replace what isn't such a page.
+
+    Parameters
+    ----------
+    path : Path
+        The first page, which may replace anything: it was asked for by this name.
+    pages : int
+
+    Raises
+    ------
+    InputError
+        If there is such a file.
+    """
+    for name in page_names(path, pages)[1:]:
+        if name.exists() and not _is_page(name):
+            raise InputError(
+                f"{name}: a further page of the `picture` {path} would replace it, and it is none "
+                "of an earlier one; move it, or choose another name"
+            )
+
+
+def old_pages(path: Path, pages: int) -> list[Path]:
+    """Return the pages after the last one that an earlier, longer picture left."""
+    if _is_pdf(path):
+        return []
+    names = (_page_name(path, number) for number in itertools.count(pages + 1))
+    return list(itertools.takewhile(lambda name: name.is_file() and _is_page(name), names))
+
+
+def _is_pdf(path: Path) -> bool:
+    return path.suffix.lower() == ".pdf"
+
+
+def _page_name(path: Path, number: int) -> Path:
+    return path.with_stem(f"{path.stem}_{number}")
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _PAGE_MARK.encode() in file.read(_MARK_WITHIN)
+
+
 @contextmanager
 def written_pages(path: Path, pages: Iterable[Figure]) -> Iterator[list[Path]]:
     """Write figures: pages of one PDF, or else PATH, and PATH_2 and so on for further pages.
@@ -223,15 +276,18 @@ def written_pages(path: Path, pages: Iterable[Figure]) -> Iterator[list[Path]]:
         The files, which appear when the context ends, all of them or none.
     """
     with ExitStack() as stack:
-        if path.suffix.lower() == ".pdf":
+        if _is_pdf(path):
             with PdfPages(stack.enter_context(atomic_path(path))) as document:
                 for page in pages:
                     document.savefig(page, facecolor="white")
             yield [path]
             return
+        mark: dict[str, Any] = {"metadata": {"Description": _PAGE_MARK}}
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            mark = {"pil_kwargs": {"comment": _PAGE_MARK}}
         written: list[Path] = []
         for number, page in enumerate(pages, 1):
-            name = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
-            page.savefig(stack.enter_context(atomic_path(name)), facecolor="white")
+            name = path if number == 1 else _page_name(path, number)
+            page.savefig(stack.enter_context(atomic_path(name)), facecolor="white", **mark)
             written.append(name)
         yield written
