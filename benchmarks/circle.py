@@ -1,7 +1,7 @@
 """The circle of the README: galaxies that generate.py makes, measured by fit.py, beside the truth.
 
     python benchmarks/circle.py [--n 60] [--seed 5] [--snr 20 8] [--kind smooth clumpy]
-        [--method importance] [--json circle.json]
+        [--method importance] [--light sersic] [--json circle.json]
 
 As `generate.py cubes --n N --snr S [--smooth]` and `fit.py FILE` do it, everything by default: the
 header of a cube tells its line, redshift, instrument and PSF. For every parameter it prints how
@@ -84,14 +84,14 @@ def main() -> None:
     parser.add_argument("--kind", nargs="+", choices=("smooth", "clumpy"),
                         default=["smooth", "clumpy"])  # fmt: skip
     parser.add_argument("--method", choices=("importance", "laplace"), default="importance")
+    parser.add_argument("--light", choices=("sersic", "map"), default="sersic")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
+    settings = {"method": options.method, "light": options.light}
     report = {}
     for kind in options.kind:
         for ratio in options.snr:
-            found = circle(
-                options.n, options.seed, ratio, kind == "smooth", {"method": options.method}
-            )
+            found = circle(options.n, options.seed, ratio, kind == "smooth", settings)
             report[f"{kind} {ratio:g}"] = found
             print(f"{options.n} {kind} galaxies of seed {options.seed}, S/N {ratio:g}: "
                   f"{found['verdicts']}, {found['cpu_seconds']:.2f} CPU s")  # fmt: skip

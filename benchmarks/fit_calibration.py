@@ -1,12 +1,14 @@
 """Are the posteriors of fits calibrated? Ranks of the truth over mocks drawn from the prior.
 
-    python benchmarks/fit_calibration.py [--mocks 200] [--json ranks.json] [--picture ranks.png]
+    python benchmarks/fit_calibration.py [--mocks 200] [--curve tanh] [--json ranks.json]
+        [--picture ranks.png]
 
 Parameters are drawn from the very priors that the fit has, cubes rendered with them, noise added
 whose sigma is that of a S/N of 10 in the brightest voxel of a typical galaxy, and the share of the
 posterior below the truth taken (Talts et al. 2018; see `clumpygan.evaluation.calibration`). Over
 many mocks these shares are uniform if, and only if, the posteriors are right: sampler, optimum,
-renderer and likelihood together. Mocks of `fit_mocks`, on its grid.
+renderer and likelihood together. Mocks of `fit_mocks`, on its grid; masses of curves
+that are given by them are those of `masses`, at its redshift.
 """
 
 import argparse
@@ -15,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_mocks import KNOWN, MODEL, mock_frame
+from fit_mocks import KNOWN, mock_frame
+from masses import DRAWN, REDSHIFT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from clumpygan.evaluation.calibration import coverage, histograms, ranks, uniformity
 from clumpygan.fitting import DiskFitter, SamplerSettings
 from clumpygan.fitting.coordinates import Coordinates
-from clumpygan.galaxies import GALPAK_HEIGHT, CubeRenderer
-from clumpygan.galaxies.disks.disk_model import GALPAK_ASPECT
+from clumpygan.fitting.structure.distance import kiloparsecs_per_arcsec
+from clumpygan.galaxies import GALPAK_HEIGHT, CubeRenderer, DiskModel
+from clumpygan.galaxies.disks.disk_model import CURVE_PARAMETERS, GALPAK_ASPECT, MASS_CURVES
 
 PRIORS = {
     "flux": "lognormal:1:0.5",
@@ -33,10 +37,17 @@ PRIORS = {
     "half_light_radius": "lognormal:0.9:0.35",
     "inclination": "isotropic:15:85",
     "position_angle": "uniform:0:360",
-    "maximum_velocity": "uniform:50:350",
-    "turnover_radius": "lognormal:0.25:0.5",
     "velocity_dispersion": "uniform:10:100",
 }
+OF_CURVES = {
+    "maximum_velocity": "uniform:50:350",
+    "turnover_radius": "lognormal:0.25:0.5",
+    **{name: "uniform:{}:{}".format(*DRAWN[name]) for name in DRAWN if name.startswith("log_")},
+    "halo_slope": "uniform:{}:{}".format(*DRAWN["halo_slope"]),
+    "dark_matter_fraction": "uniform:{}:{}".format(*DRAWN["dark_matter_fraction"]),
+}
+"""Priors of what curves have; that of a concentration is the default."""
+
 TYPICAL = {
     "flux": 1.0, "half_light_radius": 0.9, "inclination": 60.0, "maximum_velocity": 200.0,
     "turnover_radius": 0.25, "velocity_dispersion": 50.0,
@@ -45,11 +56,11 @@ TYPICAL = {
 SIGNAL_TO_NOISE = 10.0
 
 
-def noise_sigma(renderer: CubeRenderer) -> float:
+def noise_sigma(renderer: CubeRenderer, known: dict[str, float]) -> float:
     """Return the noise of all mocks, so that it says nothing of the galaxy."""
-    vector = MODEL.defaults()
-    for name, value in TYPICAL.items():
-        vector[MODEL.index(name)] = value
+    vector = renderer.model.defaults()
+    for name, value in (TYPICAL | known).items():
+        vector[renderer.model.index(name)] = value
     return float(renderer(vector[None]).max()) / SIGNAL_TO_NOISE
 
 
@@ -91,18 +102,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--mocks", type=int, default=200)
+    parser.add_argument("--curve", choices=("tanh", *MASS_CURVES), default="tanh")
     parser.add_argument("--method", choices=("importance", "laplace", "nuts"), default="importance")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--picture", type=Path, help="histograms of the ranks")
     options = parser.parse_args()
-    frame = mock_frame()
+    frame, model = mock_frame(), DiskModel(curve=options.curve)
+    known = dict(KNOWN)
+    if options.curve in MASS_CURVES:
+        scale = kiloparsecs_per_arcsec(None, REDSHIFT)
+        known |= {"galaxy_redshift": REDSHIFT, "angular_scale": float(scale or 0)}
+    own = [name for name in CURVE_PARAMETERS[options.curve] if name in OF_CURVES]
     fitter = DiskFitter(
-        MODEL, frame, fixed=KNOWN, priors=PRIORS, sampler=SamplerSettings(method=options.method)
+        model,
+        frame,
+        fixed=known,
+        priors=PRIORS | {name: OF_CURVES[name] for name in own},
+        sampler=SamplerSettings(method=options.method),
     )
-    coordinates = Coordinates.of(MODEL, fitter.choices, frame.grid, 1.0)
-    renderer = CubeRenderer(frame.grid, MODEL, frame.transfer, 1e-4)
-    sigma = noise_sigma(renderer)
+    coordinates = Coordinates.of(model, fitter.choices, frame.grid, 1.0)
+    renderer = CubeRenderer(frame.grid, model, frame.transfer, 1e-4)
+    sigma = noise_sigma(renderer, known)
     rows, good = [], 0
     for index in range(options.mocks):
         rank, fine = rank_of(fitter, coordinates, renderer, sigma, (options.seed, index))
@@ -113,7 +134,7 @@ def main() -> None:
     table = np.array(rows)
     tests = uniformity(table, bins=10)
     covered, error = coverage(table)
-    print(f"\n{options.mocks} mocks, method {options.method}")
+    print(f"\n{options.mocks} mocks, curve {options.curve}, method {options.method}")
     print("parameter              KS p    chi^2 p   coverage of 50, 68, 90, 95 %")
     for k, name in enumerate(coordinates.names):
         shares = "  ".join(f"{100 * share:5.1f}" for share in covered[:, k])
@@ -128,6 +149,7 @@ def main() -> None:
     if options.json:
         report = {
             "mocks": options.mocks,
+            "curve": options.curve,
             "method": options.method,
             "good": good,
             "names": list(coordinates.names),

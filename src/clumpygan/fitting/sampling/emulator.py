@@ -39,22 +39,35 @@ SPARE = 1.5
 
 
 class Whitening:
-    """Coordinates in which the Laplace approximation is standard normal, widest direction first.
+    """Coordinates in which a Gaussian is standard normal, widest direction first.
 
     Parameters
     ----------
-    optimum : Optimum
+    middle : ndarray (n,)
+    covariance : ndarray (n, n)
+        As of the Laplace approximation, or of draws from the posterior.
     """
 
-    def __init__(self, optimum: Optimum) -> None:
-        values, vectors = np.linalg.eigh(optimum.covariance)
-        self.middle = optimum.coordinates
+    def __init__(self, middle: FloatArray, covariance: FloatArray) -> None:
+        values, vectors = np.linalg.eigh(covariance)
+        self.middle, self.covariance = middle, covariance
         self.axes = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1]
-        self.log_volume = 0.5 * float(np.log(values).sum())
+        self._inverse = np.linalg.inv(self.axes)
+        self._log_volume = 0.5 * float(np.log(values).sum())
 
     def coordinates(self, x: FloatArray) -> FloatArray:
         """Return coordinates (..., n) of whitened ones (..., n)."""
         return np.asarray(self.middle + x @ self.axes.T)
+
+    def whitened(self, u: FloatArray) -> FloatArray:
+        """Return whitened coordinates (..., n): `coordinates` inverted."""
+        return np.asarray((u - self.middle) @ self._inverse.T)
+
+    def log_normal(self, u: FloatArray) -> FloatArray:
+        """Return the logarithm of the density (S,) of the Gaussian at coordinates (S, n)."""
+        x = self.whitened(u)
+        constant = 0.5 * x.shape[1] * np.log(2 * np.pi) + self._log_volume
+        return np.asarray(-0.5 * (x**2).sum(1) - constant)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +82,21 @@ class Polynomial:
         Of which chi^2 is the quadratic form.
     slope : ndarray (M,)
     whitening : Whitening
+        Of whose coordinates the monomials are.
+    optimum : ndarray (n,)
     """
 
     terms: list[tuple[int, ...]]
     form: FloatArray
     slope: FloatArray
     whitening: Whitening
+    optimum: FloatArray
 
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Return the log density (S,) at whitened coordinates (S, n), relative to the optimum."""
-        design = evaluate(x, self.terms)
-        u = self.whitening.coordinates(x)
+    def __call__(self, u: FloatArray) -> FloatArray:
+        """Return the log density (S,) at coordinates (S, n), relative to the optimum."""
+        design = evaluate(self.whitening.whitened(u), self.terms)
         half = 0.5 * np.einsum("ij,ij->i", design @ self.form, design) + design @ self.slope
-        prior = 0.5 * (u**2).sum(1) - 0.5 * (self.whitening.middle**2).sum()
+        prior = 0.5 * (u**2).sum(1) - 0.5 * (self.optimum**2).sum()
         return np.asarray(-half - prior)
 
 
@@ -92,11 +107,10 @@ class Emulator:
     ----------
     target : Target
     optimum : Optimum
-    whitening : Whitening
     """
 
-    def __init__(self, target: Target, optimum: Optimum, whitening: Whitening) -> None:
-        self.target, self.whitening = target, whitening
+    def __init__(self, target: Target, optimum: Optimum) -> None:
+        self.target, self._optimum = target, optimum.coordinates
         self._middle = optimum.residuals
         weights = target.likelihood.weights(optimum.residuals)
         self._root = None if weights is None else np.sqrt(weights)
@@ -107,23 +121,22 @@ class Emulator:
         self._buckets: NDArray[np.int64] | None = None
         self._signs: NDArray[np.float32] | None = None
 
-    def add(self, x: FloatArray) -> FloatArray:
-        """Render cubes at whitened coordinates (S, n), to be learnt from.
+    def add(self, places: FloatArray) -> FloatArray:
+        """Render cubes at coordinates (S, n), to be learnt from.
 
         Returns
         -------
         ndarray (S,)
-            The logarithm of the true density, relative to that of the optimum.
+            The logarithm of the true density.
         """
-        answer = np.empty(len(x))
-        coordinates = self.whitening.coordinates(x)
-        rendered = self.target.residuals_at(coordinates)
-        for k, (place, u, residuals) in enumerate(zip(x, coordinates, rendered, strict=True)):
+        answer = np.empty(len(places))
+        rendered = self.target.residuals_at(places)
+        for k, (u, residuals) in enumerate(zip(places, rendered, strict=True)):
             answer[k] = self.target.log_density(u, residuals)
             change = residuals - self._middle
             if self._root is not None:
                 change *= self._root
-            self._places.append(place)
+            self._places.append(u)
             self._changes.append(change if self._kept is None else self._shortened(change))
             if self._kept is None and len(self._changes) == _ENOUGH:
                 self._keep()
@@ -134,11 +147,11 @@ class Emulator:
         """How many cubes have been added."""
         return len(self._places)
 
-    def fit(self, largest_degree: int = 4) -> Polynomial:
-        """Fit the polynomials, of as high a degree as there are cubes for."""
+    def fit(self, whitening: Whitening, largest_degree: int = 4) -> Polynomial:
+        """Fit polynomials in whitened coordinates, of as high degrees as there are cubes for."""
         if self._kept is None:
             self._keep()
-        x = np.array(self._places)
+        x = whitening.whitened(np.array(self._places))
         terms = monomials(x.shape[1], 1)
         for degree in range(2, largest_degree + 1):
             more = monomials(x.shape[1], degree)
@@ -153,7 +166,8 @@ class Emulator:
             terms,
             (coefficients @ coefficients.T).astype(np.float64),
             pseudo @ np.array(self._products),
-            self.whitening,
+            whitening,
+            self._optimum,
         )
 
     def _keep(self) -> None:

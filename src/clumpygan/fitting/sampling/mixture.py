@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 from scipy.special import gammaln, logsumexp
 
-from clumpygan.fitting.sampling.draws import effective_number, kish, pareto_k
+from clumpygan.fitting.sampling.draws import effective_number, kish, pareto_k, resample
 
 FloatArray = NDArray[np.float64]
 
@@ -17,6 +18,12 @@ DEGREES = 6.0
 
 _FEWEST_PER_DIMENSION = 10
 _TEMPERING = 0.7
+
+_PARTS, _CLUSTERED = 8, 4000
+"""Of a mixture of t distributions, and draws by which they are matched."""
+
+_ROOM, _WHOLE = 1.3, 0.03
+"""Of the covariance of a cluster and of all draws, in that of a part of the mixture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +47,7 @@ class StudentT:
         The weights are tempered as long as few draws have them all.
         """
         dimensions = x.shape[1]
-        power = 1.0
-        known = log_weights[np.isfinite(log_weights)]
-        fewest = min(_FEWEST_PER_DIMENSION * dimensions, 0.5 * known.size)
-        while kish(power * known) < fewest:
-            power *= _TEMPERING
-        weights = np.exp(power * (log_weights - log_weights.max()))
+        weights = _tempered(log_weights, _FEWEST_PER_DIMENSION * dimensions)
         middle = weights @ x / weights.sum()
         spread = np.cov(x.T, aweights=weights).reshape(dimensions, dimensions)
         return cls(middle, np.asarray(np.linalg.cholesky(spread + 1e-9 * np.eye(dimensions))))
@@ -63,6 +65,68 @@ class StudentT:
         constant = gammaln(0.5 * (nu + n)) - gammaln(0.5 * nu) - 0.5 * n * math.log(nu * math.pi)
         kernel = -0.5 * (nu + n) * np.log1p((standard**2).sum(0) / nu)
         return np.asarray(kernel + constant - float(np.log(np.diag(self.axes)).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class StudentMixture:
+    """Several multivariate t distributions: for what is bent, or in several pieces.
+
+    Attributes
+    ----------
+    parts : tuple of StudentT
+    shares : ndarray (K,)
+    """
+
+    parts: tuple[StudentT, ...]
+    shares: FloatArray
+
+    @classmethod
+    def matched(
+        cls, x: FloatArray, log_weights: FloatArray, generator: np.random.Generator
+    ) -> "StudentMixture":
+        """Return the one whose parts are matched to clusters of weighted draws (S, n).
+
+        Clusters are those of k-means, in units of the spread of the draws; the weights are tempered
+        as for one distribution.
+        """
+        dimensions = x.shape[1]
+        weights = _tempered(log_weights, _PARTS * _FEWEST_PER_DIMENSION * dimensions)
+        chosen = x[resample(generator, weights, _CLUSTERED)]
+        whole = np.cov(chosen.T).reshape(dimensions, dimensions)
+        axes = np.linalg.cholesky(whole + 1e-9 * np.eye(dimensions))
+        known = np.linalg.solve(axes, (chosen - chosen.mean(0)).T).T
+        _, labels = kmeans2(known, _PARTS, minit="++", rng=generator)
+        members = [chosen[labels == k] for k in range(_PARTS)]
+        members = [one for one in members if len(one) > 2 * dimensions]
+        # A little of the whole in each: clusters of k-means have sharp ends.
+        parts = tuple(
+            StudentT(
+                one.mean(0),
+                np.asarray(np.linalg.cholesky(_ROOM * np.cov(one.T) + _WHOLE * whole), np.float64),
+            )
+            for one in members
+        )
+        shares = np.array([len(one) for one in members], dtype=np.float64)
+        return cls(parts, shares / shares.sum())
+
+    def draw(self, generator: np.random.Generator, count: int) -> FloatArray:
+        """Return draws (count, n)."""
+        counts = generator.multinomial(count, self.shares)
+        pairs = zip(self.parts, counts, strict=True)
+        return np.concatenate([one.draw(generator, number) for one, number in pairs])
+
+    def log_density(self, x: FloatArray) -> FloatArray:
+        """Return the log density (S,) at places (S, n)."""
+        densities = [one.log_density(x) for one in self.parts]
+        return np.asarray(logsumexp(densities, axis=0, b=self.shares[:, None]))
+
+
+def _tempered(log_weights: FloatArray, fewest: float) -> FloatArray:
+    """Return weights (S,), tempered as long as fewer draws have them all, at most half of them."""
+    power, known = 1.0, log_weights[np.isfinite(log_weights)]
+    while kish(power * known) < min(fewest, 0.5 * known.size):
+        power *= _TEMPERING
+    return np.asarray(np.exp(power * (log_weights - log_weights.max())))
 
 
 @dataclass(frozen=True, eq=False)

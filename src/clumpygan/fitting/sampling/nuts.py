@@ -73,7 +73,7 @@ def draw_nuts(
         import nutpie
         from nutpie.compiled_pyfunc import from_pyfunc
 
-    whitening = Whitening(optimum)
+    whitening = Whitening(optimum.coordinates, optimum.covariance)
     n = optimum.coordinates.size
     density = WhitenedDensity(target, whitening, generator)
     starts = generator.standard_normal((chains, n))
