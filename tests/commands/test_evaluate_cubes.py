@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from clumpygan.assessment import CubeRealismSettings, cube_realism
 from clumpygan.assessment.cube_fits import FitJob, fit, fit_all
+from clumpygan.assessment.cube_sets import training_data
 from clumpygan.commands.evaluate import main
 from clumpygan.commands.generate import main as generate
 from clumpygan.data.cubes.frame import make_frame
@@ -18,7 +19,7 @@ from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.data.splits import split_of
 from clumpygan.galaxies import DiskParameters, render_cube
 from clumpygan.galaxies.disks.cube_conditions import condition_rows
-from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.gan.checkpoint import build_network, read_card, save_checkpoint
 
 SHAPE = [8, 24, 24]
 FRAME = {"shape": SHAPE, "instrument": "muse_wfm", "channel_width": 3.5, "lines": ["oiii"]}
@@ -95,6 +96,16 @@ def test_report_table_and_numbers(home, capsys):
     key = (home / "report" / "blind_key.txt").read_text().splitlines()
     assert len(key) == 16
     assert sum("physical" in line for line in key) == 8
+
+
+def test_networks_of_uneven_noise_are_compared_with_real_cubes_too(home):
+    card = read_card(home / "physical.yaml")
+    uneven = {"noise": "uneven", "uneven": {"depth": 0.3}}
+    (home / "uneven.yaml").write_text(json.dumps(card | {"data": DATA | uneven}))
+    (home / "uneven.safetensors").write_bytes((home / "physical.safetensors").read_bytes())
+    for root, noise in ((home, "even"), (None, "uneven")):
+        data = training_data(CubeRealismSettings(checkpoint="uneven", root=root, n=20))
+        assert data.config.noise == noise
 
 
 def test_real_cubes_are_compared_as_observed(home):

@@ -23,6 +23,8 @@ from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
 from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.generation import cube_maker as generated_cubes
+from clumpygan.generation.network_cubes import NetworkCubeMaker
+from clumpygan.generation.settings import CubesSettings
 from clumpygan.io import read_cube
 
 SHAPE = [8, 16, 16]
@@ -303,6 +305,30 @@ def test_what_nobody_asks_for_isnt_hidden_in_the_galaxies(folder):
     asked = Table.read("h.fits")
     assert (asked["g1"] > 0.039).all()
     assert (asked["scale_height"] > 0.199).all()
+
+
+def test_what_nobody_asks_of_a_network_of_gas_disks_is_drawn_as_its_training_did(folder):
+    """Sizes go with velocities and are as thick; in the priors of the table they don't."""
+    arguments = {"latent_dim": 4, "channels": 4, "largest": 4, "side": 8,
+                 "conditions": condition_rows(tuple(CUBE_CONDITIONS))}  # fmt: skip
+    galaxies = {"population": "gas_disks", "gas": {"redshift": [0.5, 0.6]}, "parameters": {}}
+    card = {"network": {"name": "cube_physical", "arguments": arguments}, "images": IMAGES,
+            "data": {"galaxies": galaxies}}  # fmt: skip
+    save_checkpoint(folder / "gas", build_network("cube_physical", arguments), card)
+    drawn = {}
+    for name in ("gas", "physical"):
+        maker = NetworkCubeMaker.of(CubesSettings(checkpoint=name), {"inclination": (40.0, 60.0)})
+        drawn[name] = Table(maker.parameters(1, range(150))[0], names=maker.names)
+        assert drawn[name]["inclination"].min() >= 40
+        assert not drawn[name]["g1"].any()
+    together = {
+        name: np.corrcoef(np.log(table["half_light_radius"]), np.log(table["maximum_velocity"]))
+        for name, table in drawn.items()
+    }
+    assert together["gas"][0, 1] > 0.4
+    assert abs(together["physical"][0, 1]) < 0.3
+    thickness = drawn["gas"]["scale_height"] / drawn["gas"]["half_light_radius"]
+    assert 0.1 < np.log10(thickness).std() < 0.2
 
 
 def test_a_galaxy_is_seen_with_the_psf_of_the_instrument(folder):

@@ -15,7 +15,7 @@ from clumpygan.data.cubes.galaxy_cube_sample import (
     render_realisations,
 )
 from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies import CubeGrid
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.gan.cube_rendering import ConditionRenderer
@@ -257,8 +257,19 @@ def test_other_galaxies_of_the_parameters_of_gas_disks():
 def test_settings_of_gas_go_with_gas_disks():
     with pytest.raises(InputError, match="`gas` goes with the population gas_disks"):
         GalaxyCubeSettings.from_dict(SMALL | {"gas": {"redshift": [0.4, 0.5]}})
+    with pytest.raises(InputError, match="`disks` goes with the population clumpy_disks"):
+        GalaxyCubeSettings.from_dict(GAS | {"disks": {"mean_clumps": 5.0}})
+    for name, ends in {"warp_inclination": [1, 5], "bulge_fraction": 0.3, "clump_1_x": 0}.items():
+        with pytest.raises(InputError, match=f"{name} of gas disks can't be chosen"):
+            GalaxyCubeSettings.from_dict(GAS | {"parameters": {name: ends}})
     with pytest.raises(InputError, match="population"):
         GalaxyCubeSettings.from_dict(SMALL | {"population": "galaxies"})
+
+
+def test_uneven_noise_without_known_sky_lines_is_told(cache):
+    frame = {"shape": [8, 16, 16], "instrument": "kmos_k"}
+    with pytest.warns(InputWarning, match="the sky lines of kmos_k aren't known"):
+        GalaxyCubeDataModule(seed=1, cache=str(cache), noise="uneven", galaxies={"frame": frame})
 
 
 def test_uneven_noise_is_served(cache):

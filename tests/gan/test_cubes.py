@@ -87,7 +87,9 @@ def test_any_grid_for_the_physical_one_and_no_other_for_the_convolutions(frame):
 
 
 def test_conditions_are_those_of_the_training():
-    generator = loaded("physical")
+    # Of real galaxies nobody has drawn the parameters: the limits are their own.
+    card = {**CARD, "data": {**CARD["data"], "measured_seeing": None}}
+    generator = CubeGenerator(loaded("physical").network, card, "tiny")
     generator.check("inclination", 20.0, 80.0)
     generator.check("position_angle", -90.0, 400.0)
     generator.check("flux", 1e-3, 1e9)
@@ -103,6 +105,21 @@ def test_real_galaxies_are_drawn_from_their_ranges():
     population = CubeGenerator(loaded("physical").network, card, "tiny").population
     assert population["inclination"] == (20.0, 80.0)
     assert "seeing" not in population
+
+
+def test_what_follows_from_the_mass_of_gas_disks_has_the_limits_of_its_galaxies():
+    galaxies = {"population": "gas_disks", "gas": {"redshift": [1.0, 2.0]},
+                "parameters": {"half_light_radius": [0.5, 1.1], "bulge_fraction": 0.0}}  # fmt: skip
+    network = loaded("physical").network
+    ranges = {**CARD["images"]["ranges"], "maximum_velocity": [60.0, 320.0]}
+    images = {**CARD["images"], "ranges": ranges}
+    generator = CubeGenerator(network, {"images": images, "data": {"galaxies": galaxies}}, "tiny")
+    assert generator.gas.redshift == (1.0, 2.0)
+    assert loaded("physical").gas is None
+    generator.check("maximum_velocity", 60.0, 320.0)
+    generator.check("half_light_radius", 0.5, 1.1)
+    with pytest.raises(InputError, match=r"maximum_velocity \(60 to 320 km/s\)"):
+        generator.check("maximum_velocity", 50.0, 100.0)
 
 
 def test_networks_of_other_images_are_refused():

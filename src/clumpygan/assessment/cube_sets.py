@@ -82,10 +82,11 @@ def load_generators(settings: CubeRealismSettings) -> dict[str, CubeGenerator]:
     loaded = {Path(name).stem: CubeGenerator.load(name, settings.device) for name in wanted}
     first, *others = loaded.values()
     for other in others:
-        if (other.names, other.frame, other.population) != (
+        if (other.names, other.frame, other.population, other.gas) != (
             first.names,
             first.frame,
             first.population,
+            first.gas,
         ):
             raise InputError(
                 f"{other.name} was trained on other cubes than {first.name}: compare generators of "
@@ -100,7 +101,7 @@ def build_sets(
     progress: Progress = silent,
 ) -> Compared:
     """Read or render the held-out galaxies, and generate cubes of their parameters."""
-    data = _data(settings)
+    data = training_data(settings)
     true = data.dataset("test")
     count = min(settings.n, len(true) // 2)
     floor_arrays, reference_arrays = (
@@ -187,12 +188,20 @@ def _generated(progress: Progress, count: int, name: str, done: int) -> None:
     progress(done, count, f"generating {name}")
 
 
-def _data(settings: CubeRealismSettings) -> GalaxyCubeDataModule:
-    """Return the data of the training, with no more rendered galaxies than are looked at."""
+def training_data(settings: CubeRealismSettings) -> GalaxyCubeDataModule:
+    """Return the data of the training, with no more rendered galaxies than are looked at.
+
+    Raises
+    ------
+    InputError
+        If the network was trained on other data than cubes, or on real ones and none are given.
+    """
     name = settings.checkpoint
     card = read_card(find_checkpoint(name).with_suffix(".yaml"))
     section = dict(card.get("data") or {})
     if settings.root is not None:
+        # Real cubes have their own noise.
+        section = {key: own for key, own in section.items() if key not in ("noise", "uneven")}
         section |= {"root": str(settings.root)}
         section |= {} if settings.table is None else {"table": str(settings.table)}
     elif "measured_seeing" in section:

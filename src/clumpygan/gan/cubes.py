@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
+from clumpygan.galaxies.gas.population import FOLLOWING, GasDisks
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame
 from clumpygan.gan.galaxies import random_input
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
 from clumpygan.networks.physical_cube import PhysicalCubeGenerator
+from clumpygan.settings import from_mapping
 
 BATCH = 16
 """Cubes generated at once."""
@@ -55,6 +57,8 @@ class CubeGenerator:
     population : dict
         Name -> number or range, from which the training drew what it didn't draw from the priors
         of the parameter table; the ranges of real galaxies.
+    gas : GasDisks or None
+        From which it drew its galaxies otherwise.
     shape : tuple of int or None
         The only shape (v, y, x) that it can make; None if it makes any.
 
@@ -81,6 +85,15 @@ class CubeGenerator:
         # Trainings on real cubes have settings of rendered galaxies too, but don't use them.
         galaxies = {} if "measured_seeing" in data else data.get("galaxies") or {}
         self._drawn = _drawn_between(galaxies) if galaxies else {}
+        self.gas: GasDisks | None = None
+        if galaxies.get("population") == "gas_disks":
+            self.gas = from_mapping(GasDisks, galaxies.get("gas", {}))
+            # What follows from the mass has no ends but those of the galaxies.
+            self._drawn = {
+                one: ends
+                for one, ends in self._drawn.items()
+                if one not in FOLLOWING or one in galaxies.get("parameters", {})
+            }
         drawn = {one: span for one, span in self.ranges.items() if one != SEEING}
         self.population: dict[str, Any] = dict(galaxies.get("parameters", drawn))
         low, high = known["signal_to_noise"]

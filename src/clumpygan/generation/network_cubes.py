@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from clumpygan import __version__
 from clumpygan.data.cubes.frame import CubeFrame, make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
+from clumpygan.data.cubes.galaxy_rendering import of_gas_disk
 from clumpygan.data.cubes.settings import (
     CubeSettings,
+    frame_for,
     galaxy_generator,
     parameter_ranges,
     plain,
@@ -22,6 +24,7 @@ from clumpygan.data.cubes.settings import (
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
 from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, DiskModel
+from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.gan.checkpoint import weights_digest
 from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.generation.cube_maker import SPLIT, CubeMaker, ends_given, frame_given
@@ -30,6 +33,25 @@ from clumpygan.settings import Span, ends_of, from_mapping, told_span
 
 SHEAR = ("g1", "g2")
 """Parameters that are 0 unless they are asked for."""
+
+
+@dataclass(frozen=True)
+class GasCubeSettings(CubeSettings):
+    """Gas disks in place of galaxies of the priors.
+
+    Attributes
+    ----------
+    gas : GasDisks
+        Those of them are drawn that are within `parameters`.
+    """
+
+    gas: GasDisks = field(default_factory=GasDisks)
+
+    def draw_any(self, generator: np.random.Generator) -> np.ndarray:
+        """Draw the smooth disk of a galaxy (P,), whether or not it can be rendered."""
+        ranges = {name: (low, high) for name, low, high in self.parameters}
+        drawn = self.gas.draw(generator, ranges, frame_for(self).lines)
+        return of_gas_disk(drawn, 0.0).smooth
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +69,8 @@ class NetworkCubeMaker(CubeMaker):
         Ranges of what isn't drawn there; the flux is a factor of the drawn one if `drawn_flux`.
     drawn_flux : bool
     thickness_given : bool
-        Whether the scale height is drawn from a range that was given, and doesn't follow the
-        half-light radius.
+        Whether the scale height is drawn from a range that was given, or with that of gas disks,
+        and doesn't follow the half-light radius.
     """
 
     generator: CubeGenerator
@@ -96,17 +118,20 @@ class NetworkCubeMaker(CubeMaker):
         ranges = unseen | {
             name: list(ends) for name, ends in given.items() if name not in (SEEING, "flux")
         }
-        typical = TYPICAL_FLUX if chosen.instrument else 1.0
+        gas = generator.gas
+        # That of gas disks is that of their star formation.
+        typical = TYPICAL_FLUX if chosen.instrument and gas is None else 1.0
+        told = parameter_ranges({**generator.population, **ranges})
         return cls(
             generator=generator,
             frame=frame,
-            population=CubeSettings(
-                chosen, DiskModel(), parameter_ranges({**generator.population, **ranges})
-            ),
+            population=CubeSettings(chosen, DiskModel(), told)
+            if gas is None
+            else GasCubeSettings(chosen, DiskModel(), told, gas=gas),
             seeing=given.get(SEEING, generator.ranges.get(SEEING, (frame.psf_fwhm or 0.0,) * 2)),
             flux=given.get("flux", (typical, typical)),
             drawn_flux="flux" not in given,
-            thickness_given="scale_height" in given,
+            thickness_given="scale_height" in given or gas is not None,
             settings=settings,
             depends={
                 "program": f"clumpygan {__version__}",
@@ -116,7 +141,9 @@ class NetworkCubeMaker(CubeMaker):
                 "conditions": {name: list(ends) for name, ends in given.items()},
                 "signal_to_noise": list(wanted),
                 "frame": plain(asdict(chosen)),
-                "galaxies": "sheared and as thick as asked for",
+                "galaxies": "sheared and as thick as asked for"
+                if gas is None
+                else plain(asdict(gas)),
                 "smooth": settings.smooth,
                 "noiseless": settings.noiseless,
             },

@@ -25,7 +25,7 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
-from clumpygan.galaxies.gas.population import GasDisks, Ranges
+from clumpygan.galaxies.gas.population import GasDisks, Ranges, check_ranges
 from clumpygan.settings import check, check_rising, from_mapping, setting
 
 _CARD = "card.json"
@@ -53,7 +53,7 @@ class GalaxyCubeSettings:
     gas : GasDisks
     parameters : tuple of (name, low, high)
         Parameters that aren't drawn from the priors of the table, but uniformly from these; of gas
-        disks those are drawn that are within.
+        disks those are drawn that are within, see `GasDisks.draw`.
     accuracy : float
         Of the renderer, over the largest voxel.
 
@@ -94,6 +94,12 @@ class GalaxyCubeSettings:
             raise InputError(
                 "`gas` goes with the population gas_disks: leave it out, or choose that"
             )
+        if self.population == "gas_disks":
+            if self.disks != ClumpyDisks():
+                raise InputError(
+                    "`disks` goes with the population clumpy_disks: leave it out, or choose that"
+                )
+            check_ranges(self.ranges)
         known = self.disks.model
         for name, low, high in self.parameters:
             row = known.table[known.index(name)]

@@ -1,5 +1,6 @@
 """Cubes of clumpy galaxies in batches, each with its parameters and its smooth disk."""
 
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -26,7 +27,7 @@ from clumpygan.data.cubes.measured_cubes import (
 from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.data.stream import StreamDataModule
 from clumpygan.data.stream_settings import StreamSettings
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
 from clumpygan.instruments.cube_noise import draw_cube_noise
 from clumpygan.instruments.uneven_noise import UnevenNoise, sky_pattern
@@ -175,8 +176,8 @@ class GalaxyCubeDataSettings(StreamSettings):
         (5.0, 30.0), "brightest voxel over the noise of a voxel, log-uniform", above=0
     )
     noise: Literal["even", "uneven"] = setting(
-        "even", "the same in all voxels; or with sky lines and what is left of them, another depth"
-        " here and there, spikes (`uneven`)",
+        "even", "the same in all voxels; or with sky lines, if those of the instrument are known,"
+        " and what is left of them, another depth here and there, spikes (`uneven`)",
     )  # fmt: skip
     uneven: UnevenNoise = setting(
         default_factory=UnevenNoise, help="how uneven the noise is, if it is so"
@@ -216,6 +217,14 @@ class GalaxyCubeDataModule(StreamDataModule):
         self.frame: CubeFrame = frame_of(self.settings)
         self.condition_names: tuple[str, ...] = tuple(CUBE_CONDITIONS)
         self._measured: MeasuredCubes | None = None
+        instrument = self.frame.instrument
+        if self.config.noise == "uneven" and (instrument is None or instrument.sky is None):
+            whose = "no instrument" if instrument is None else instrument.name
+            warnings.warn(
+                f"`data.noise` of uneven: the sky lines of {whose} aren't known, there are none",
+                InputWarning,
+                stacklevel=2,
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
