@@ -265,6 +265,12 @@ def test_convolutions_make_the_grid_of_their_training_alone(refused):
     assert "--channel-width" in refused("--n", 2, "--channel-width", 2, checkpoint="conv3d")
 
 
+def test_a_further_page_replaces_no_other_picture(folder, refused):
+    (folder / "gal_2.png").write_bytes(b"another picture")
+    said = refused("--n", 7, "--picture", "gal.png")
+    assert "gal_2.png: a further page of the --picture gal.png would replace it" in said
+
+
 def test_cubes_of_other_settings_are_kept(refused):
     generate("--n", 2, "--seed", 1, "--output", "g.fits")
     said = refused("--n", 2, "--seed", 1, "--inclination", "40:50", "--output", "g.fits")
