@@ -50,7 +50,7 @@ _FARTHEST, _FARTHEST_BENT = 7.0, 12.0
 """Whitened coordinates beyond which a polynomial isn't believed: of the Laplace approximation, and
 of draws that outgrew it, whose ends are long."""
 
-_OUTGROWN = 1.2
+_OUTGROWN = 1.6
 """Standard deviations, in whitened coordinates, of draws that ask for coordinates of their own."""
 
 
