@@ -60,6 +60,17 @@ def default(plain: dict[str, Any], place: tuple[str, ...]) -> Any:
     return plain
 
 
+GENERATORS = {
+    "physical": ["model=cube_gan"],
+    "conv3d": ["model=cube_gan"],
+    "painted": [
+        "model=dcgan", "data.conditions=[signal,half_light_radius,redshift,sersic_index]",
+    ],
+    "stamps": ["model=dcgan"],
+}  # fmt: skip
+"""The model of each generator, and what it has to be told."""
+
+
 def refusal(check: Any, *arguments: Any) -> str | None:
     """Return the line by which something is refused, None if it is taken."""
     try:
@@ -77,6 +88,7 @@ def refusal(check: Any, *arguments: Any) -> str | None:
 
 
 def test_every_choice_is_here() -> None:
+    assert sorted(GENERATORS) == sorted(choices("model/generator"))
     assert {"model", "data", "trainer"} <= {one.name for one in CONFIGS.iterdir()}
     assert len(choices("model")) >= 4
     assert len(choices("data")) >= 7
@@ -97,7 +109,7 @@ def test_nonsense_in_data(choice: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [(f"model={one}",) for one in choices("model")]
-    + [("model=cube_gan", f"model/generator={one}") for one in choices("model/generator")],
+    + [(*words, f"model/generator={one}") for one, words in GENERATORS.items()],
 )
 def test_nonsense_in_a_model(words: tuple[str, ...]) -> None:
     name = words[0].partition("=")[2]

@@ -118,6 +118,10 @@ def test_the_disk_with_noise_is_data_and_a_file(tab: CubesTab, finish: Finish) -
     assert tab.data is not None
     assert tab.shown is not None
     assert tab.shown.misfit == pytest.approx(1, abs=0.2)
+    # The sliders move a model of the data now, which isn't the disk that was observed.
+    assert tab.cube_file.view.disabled
+    finish(tab.forget())
+    assert not tab.cube_file.view.disabled
 
 
 @pytest.mark.parametrize(

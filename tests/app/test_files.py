@@ -26,6 +26,9 @@ def test_a_file_that_is_dropped_lies_in_its_own_folder(name: str, kept: str, fil
     assert path == files.folder / kept
     assert path.read_bytes() == b"SIMPLE"
     assert files.keep(name, "text").read_bytes() == b"text"
+    # The PSF of an image may have its name.
+    files.keep(name, b"psf", "another")
+    assert path.read_bytes() == b"text"
     files.close()
     assert not files.folder.exists()
 

@@ -11,7 +11,9 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from clumpygan.errors import InputError
+from clumpygan.survey.given import Given
 from clumpygan.survey.patches import read_patch
+from clumpygan.survey.psfs import _stem
 
 
 @pytest.fixture
@@ -134,6 +136,8 @@ def test_galaxies_are_found_in_an_array(recover, in_memory):
          "`image`: the pixel scale is 0.2 arcsec; expected 0.168"),
         ({"image": np.random.default_rng(0).normal(size=(50, 50)), "pixel_scale": 0.168},
          "`image`: no zero point known"),
+        ({"image": "plain.fits", "zero_point": 27.0}, "`zero_point` is of images in memory"),
+        ({"image": ["plain.fits"], "pixel_scale": 0.168}, "`pixel_scale` is of images in memory"),
         ({"catalog": 5}, "`catalog` is int: expected a path, or a table"),
         ({"catalog": {"id": [1, 2], "ra": [150.0]}}, "`catalog` is no table"),
         ({"catalog": Table({"id": [7, 7], "ra": [1.0, 2.0], "dec": [1.0, 2.0]})},
@@ -169,3 +173,23 @@ def test_one_process_at_a_time(recover, in_memory):
     with only_one(Path("out/given")), pytest.raises(InputError, match="another process is writing"):
         recover("out", image, table, psf=psf)
     assert Path("out/given").exists()
+
+
+def test_iterators_are_looked_at_once():
+    given = Given({"a": "a.fits", "b": "b.fits"}.values(), psf=iter(["c.fits"]))
+    assert not given.in_memory
+    assert given.as_settings["image"] == ("a.fits", "b.fits")
+    assert given.as_settings["psf"] == ("c.fits",)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("J100012.34+021200.5.fits", "J100012.34+021200.5"),
+        ("7.FITS.gz", "7"),
+        ("a.fits.fz", "a"),
+        ("b.fit", "b"),
+    ],
+)
+def test_names_of_galaxies_may_have_dots(file, name):
+    assert _stem(file) == name

@@ -235,11 +235,14 @@ class CubesTab:
         data, before = self.data, dict(self.values)
         outcome = await self.worker.run(fit_data, data)
         self.buttons["fit"].disabled = False
-        if not self.status.tell(outcome) or outcome.value is None or data is not self.data:
+        # Meanwhile there may be other data, or none.
+        if data is not self.data or not self.status.tell(outcome) or outcome.value is None:
             return
         result = outcome.value
         for values in way(before, result.values, _STEPS):
             await self._latest.ask(partial(show_over, data, start_of(data, values)))
+            if data is not self.data:
+                return
         self._fitted(result)
 
     async def forget(self) -> None:
@@ -252,6 +255,7 @@ class CubesTab:
         if not self.status.tell(outcome) or outcome.value is None:
             return
         self._no_data()
+        self.cube_file.offer("disk.fits", None)  # what is moved now is a model of the data
         self.data = outcome.value
         for name in ("fit", "forget"):
             self.buttons[name].visible = True

@@ -53,7 +53,7 @@ class Files:
             raise InputError(f"{name}: the folder doesn't hold it any more; load the page again")
         return self.offered / name
 
-    def keep(self, name: str, content: bytes | str) -> Path:
+    def keep(self, name: str, content: bytes | str, where: str = "") -> Path:
         """Write what was dropped to a file, in place of what was dropped under that name before.
 
         Parameters
@@ -62,6 +62,8 @@ class Files:
             As the browser tells it.
         content : bytes or str
             Text where the browser takes it for text.
+        where : str
+            Name of the folder for it: an image and its PSF may have the same name.
 
         Raises
         ------
@@ -79,9 +81,10 @@ class Files:
                 f"{plain}: has {len(data) / 1e6:.1f} MB, more than the {self.largest / 1e6:g} MB "
                 "that are taken; start the page with `largest_upload` MB, or with its `folder`"
             )
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / plain).write_bytes(data)
-        return self.folder / plain
+        folder = self.folder / where
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / plain).write_bytes(data)
+        return folder / plain
 
     def close(self) -> None:
         """Delete what was dropped."""

@@ -16,6 +16,10 @@ from clumpygan.app.settings import ADDRESS, AppSettings
 from clumpygan.app.work import Worker
 from clumpygan.errors import InputError
 
+_KEPT = 3_600_000
+"""Milliseconds for which a window that lost its connection, as of a machine asleep, finds all as
+it was."""
+
 
 def serve(settings: AppSettings) -> None:
     """Serve the page until Ctrl-C.
@@ -39,6 +43,8 @@ def serve(settings: AppSettings) -> None:
                 webbrowser.open(address)
             # Ctrl-C is told of, and has its exit code, as of all programs.
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            # Without it the server never ends the sessions of windows that were closed.
+            server.start()
             try:
                 server.io_loop.start()
             finally:
@@ -67,7 +73,8 @@ def make_server(settings: AppSettings, worker: Worker) -> Any:
     port = _free_port(settings.port)
     return pn.serve(
         {"/": page}, port=port, address=ADDRESS, show=False, start=False, title="clumpygan",
-        verbose=False, websocket_origin=[f"{ADDRESS}:{port}", f"localhost:{port}"],
+        verbose=False, unused_session_lifetime_milliseconds=_KEPT,
+        websocket_origin=[f"{ADDRESS}:{port}", f"localhost:{port}"],
     )  # fmt: skip
 
 

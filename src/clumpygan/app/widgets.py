@@ -1,5 +1,6 @@
 """What the tabs of the page share: the line that says what happens, downloads, places to drop."""
 
+import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from html import escape
@@ -84,7 +85,7 @@ class Drop:
     def __init__(
         self, label: str, files: Files, taken: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        self._files, self._taken = files, taken
+        self._files, self._taken, self._where = files, taken, uuid.uuid4().hex
         limit = f"{files.largest // 10**6}MB"
         self.dropper = pn.widgets.FileDropper(
             label=label, multiple=False, max_file_size=limit, max_total_file_size=limit,
@@ -113,7 +114,7 @@ class Drop:
         """
         if self.dropper.value:
             ((name, content),) = list(self.dropper.value.items())[-1:]
-            return self._files.keep(name, content)
+            return self._files.keep(name, content, self._where)
         if self.choice.value != _NOTHING:
             return self._files.chosen(self.choice.value)
         return None
@@ -124,12 +125,17 @@ class Drop:
         self.choice.value = _NOTHING
 
     async def _dropped(self, event: Any) -> None:
-        if event.new and self._taken is not None:
+        if not event.new:
+            return
+        self.choice.value = _NOTHING
+        if self._taken is not None:
             await self._taken()
 
     async def _chosen(self, event: Any) -> None:
-        if event.new != _NOTHING and self._taken is not None:
-            self.dropper.value = {}
+        if event.new == _NOTHING:
+            return
+        self.dropper.value = {}
+        if self._taken is not None:
             await self._taken()
 
 

@@ -94,7 +94,7 @@ class Worker:
     def _one_line(self, message: object) -> str:
         """Return a message without line breaks, temporary folders and backticks."""
         line = " ".join(str(message).split())
-        line = re.sub(rf"{re.escape(str(self.folder))}/(\w+/)?", "", line)
+        line = re.sub(rf"{re.escape(str(self.folder))}/(\w+/)*", "", line)
         return _NAMED.sub(lambda found: found[1].replace("_", " "), line)
 
 

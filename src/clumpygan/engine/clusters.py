@@ -122,7 +122,10 @@ def check_client(client: Client, named: str) -> None:
 
 def _local(place: Workplace, units: int) -> LocalCluster:
     shown = find_spec("bokeh") is not None
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _environment()}):
+    environment = {"distributed.nanny.pre-spawn-environ": _environment()}
+    with dask.config.set(environment), warnings.catch_warnings():
+        # A busy machine takes seconds for what else takes none.
+        warnings.filterwarnings("ignore", "Creating scratch directories", UserWarning)
         return LocalCluster(
             n_workers=min(place.workers, units),
             threads_per_worker=1,

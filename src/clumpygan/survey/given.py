@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -52,21 +52,33 @@ class Given:
     pixel_scale: float | None = None
     zero_point: float | None = None
 
+    def __post_init__(self) -> None:
+        # Once: iterators end.
+        for name in ("image", "weight"):
+            object.__setattr__(self, name, _listed(getattr(self, name)))
+        if not isinstance(self.psf, Mapping):
+            object.__setattr__(self, "psf", _listed(self.psf))
+        for name in ("wcs", "pixel_scale", "zero_point"):
+            of_files = bool(self.image) and all(is_file(one) for one in self.image)
+            if getattr(self, name) is not None and of_files:
+                raise InputError(f"`{name}` is of images in memory; those of files say it")
+
     @property
     def as_settings(self) -> dict[str, Any]:
         """The settings of those names, where all are paths."""
         return {
-            "image": tuple(_listed(self.image)),
+            "image": tuple(self.image),
             "catalog": self.catalog,
-            "weight": tuple(_listed(self.weight)),
-            "psf": tuple(_listed(self.psf)),
+            "weight": tuple(self.weight),
+            "psf": tuple(self.psf),
         }
 
     @property
     def in_memory(self) -> bool:
         """Whether anything isn't a path."""
-        lists = (self.image, self.weight, self.psf)
-        every = [self.catalog, *(one for several in lists for one in _listed(several))]
+        if isinstance(self.psf, Mapping):
+            return True
+        every = [self.catalog, *self.image, *self.weight, *self.psf]
         return not all(one is None or is_file(one) for one in every)
 
 
@@ -132,7 +144,7 @@ class _Written:
 
     def all_of(self, given: Given) -> dict[str, Any]:
         """Write what is in memory; return the settings."""
-        images = _listed(given.image)
+        images = given.image
         frames = (
             list(given.wcs) if isinstance(given.wcs, list | tuple) else [given.wcs] * len(images)
         )
@@ -147,15 +159,13 @@ class _Written:
             name = _name("image", number, images)
             file = f"image-{number + 1}.fits"
             patches.append(one if is_file(one) else self._patch(file, name, one, frame, known))
-        weights = _listed(given.weight)
-        psfs = [] if isinstance(given.psf, Mapping) else _listed(given.psf)
         return {
             "image": tuple(patches),
             "catalog": self._catalog(given.catalog),
-            "weight": tuple(self._images("weight", weights)),
+            "weight": tuple(self._images("weight", given.weight)),
             "psf": (self._psfs(given.psf),)
             if isinstance(given.psf, Mapping)
-            else tuple(self._images("psf", psfs)),
+            else tuple(self._images("psf", given.psf)),
         }
 
     def told(self, words: str, folder: Path) -> str:
@@ -228,7 +238,7 @@ def _listed(value: Any) -> list[Any]:
     """Return several images as a list, one image or path as a list of it."""
     if value is None:
         return []
-    return list(value) if isinstance(value, list | tuple | Iterator) else [value]
+    return list(value) if isinstance(value, list | tuple | Iterator | ValuesView) else [value]
 
 
 def _name(kind: str, number: int, of: Sequence[Any]) -> str:

@@ -126,7 +126,7 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
         grid = np.array(places, float)
         nearest = _nearest(grid, objects)
         return PsfFiles(tuple(files), nearest)
-    named = {path.name.partition(".")[0]: i for i, path in enumerate(files)}
+    named = {_stem(path.name): i for i, path in enumerate(files)}
     number = np.array([named.get(one, -1) for one in objects.id.tolist()])
     if (number < 0).all():
         raise InputError(
@@ -134,6 +134,13 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
             f" {objects.id[0]}.fits; expected one of them"
         )
     return PsfFiles(tuple(files), number)
+
+
+def _stem(name: str) -> str:
+    """Return the name of a FITS file without its ending; names of galaxies may have dots."""
+    # Longer endings first: one may end as another does.
+    ending = next(one for one in sorted(_FITS, key=len)[::-1] if name.lower().endswith(one))
+    return name[: -len(ending)]
 
 
 def _digest(measured: Iterable[StarPsf]) -> str:

@@ -35,6 +35,8 @@ class Draws:
         Rank-normalised, of several chains.
     problems : tuple of str
         Why the draws can't be trusted; empty if they can.
+    log_evidence_error : float or None
+        Standard error.
     """
 
     method: str
@@ -45,13 +47,7 @@ class Draws:
     pareto_k: float | None = None
     r_hat: FloatArray | None = None
     problems: tuple[str, ...] = ()
-
-    @property
-    def log_evidence_error(self) -> float | None:
-        """Standard error of the log evidence, as far as the scatter of the weights tells."""
-        if self.log_evidence is None or np.ptp(self.weights) == 0:
-            return None
-        return float(np.sqrt(max((self.weights**2).sum() - 1 / len(self.weights), 0.0)))
+    log_evidence_error: float | None = None
 
     def quantiles(self, values: FloatArray, shares: tuple[float, ...]) -> FloatArray:
         """Return weighted quantiles (len(shares), n) of values (S, n) at the draws."""

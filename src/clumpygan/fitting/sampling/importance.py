@@ -116,6 +116,7 @@ def draw_importance(
         shape,
         None,
         tuple(problems),
+        math.sqrt(mixture.evidence_variance()),
     )
 
 

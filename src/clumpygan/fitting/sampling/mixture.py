@@ -50,7 +50,7 @@ class StudentT:
         weights = _tempered(log_weights, _FEWEST_PER_DIMENSION * dimensions)
         middle = weights @ x / weights.sum()
         spread = np.cov(x.T, aweights=weights).reshape(dimensions, dimensions)
-        return cls(middle, np.asarray(np.linalg.cholesky(spread + 1e-9 * np.eye(dimensions))))
+        return cls(middle, _cholesky(spread))
 
     def draw(self, generator: np.random.Generator, count: int) -> FloatArray:
         """Return draws (count, n)."""
@@ -93,8 +93,7 @@ class StudentMixture:
         weights = _tempered(log_weights, _PARTS * _FEWEST_PER_DIMENSION * dimensions)
         chosen = x[resample(generator, weights, _CLUSTERED)]
         whole = np.cov(chosen.T).reshape(dimensions, dimensions)
-        axes = np.linalg.cholesky(whole + 1e-9 * np.eye(dimensions))
-        known = np.linalg.solve(axes, (chosen - chosen.mean(0)).T).T
+        known = np.linalg.solve(_cholesky(whole), (chosen - chosen.mean(0)).T).T
         _, labels = kmeans2(known, _PARTS, minit="++", rng=generator)
         members = [chosen[labels == k] for k in range(_PARTS)]
         members = [one for one in members if len(one) > 2 * dimensions]
@@ -119,6 +118,13 @@ class StudentMixture:
         """Return the log density (S,) at places (S, n)."""
         densities = [one.log_density(x) for one in self.parts]
         return np.asarray(logsumexp(densities, axis=0, b=self.shares[:, None]))
+
+
+def _cholesky(covariance: FloatArray) -> FloatArray:
+    """Return the factor of a covariance, which may have lost a direction to rounding."""
+    # In units of its own: coordinates may be known to a part in a million.
+    rounding = np.diag(1e-9 * np.diag(covariance))
+    return np.asarray(np.linalg.cholesky(covariance + rounding), np.float64)
 
 
 def _tempered(log_weights: FloatArray, fewest: float) -> FloatArray:
@@ -194,14 +200,31 @@ class Mixture:
 
     def effective(self) -> FloatArray:
         """Return the effective numbers (n,) of draws, places that came twice taken together."""
+        unique, weights = self._together()
+        return np.asarray(1 / (1 / effective_number(weights, unique) + self._of_pools()))
+
+    def evidence_variance(self) -> float:
+        """Return the variance of the logarithm of the mean weight: the evidence's.
+
+        From the scatter of the weights, and from the integrals of the densities, which are known
+        from pools.
+        """
+        _, weights = self._together()
+        shares = weights / weights.sum()
+        return max(float((shares**2).sum()) - 1 / len(shares), 0.0) + self._of_pools()
+
+    def _together(self) -> tuple[FloatArray, FloatArray]:
+        """Return places (U, n) that differ, and the sums (U,) of the weights there."""
         log_weights = self.log_weights()
         unique, inverse = np.unique(self.places, axis=0, return_inverse=True)
         weights = np.zeros(len(unique))
         np.add.at(weights, inverse.reshape(-1), np.exp(log_weights - log_weights.max()))
-        drawn = effective_number(weights, unique)
+        return unique, weights
+
+    def _of_pools(self) -> float:
         shares = np.array(self._counts) / sum(self._counts)
         pools = np.array([one.effective for one in self._components])
-        return np.asarray(1 / (1 / drawn + float((shares**2 / pools).sum())))
+        return float((shares**2 / pools).sum())
 
     def shape(self) -> float:
         """Return Pareto k of the weights."""
