@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,17 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from clumpygan import __version__
 from clumpygan.data.cubes.frame import CubeFrame
 from clumpygan.data.cubes.frame_settings import FrameSettings
-from clumpygan.data.cubes.settings import noise_generator
+from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.instruments.cube_noise import draw_cube_noise
 from clumpygan.io.cubes.writing import write_cube
-from clumpygan.settings import Span
+from clumpygan.settings import Span, ends_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,6 +92,11 @@ class CubeMaker(ABC):
         self, seed: int, indices: Sequence[int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw the conditions (n, K), in the order of `names`, and the S/N (n,)."""
+
+    def told(self, own: Mapping[str, float], vector: NDArray[np.float64]) -> list[float]:
+        """Return the conditions of one galaxy: its own, and those of its smooth disk (P,)."""
+        model = DiskModel()
+        return [own[name] if name in own else vector[model.index(name)] for name in self.names]
 
     @abstractmethod
     def cubes(
@@ -189,6 +196,29 @@ class CubeMaker(ABC):
             data = data + draw_cube_noise(random, data.shape, sigma, frame.correlation)
             variance = np.full(data.shape, sigma**2, dtype=np.float32)
         return MadeCube(index, data, variance, row, ratio)
+
+
+def depends_on(
+    settings: CubesSettings, given: Mapping[str, Span], frame: FrameSettings
+) -> dict[str, Any]:
+    """Return what cubes depend on whatever makes them."""
+    return {
+        "program": f"clumpygan {__version__}",
+        "conditions": {name: list(ends) for name, ends in given.items()},
+        "signal_to_noise": list(ends_of(settings.signal_to_noise)),
+        "frame": plain(asdict(frame)),
+        "smooth": settings.smooth,
+        "noiseless": settings.noiseless,
+    }
+
+
+def of_disks(given: Mapping[str, Span]) -> dict[str, Span]:
+    """Return the ranges of parameters of disks, of which there is no shear unless asked for.
+
+    It would be a hidden error of everything that is measured on the cubes.
+    """
+    none = {"g1": (0.0, 0.0), "g2": (0.0, 0.0)}
+    return none | {name: ends for name, ends in given.items() if name not in (SEEING, "flux")}
 
 
 def ends_given(name: str, value: Any) -> Span:

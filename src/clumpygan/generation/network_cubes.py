@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clumpygan import __version__
 from clumpygan.data.cubes.frame import CubeFrame, make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.galaxy_rendering import of_gas_disk
@@ -27,12 +26,16 @@ from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, DiskModel
 from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.gan.checkpoint import weights_digest
 from clumpygan.gan.cubes import CubeGenerator
-from clumpygan.generation.cube_maker import SPLIT, CubeMaker, ends_given, frame_given
+from clumpygan.generation.cube_maker import (
+    SPLIT,
+    CubeMaker,
+    depends_on,
+    ends_given,
+    frame_given,
+    of_disks,
+)
 from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
 from clumpygan.settings import Span, ends_of, from_mapping, told_span
-
-SHEAR = ("g1", "g2")
-"""Parameters that are 0 unless they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,7 @@ class NetworkCubeMaker(CubeMaker):
         }
         chosen = network_frame(settings, generator)
         frame = make_frame(chosen)
-        # What nobody asks for would be a hidden error of everything that is measured on the cubes.
-        unseen = {name: [0.0, 0.0] for name in SHEAR}
-        ranges = unseen | {
-            name: list(ends) for name, ends in given.items() if name not in (SEEING, "flux")
-        }
+        ranges = {name: list(ends) for name, ends in of_disks(given).items()}
         gas = generator.gas
         # That of gas disks is that of their star formation.
         typical = TYPICAL_FLUX if chosen.instrument and gas is None else 1.0
@@ -133,19 +132,14 @@ class NetworkCubeMaker(CubeMaker):
             drawn_flux="flux" not in given,
             thickness_given="scale_height" in given or gas is not None,
             settings=settings,
-            depends={
-                "program": f"clumpygan {__version__}",
+            depends=depends_on(settings, given, chosen)
+            | {
                 "checkpoint": Path(settings.checkpoint).name,
                 # Another network may have the same name.
                 "weights": weights_digest(settings.checkpoint),
-                "conditions": {name: list(ends) for name, ends in given.items()},
-                "signal_to_noise": list(wanted),
-                "frame": plain(asdict(chosen)),
                 "galaxies": "sheared and as thick as asked for"
                 if gas is None
                 else plain(asdict(gas)),
-                "smooth": settings.smooth,
-                "noiseless": settings.noiseless,
             },
         )
 
@@ -181,9 +175,7 @@ class NetworkCubeMaker(CubeMaker):
             if not self.thickness_given:
                 radius = float(vectors[row, model.index("half_light_radius")])
                 own["scale_height"] = self._height_of(radius)
-            table[row] = [
-                own[name] if name in own else vectors[row, model.index(name)] for name in self.names
-            ]
+            table[row] = self.told(own, vectors[row])
         return table, ratios
 
     def _height_of(self, radius: float) -> float:

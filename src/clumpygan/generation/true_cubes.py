@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clumpygan import __version__
 from clumpygan.data.cubes.galaxy_cube_sample import GalaxyCubeSettings
 from clumpygan.data.cubes.galaxy_rendering import (
     DrawnGalaxy,
@@ -16,20 +15,25 @@ from clumpygan.data.cubes.galaxy_rendering import (
     of_clumpy_disk,
     of_gas_disk,
 )
-from clumpygan.data.cubes.settings import MOST_DRAWS, galaxy_generator, plain
+from clumpygan.data.cubes.settings import MOST_DRAWS, galaxy_generator
 from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
 from clumpygan.galaxies.gas.population import GasDisks
-from clumpygan.generation.cube_maker import SPLIT, CubeMaker, ends_given, frame_given
+from clumpygan.generation.cube_maker import (
+    SPLIT,
+    CubeMaker,
+    depends_on,
+    ends_given,
+    frame_given,
+    of_disks,
+)
 from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
 from clumpygan.settings import Span, ends_of
 
 _ACCURACY = 3e-3
 _USUAL = GalaxyCubeSettings()
-_SHEAR = {"g1": (0.0, 0.0), "g2": (0.0, 0.0)}
-"""There is none unless it is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,22 +89,13 @@ class TrueCubeMaker(CubeMaker):
         seeing = given.get(SEEING, _USUAL.seeing)
         usual, _ = frame_given(settings, _USUAL.frame)
         chosen = replace(usual, seeing=seeing[0])
-        ranges = _SHEAR | {name: e for name, e in given.items() if name not in (SEEING, "flux")}
         renderer = GalaxyRenderer(chosen, ClumpyDisks(), _ACCURACY)
         maker = cls(
             frame=renderer.frame,
             settings=settings,
-            depends={
-                "program": f"clumpygan {__version__}",
-                "population": settings.population,
-                "conditions": {name: list(ends) for name, ends in given.items()},
-                "signal_to_noise": list(ends_of(settings.signal_to_noise)),
-                "frame": plain(asdict(chosen)),
-                "smooth": settings.smooth,
-                "noiseless": settings.noiseless,
-            },
+            depends=depends_on(settings, given, chosen) | {"population": settings.population},
             renderer=renderer,
-            ranges=ranges,
+            ranges=of_disks(given),
             seeing=seeing,
             flux=given.get("flux"),
         )
@@ -121,17 +116,14 @@ class TrueCubeMaker(CubeMaker):
         self, seed: int, indices: Sequence[int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw the conditions (n, K), in the order of `names`, and the S/N (n,)."""
-        model, span = DiskModel(), np.log(ends_of(self.settings.signal_to_noise))
+        span = np.log(ends_of(self.settings.signal_to_noise))
         rows, ratios = [], []
         for index in indices:
             galaxy = self._draw(seed, index)
             random = galaxy_generator(seed, f"{SPLIT} noise", index)
             ratios.append(np.exp(random.uniform(*span)))
             own = {SEEING: galaxy.seeing, "flux": self._flux(galaxy, random)}
-            rows.append([
-                own[name] if name in own else galaxy.smooth[model.index(name)]
-                for name in self.names
-            ])  # fmt: skip
+            rows.append(self.told(own, galaxy.smooth))
         return np.array(rows), np.array(ratios)
 
     def cubes(
