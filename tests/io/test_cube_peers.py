@@ -1,9 +1,7 @@
 """Our files in mpdaf, spectral-cube and GalPaK3D, and theirs here; skipped where not installed."""
 
 import importlib
-import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -73,16 +71,7 @@ def peer(name: str) -> ModuleType:
         return importlib.import_module(name)
 
 
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Some peers give the root logger a handler and a level of their own."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-
-
-def test_mpdaf_opens_our_cube(muse: Path, data: np.ndarray, quiet: None) -> None:
+def test_mpdaf_opens_our_cube(muse: Path, data: np.ndarray) -> None:
     cube = peer("mpdaf.obj").Cube(str(muse))
     assert cube.shape == SHAPE
     assert np.argwhere(cube.mask).tolist() == [[3, 4, 5]]
@@ -98,14 +87,14 @@ def test_mpdaf_opens_our_cube(muse: Path, data: np.ndarray, quiet: None) -> None
     assert cube.primary_header["CLUMPYGAN inclination"] == 60
 
 
-def test_mpdaf_opens_a_velocity_cube(tmp_path: Path, data: np.ndarray, quiet: None) -> None:
+def test_mpdaf_opens_a_velocity_cube(tmp_path: Path, data: np.ndarray) -> None:
     axis = SpectralAxis("velocity", -800.0, 57.0, 30, rest_wavelength=6564.6, origin=0.9)
     write_cube(tmp_path / "v.fits", data, axis=axis, pixel_scale=0.2)
     cube = peer("mpdaf.obj").Cube(str(tmp_path / "v.fits"))
     np.testing.assert_allclose(cube.wave.coord(unit=units.km / units.s), axis.values)
 
 
-def test_we_open_a_cube_of_mpdaf(muse: Path, tmp_path: Path, quiet: None) -> None:
+def test_we_open_a_cube_of_mpdaf(muse: Path, tmp_path: Path) -> None:
     cube = peer("mpdaf.obj").Cube(str(muse))
     cube.write(str(tmp_path / "mpdaf.fits"), savemask="nan")
     ours, theirs = read_cube(muse), read_cube(tmp_path / "mpdaf.fits")
@@ -119,7 +108,7 @@ def test_we_open_a_cube_of_mpdaf(muse: Path, tmp_path: Path, quiet: None) -> Non
     np.testing.assert_array_equal(read_cube(tmp_path / "flags.fits").mask, ours.mask)
 
 
-def test_mpdaf_cuts_the_same_part(muse: Path, quiet: None) -> None:
+def test_mpdaf_cuts_the_same_part(muse: Path) -> None:
     from clumpygan.io.cubes.reading import subcube
     from clumpygan.io.region import Region
 
@@ -134,7 +123,7 @@ def test_mpdaf_cuts_the_same_part(muse: Path, quiet: None) -> None:
     np.testing.assert_array_equal(theirs.data.filled(0), ours.data)
 
 
-def test_spectral_cube_opens_our_cube(muse: Path, data: np.ndarray, quiet: None) -> None:
+def test_spectral_cube_opens_our_cube(muse: Path, data: np.ndarray) -> None:
     cube = peer("spectral_cube").SpectralCube.read(str(muse), hdu=1)
     assert cube.shape == SHAPE
     np.testing.assert_array_equal(np.isnan(cube.unmasked_data[:].value).nonzero(), ([3], [4], [5]))
@@ -145,7 +134,7 @@ def test_spectral_cube_opens_our_cube(muse: Path, data: np.ndarray, quiet: None)
     )
 
 
-def test_spectral_cube_has_our_velocities_and_temperatures(radio: Path, quiet: None) -> None:
+def test_spectral_cube_has_our_velocities_and_temperatures(radio: Path) -> None:
     theirs, ours = peer("spectral_cube").SpectralCube.read(str(radio), hdu=1), read_cube(radio)
     true = theirs.with_spectral_unit("km/s", velocity_convention="relativistic")
     np.testing.assert_allclose(true.spectral_axis.value, ours.velocities(), atol=1e-3)
@@ -156,7 +145,7 @@ def test_spectral_cube_has_our_velocities_and_temperatures(radio: Path, quiet: N
     np.testing.assert_allclose(in_unit(ours, "K").data, kelvin, rtol=1e-3)
 
 
-def test_we_open_a_cube_of_spectral_cube(radio: Path, tmp_path: Path, quiet: None) -> None:
+def test_we_open_a_cube_of_spectral_cube(radio: Path, tmp_path: Path) -> None:
     cube = peer("spectral_cube").SpectralCube.read(str(radio), hdu=1)
     cube.with_spectral_unit("Hz").write(str(tmp_path / "theirs.fits"))
     ours, theirs = read_cube(radio), read_cube(tmp_path / "theirs.fits")
@@ -166,7 +155,7 @@ def test_we_open_a_cube_of_spectral_cube(radio: Path, tmp_path: Path, quiet: Non
     assert theirs.beam == Beam(pytest.approx(20.0), pytest.approx(15.0), pytest.approx(30.0))
 
 
-def test_galpak_opens_our_cube(muse: Path, data: np.ndarray, quiet: None) -> None:
+def test_galpak_opens_our_cube(muse: Path, data: np.ndarray) -> None:
     cube = peer("galpak").HyperspectralCube.from_file(str(muse))
     cube.initialize_self_cube()
     assert cube.shape == SHAPE
@@ -180,7 +169,7 @@ def test_galpak_opens_our_cube(muse: Path, data: np.ndarray, quiet: None) -> Non
     np.testing.assert_allclose(cube.var[valid], data[valid] ** 2)
 
 
-def test_we_open_a_cube_of_galpak(muse: Path, tmp_path: Path, quiet: None) -> None:
+def test_we_open_a_cube_of_galpak(muse: Path, tmp_path: Path) -> None:
     cube = peer("galpak").HyperspectralCube.from_file(str(muse))
     cube.write_to(str(tmp_path / "theirs.fits"))
     ours, theirs = read_cube(muse), read_cube(tmp_path / "theirs.fits")
