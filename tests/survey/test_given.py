@@ -11,9 +11,9 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from clumpygan.errors import InputError
+from clumpygan.io.fits import stem_of
 from clumpygan.survey.given import Given
 from clumpygan.survey.patches import read_patch
-from clumpygan.survey.psfs import _stem
 
 
 @pytest.fixture
@@ -192,4 +192,4 @@ def test_iterators_are_looked_at_once():
     ],
 )
 def test_names_of_galaxies_may_have_dots(file, name):
-    assert _stem(file) == name
+    assert stem_of(Path(file)) == name

@@ -9,9 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from clumpygan.errors import InputError
-
-ENDINGS = (".fits", ".fits.gz", ".fit", ".fits.fz")
-"""Of the files that are taken."""
+from clumpygan.io.fits import ENDINGS
 
 _MOST_LISTED = 500
 

@@ -17,6 +17,7 @@ from clumpygan.instruments.spectrograph import Spectrograph
 from clumpygan.instruments.spectrograph_presets import get_spectrograph
 from clumpygan.io.cubes.reading import Cube, read_cube, subcube
 from clumpygan.io.cubes.spectral_axis import air_of
+from clumpygan.io.fits import stem_of
 from clumpygan.io.region import Region
 from clumpygan.io.velocity_map import VelocityMap, read_velocity_map
 
@@ -79,15 +80,6 @@ def spectrograph_of(settings: FitSettings) -> Spectrograph | None:
     """Return the spectrograph that `instrument` names."""
     name = (settings.instrument or _NONE).lower()
     return None if name == _NONE else get_spectrograph(name)
-
-
-def stem_of(path: Path) -> str:
-    """Return the name of a file without .fits, .fits.gz and the like."""
-    name = path.name
-    for ending in (".gz", ".fz", ".bz2", ".fits", ".fit"):
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            name = name[: -len(ending)]
-    return name
 
 
 def _with_header(cube: Cube, settings: FitSettings) -> FitSettings:

@@ -25,6 +25,9 @@ from clumpygan.io.memory import read_memory
 ImageSource: TypeAlias = Any
 """A FITS file by its path, or in memory: an array (y, x), a Quantity, or astropy's CCDData."""
 
+ENDINGS = (".fits", ".fits.gz", ".fit", ".fits.fz")
+"""Of files that are taken where many lie in a folder."""
+
 _HSC_BANDS = "grizy"
 _GZIP = b"\x1f\x8b"
 
@@ -48,6 +51,15 @@ _TILES = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
 
 _SMALLEST_TILE = 4
 """Bytes of a compressed tile at least: Rice begins with the value of a pixel."""
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a file without .fits, .fits.gz and the like."""
+    name = path.name
+    for ending in (".gz", ".fz", ".bz2", ".fits", ".fit"):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+    return name
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import SurveyPair
-from clumpygan.io.fits import open_fits, write_fits
+from clumpygan.io.fits import ENDINGS, open_fits, stem_of, write_fits
 from clumpygan.recovery.camera import measured_psf
 from clumpygan.recovery.scene import SeenThrough
 from clumpygan.survey.objects import USUAL_FWHM, Objects, find_peaks_of
@@ -30,8 +30,6 @@ from clumpygan.survey.star_psfs import (
     measure_psfs,
 )
 from clumpygan.survey.store import PSFS, measured_digest
-
-_FITS = (".fits", ".fit", ".fits.gz", ".fits.fz")
 
 MISSING = "no PSF"
 
@@ -118,7 +116,7 @@ def assign_psfs(settings: SurveySettings, objects: Objects, pixel_scale: float) 
 
 
 def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
-    files = sorted(one for one in folder.iterdir() if one.name.lower().endswith(_FITS))
+    files = sorted(one for one in folder.iterdir() if one.name.lower().endswith(ENDINGS))
     if not files:
         raise InputError(f"`psf` {folder}: holds no FITS file; expected images of the PSF")
     places = [_place(path) for path in files]
@@ -126,7 +124,7 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
         grid = np.array(places, float)
         nearest = _nearest(grid, objects)
         return PsfFiles(tuple(files), nearest)
-    named = {_stem(path.name): i for i, path in enumerate(files)}
+    named = {stem_of(path): i for i, path in enumerate(files)}
     number = np.array([named.get(one, -1) for one in objects.id.tolist()])
     if (number < 0).all():
         raise InputError(
@@ -134,13 +132,6 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
             f" {objects.id[0]}.fits; expected one of them"
         )
     return PsfFiles(tuple(files), number)
-
-
-def _stem(name: str) -> str:
-    """Return the name of a FITS file without its ending; names of galaxies may have dots."""
-    # Longer endings first: one may end as another does.
-    ending = next(one for one in sorted(_FITS, key=len)[::-1] if name.lower().endswith(one))
-    return name[: -len(ending)]
 
 
 def _digest(measured: Iterable[StarPsf]) -> str:

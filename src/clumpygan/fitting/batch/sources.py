@@ -11,9 +11,10 @@ import numpy as np
 from clumpygan.errors import InputError
 from clumpygan.fitting.fitter import DiskFitter
 from clumpygan.fitting.fitters import fitters_of
-from clumpygan.fitting.input_cubes import input_cube, input_map, stem_of
+from clumpygan.fitting.input_cubes import input_cube, input_map
 from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.settings import FitSettings
+from clumpygan.io.fits import stem_of
 from clumpygan.io.tables import read_table
 
 NAME = "name"
