@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,12 +18,16 @@ from clumpygan.fitting.settings import SamplerSettings
 from tests.commands.fit_cubes import FWHM
 from tests.recovery.examples import without_network
 
+if TYPE_CHECKING:
+    from clumpygan.app.widgets import Download
+
 __all__ = ["without_network"]
 
 collect_ignore_glob = [] if find_spec("panel") else ["test_*.py"]
 
 
 Finish = Callable[[Coroutine[Any, Any, None]], None]
+Content = Callable[["Download"], BytesIO]
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +59,17 @@ def finish(loop: asyncio.AbstractEventLoop) -> Finish:
             loop.run_until_complete(asyncio.gather(*waiting))
 
     return run
+
+
+@pytest.fixture
+def content(loop: asyncio.AbstractEventLoop) -> Content:
+    """Return what downloads a file as a click on its button does."""
+
+    def get(download: "Download") -> BytesIO:
+        found: BytesIO = loop.run_until_complete(download.view.callback())
+        return found
+
+    return get
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from clumpygan.app.cubes_tab import PLAIN_CURVES, SLIDERS, CubesTab
 from clumpygan.app.files import Files
 from clumpygan.app.work import Worker
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
-from tests.app.conftest import Finish, with_quick_fitter
+from tests.app.conftest import Content, Finish, with_quick_fitter
 from tests.commands.fit_cubes import FWHM, make_cube
 
 
@@ -76,7 +76,11 @@ def test_a_galaxy_out_of_the_field_is_said_and_the_page_goes_on(tab: CubesTab) -
 
 
 def test_a_cube_is_dropped_fitted_and_downloaded(
-    tab: CubesTab, tmp_path: Path, dropped: Callable[..., dict[str, bytes]], finish: Finish
+    tab: CubesTab,
+    tmp_path: Path,
+    dropped: Callable[..., dict[str, bytes]],
+    finish: Finish,
+    content: Content,
 ) -> None:
     tab.about["psf_fwhm"].value = FWHM
     tab.drop.dropper.value = dropped(make_cube(tmp_path / "cube.fits"))
@@ -101,7 +105,7 @@ def test_a_cube_is_dropped_fitted_and_downloaded(
     assert np.nanstd(image(tab.board.channels[2])) == pytest.approx(1, abs=0.35)
     tab.kind.value = "model"
     assert tab.board.caption.object.startswith("The model.")
-    with zipfile.ZipFile(tab.fit_files.view.callback()) as archive:
+    with zipfile.ZipFile(content(tab.fit_files)) as archive:
         assert "fit/fit_table.ecsv" in archive.namelist()
     tab.sliders["inclination"].value = 20.0
     finish(tab.forget())
@@ -110,8 +114,10 @@ def test_a_cube_is_dropped_fitted_and_downloaded(
     assert tab.table.object == ""
 
 
-def test_the_disk_with_noise_is_data_and_a_file(tab: CubesTab, finish: Finish) -> None:
-    with fits.open(tab.cube_file.view.callback()) as hdus:
+def test_the_disk_with_noise_is_data_and_a_file(
+    tab: CubesTab, finish: Finish, content: Content
+) -> None:
+    with fits.open(content(tab.cube_file)) as hdus:
         assert hdus["DATA"].shape == tab.shown.model.cube.data.shape  # type: ignore[union-attr]
         assert hdus[0].header["HIERARCH CLUMPYGAN inclination"] == 55.0
     finish(tab.observe())

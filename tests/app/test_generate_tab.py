@@ -9,7 +9,7 @@ from clumpygan.app.generate_tab import CUBES, GALAXIES, GenerateTab
 from clumpygan.app.work import Worker
 from clumpygan.errors import InputError
 from clumpygan.generation.cubes import GeneratedCubes
-from tests.app.conftest import Finish
+from tests.app.conftest import Content, Finish
 
 
 @pytest.fixture
@@ -17,14 +17,16 @@ def tab(worker: Worker) -> GenerateTab:
     return GenerateTab(worker)
 
 
-def test_galaxies_of_the_ranges_are_made_and_downloaded(tab: GenerateTab, finish: Finish) -> None:
+def test_galaxies_of_the_ranges_are_made_and_downloaded(
+    tab: GenerateTab, finish: Finish, content: Content
+) -> None:
     tab.count[GALAXIES].value = 2
     tab.ranges[GALAXIES]["magnitude"].value = (21.0, 22.0)
     finish(tab.generate())
     assert tab.status.text == ""
     assert tab.picture.object.startswith(b"\x89PNG")
     assert "2 galaxies, seed 3" in tab.caption.object
-    with fits.open(tab.file.view.callback()) as hdus:
+    with fits.open(content(tab.file)) as hdus:
         table = hdus["GALAXIES"].data
         assert len(table) == 2
         assert (table["h_magnitude"] >= 21).all()
@@ -33,7 +35,7 @@ def test_galaxies_of_the_ranges_are_made_and_downloaded(tab: GenerateTab, finish
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_cubes_of_the_ranges_are_made_and_downloaded(
-    count: int, tab: GenerateTab, finish: Finish
+    count: int, tab: GenerateTab, finish: Finish, content: Content
 ) -> None:
     tab.what.value = CUBES
     assert tab.of[CUBES].visible
@@ -42,7 +44,7 @@ def test_cubes_of_the_ranges_are_made_and_downloaded(
     tab.ranges[CUBES]["inclination"].value = (50.0, 60.0)
     finish(tab.generate())
     assert f"{count} cube{'s' * (count > 1)}, seed 3" in tab.caption.object
-    packed = tab.file.view.callback()
+    packed = content(tab.file)
     if count == 1:
         with fits.open(packed) as hdus:
             inclination = hdus[0].header["HIERARCH CLUMPYGAN inclination"]

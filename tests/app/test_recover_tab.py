@@ -16,7 +16,7 @@ from clumpygan.app.recover_tab import DRAWN, EXAMPLE, OBSERVED, SHARP, RecoverTa
 from clumpygan.app.work import Worker
 from clumpygan.instruments import HSC_WIDE_I
 from clumpygan.recovery.catalogue import source_table
-from tests.app.conftest import Finish
+from tests.app.conftest import Content, Finish
 from tests.recovery.examples import a_recovery, sky_wcs
 from tests.recovery.examples import galaxy as observed_galaxy
 
@@ -70,14 +70,14 @@ def test_the_same_seed_is_what_the_library_gives(tab: RecoverTab, finish: Finish
     np.testing.assert_array_equal(tab.recovery.best, clumpygan.recover(**chosen).best)  # type: ignore[union-attr]
 
 
-def test_files_can_be_downloaded(tab: RecoverTab, finish: Finish) -> None:
+def test_files_can_be_downloaded(tab: RecoverTab, finish: Finish, content: Content) -> None:
     assert tab.fits.view.disabled
     finish(tab.recover())
     assert not tab.fits.view.disabled
-    with fits.open(tab.fits.view.callback()) as hdus:
+    with fits.open(content(tab.fits)) as hdus:
         assert {"HST", "HSC", "RECOVERED", "ERROR", "SAMPLE"} <= {one.name for one in hdus}
-    assert tab.regions.view.callback().read().startswith(b"# Region file format: DS9")
-    assert tab.picture.view.callback().read().startswith(b"\x89PNG")
+    assert content(tab.regions).read().startswith(b"# Region file format: DS9")
+    assert content(tab.picture).read().startswith(b"\x89PNG")
 
 
 def test_an_image_is_dropped(

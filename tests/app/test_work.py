@@ -25,7 +25,7 @@ def test_a_result_comes_back_with_what_was_mended(
 
     outcome = loop.run_until_complete(worker.run(task, 1))
     assert outcome == Outcome(2, "", ("psf fwhm of x.fits",))
-    assert worker.wait(task, 2).value == 3
+    assert worker.attempt(task, 2).value == 3
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_result_comes_back_with_what_was_mended(
     ],
 )
 def test_what_goes_wrong_is_one_line(problem: Exception, words: str, worker: Worker) -> None:
-    outcome = worker.wait(_refuse, problem)
+    outcome = worker.attempt(_refuse, problem)
     assert outcome.value is None
     assert outcome.problem.startswith(words)
     assert "\n" not in outcome.problem
@@ -47,14 +47,15 @@ def test_a_mistake_of_ours_is_told_on_the_terminal(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        outcome = worker.wait(_refuse, KeyError("x"))
+        outcome = worker.attempt(_refuse, KeyError("x"))
     assert "a mistake of the program" in outcome.problem
     assert "KeyError" in caplog.text
 
 
 def test_the_name_of_the_temporary_folder_is_left_out(worker: Worker) -> None:
     path = worker.folder / "0a1b" / "cube.fits"
-    assert worker.wait(_refuse, InputError(f"{path}: truncated")).problem == "cube.fits: truncated"
+    outcome = worker.attempt(_refuse, InputError(f"{path}: truncated"))
+    assert outcome.problem == "cube.fits: truncated"
 
 
 def test_warnings_of_others_go_on(worker: Worker) -> None:
@@ -87,8 +88,8 @@ def test_only_the_newest_request_is_worked_on(
     assert seen == [1, 4]
 
 
-def test_a_worker_ends(tmp_path: Path) -> None:
+def test_a_worker_ends(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
     worker = Worker(tmp_path)
-    worker.wait(int)
+    loop.run_until_complete(worker.run(int))
     worker.close()
     assert not [one for one in threading.enumerate() if one.name.startswith("clumpygan")]

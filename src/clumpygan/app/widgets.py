@@ -1,5 +1,6 @@
 """What the tabs of the page share: the line that says what happens, downloads, places to drop."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -12,7 +13,6 @@ import panel as pn
 
 from clumpygan.app.files import Files, bytes_of
 from clumpygan.app.work import Outcome, Worker
-from clumpygan.errors import InputError
 
 CONTROLS = 310
 """Width of the column of controls, pixels."""
@@ -166,12 +166,28 @@ class Download:
         self._write = write
         self.view.param.update(filename=name, label=self._label, disabled=write is None)
 
-    def _bytes(self) -> BytesIO:
-        outcome = self._worker.wait(bytes_of, self._write, self.view.filename)
-        if outcome.value is None:
+    async def _bytes(self) -> BytesIO:
+        """Return the file, without keeping the page from going on while the worker is busy.
+
+        Raises
+        ------
+        asyncio.CancelledError
+            If there is none; the page says why. It ends the download in silence, where any other
+            exception would end as a traceback in the terminal.
+        """
+        name, write = self.view.filename, self._write
+        if self._worker.busy:
+            self._status.say(f"{name} comes as soon as what runs is done", "busy", self._label)
+        outcome = await self._worker.run(bytes_of, write, name)
+        self._status.forget(self._label)
+        if write is not self._write:
+            # Panel would give the old content the new name.
+            self._status.say(f"{name} has changed while it was written: ask again", "note")
+        elif outcome.value is None:
             self._status.tell(outcome)
-            raise InputError(outcome.problem)
-        return outcome.value
+        else:
+            return outcome.value
+        raise asyncio.CancelledError
 
 
 def card(title: str, *content: Any, collapsed: bool = False) -> pn.Card:

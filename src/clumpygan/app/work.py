@@ -52,14 +52,20 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clumpygan")
+        self._waiting = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs that is waited for."""
+        return self._waiting > 0
 
     async def run(self, task: Callable[..., T], *given: Any) -> Outcome[T]:
         """Run a task in the thread, and wait for it without keeping others from going on."""
-        return await asyncio.wrap_future(self._pool.submit(self.attempt, task, *given))
-
-    def wait(self, task: Callable[..., T], *given: Any) -> Outcome[T]:
-        """Run a task in the thread, and wait for it."""
-        return self._pool.submit(self.attempt, task, *given).result()
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(self._pool.submit(self.attempt, task, *given))
+        finally:
+            self._waiting -= 1
 
     def attempt(self, task: Callable[..., T], *given: Any) -> Outcome[T]:
         """Run a task; what goes wrong is in its outcome."""
