@@ -8,6 +8,8 @@ from astropy.table import Table
 import clumpygan
 from clumpygan.errors import InputError
 from clumpygan.generation import write_cubes
+from clumpygan.generation.cubes import cube_maker
+from clumpygan.generation.settings import CubesSettings
 from clumpygan.io import read_cube
 
 
@@ -40,6 +42,20 @@ def test_cubes_are_those_of_the_files(tmp_path):
             np.testing.assert_array_equal(found.data, cube)
             np.testing.assert_array_equal(found.variance, variance)
     assert len(made.plot().axes) >= 9
+
+
+def test_galaxies_of_a_population_are_drawn_once(monkeypatch):
+    maker = cube_maker(CubesSettings(n=3, population="gas_disks", shape=(8, 16, 16)), {})
+    drawn = []
+    draw = type(maker)._draw
+    monkeypatch.setattr(
+        type(maker), "_draw", lambda own, seed, i: drawn.append(i) or draw(own, seed, i)
+    )
+    made = maker.make(4, range(3))
+    assert drawn == [0, 1, 2]
+    maker.table(4, 40)
+    for one, two in zip(made, maker.make(4, range(3)), strict=True):
+        np.testing.assert_array_equal(one.data, two.data)
 
 
 def test_the_limits_between_which_the_training_drew_are_accepted():

@@ -7,6 +7,7 @@ from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.data.cubes.frame import make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.errors import InputError
+from clumpygan.galaxies import DiskParameters, render_cube
 from clumpygan.galaxies.emission_lines import LINES, rest_wavelengths
 from clumpygan.instruments.spectrograph_presets import MUSE_WFM, SPECTROGRAPHS
 from clumpygan.io.cubes.spectral_axis import air_of
@@ -53,6 +54,17 @@ def test_psf_lsf_and_responses_are_the_instruments():
     assert np.allclose(made.transfer(k, 0 * k), MUSE_WFM.transfer(where)(k, 0 * k))
     assert made.correlation is MUSE_WFM.noise_correlation
     assert (made.grid.pixel_scale, made.axis.step) == (0.2, 1.25)
+
+
+def test_wide_channels_are_the_sum_of_narrow_ones():
+    still = {"inclination": 0.0, "velocity_dispersion": 1.0, "systemic_velocity": 60.0}
+    cubes = []
+    for channels, width in ((48, 1.25), (12, 5.0)):
+        made = frame(shape=(channels, 12, 12), instrument="muse_wfm", channel_width=width)
+        cubes.append(render_cube(DiskParameters(**still), made.grid, psf=made.transfer))
+    summed = cubes[0].reshape(12, 4, 12, 12).sum(1)
+    assert np.abs(cubes[1] - summed).max() < 0.01 * summed.max()
+    assert cubes[1].sum() == pytest.approx(cubes[0].sum(), rel=1e-3)
 
 
 @pytest.mark.parametrize("instrument", SPECTROGRAPHS)

@@ -7,6 +7,8 @@ import pytest
 from astropy import units
 from astropy.io.fits import Header
 
+from clumpygan.data.cubes.frame import make_frame
+from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.errors import InputError
 from clumpygan.fitting import observe_cube
 from clumpygan.galaxies.rendering.grid import velocity_of, wavelength_of
@@ -60,6 +62,17 @@ def test_a_muse_cube():
     np.testing.assert_allclose(observation.data, 1.25 * data(), rtol=1e-6)
     np.testing.assert_allclose(observation.variance, 1.25**2)
     assert observation.flux_unit == "1e-20 erg / (s cm2)"
+
+
+def test_wide_channels_are_integrated_over():
+    axis = SpectralAxis("wavelength", 7078.0, 5.0, GRID.shape[0], medium="air", redshift=0.91)
+    grid = observe_cube(muse_cube(axis=axis), MUSE_WFM, lines=["oii"]).frame.grid
+    assert grid.channel_response
+    settings = FrameSettings(
+        GRID.shape, ("oii",), instrument="muse_wfm", redshift=0.91, channel_width=5.0
+    )
+    assert grid.line_spread == pytest.approx(make_frame(settings).grid.line_spread)
+    assert grid.line_spread[0] < MUSE_WFM.line_spread(air_of(3727.092 * 1.91))
 
 
 def test_what_is_given_comes_before_the_instrument():

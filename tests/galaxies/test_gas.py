@@ -261,10 +261,44 @@ def test_a_hole_empties_the_centre(plane):
     assert hollow[inner].sum() < 0.4 * full[inner].sum()
 
 
+def test_dust_dims_a_lane_and_the_inner_edges_of_arms_and_keeps_the_flux(plane):
+    radius, azimuth = plane.radius, plane.azimuth
+    assert (Structure().transmission(radius, azimuth) == 1).all()
+    lane = Structure(lane_depth=1.5, lane_offset=0.3, lane_width=0.1)
+    assert lane.transmission(np.array([0.3]), np.array([np.pi / 2])) == pytest.approx(np.exp(-1.5))
+    assert lane.transmission(np.array([0.3]), np.array([-np.pi / 2])) == pytest.approx(1)
+    arms = Structure(arms=2, arm_pitch=20.0, arm_dust=1.0)
+    ring = np.linspace(0, 2 * np.pi, 721)[:-1]
+    dimmed = arms.transmission(np.full_like(ring, 2.0), ring)
+    darkest = arms.arm_angle(np.full(1, 2.0), ring[[np.argmin(dimmed)]])
+    assert np.degrees(darkest) % 360 == pytest.approx(315, abs=1)
+    assert dimmed.min() == pytest.approx(np.exp(-4 / (4 + 0.3**2)), rel=1e-3)
+    vector = disk(half_light_radius=1.0, inclination=75.0, flux=3.0)
+    bare, dusty = (
+        still(vector, structure=one).cloud((HALPHA,), 0.1)
+        for one in (Structure(), Structure(lane_depth=2.0, lane_offset=0.4))
+    )
+    assert dusty.flux.sum() == pytest.approx(3.0)
+    # More of the light is on the side without the lane, across the major axis (+y at 0 degrees).
+    assert abs(np.average(bare.x, weights=bare.flux)) < 1e-3
+    assert abs(np.average(dusty.x, weights=dusty.flux)) > 0.02
+
+
+def test_fast_disks_seen_from_the_side_have_a_lane_of_dust():
+    def lanes(speed, inclination):
+        return sum(
+            draw_structure(rng(i), 10.5, speed, inclination).lane_depth > 0 for i in range(9)
+        )
+
+    assert lanes(200.0, 80.0) == 9
+    assert lanes(100.0, 80.0) == 0
+    assert lanes(200.0, 50.0) == 0
+
+
 def test_massive_disks_have_arms_bars_and_holes_more_often():
     shares = []
     for mass in (9.0, 11.0):
-        drawn = [draw_structure(rng(i), mass) for i in range(400)]
+        drawn = [draw_structure(rng(i), mass, 150.0, 45.0) for i in range(400)]
         shares.append([
             np.mean([one.arms > 0 for one in drawn]),
             np.mean([one.bar_fraction > 0 for one in drawn]),

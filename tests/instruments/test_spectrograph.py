@@ -7,6 +7,7 @@ import galsim
 import numpy as np
 import pytest
 
+from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError
 from clumpygan.instruments.line_spread import GaussianLSF, MeasuredLSF
 from clumpygan.instruments.spectrograph_presets import MUSE_WFM, SPECTROGRAPHS, get_spectrograph
@@ -134,6 +135,22 @@ def test_presets_are_found_by_name() -> None:
     assert get_spectrograph("MUSE_WFM") is MUSE_WFM
     with pytest.raises(InputError, match=r"no spectrograph 'osiris', expected one of: muse_wfm"):
         get_spectrograph("osiris")
+
+
+def test_wider_channels_than_the_own_are_integrated_over() -> None:
+    waves = np.array([7000.0])
+    spread, integrates = MUSE_WFM.channel_spread(waves, 1.25)
+    assert not integrates
+    assert spread == pytest.approx(MUSE_WFM.line_spread(waves))
+    inner, integrates = MUSE_WFM.channel_spread(waves, 5.0)
+    assert integrates
+    own = SPEED_OF_LIGHT * 1.25 / 7000.0 / np.sqrt(12)
+    assert np.hypot(inner, own) == pytest.approx(spread)
+    beyond = replace(MUSE_WFM, lsf_includes_channel=False)
+    for width in (1.25, 5.0):
+        spread, integrates = beyond.channel_spread(waves, width)
+        assert integrates
+        assert spread == pytest.approx(MUSE_WFM.line_spread(waves))
 
 
 @pytest.mark.parametrize("name", SPECTROGRAPHS)

@@ -149,25 +149,28 @@ def _grid_of(
             observed = np.array(
                 [float(axis.values_at(0.0, None if w is None else float(w), redshift)) for w in own]
             )
-    spread = np.zeros(len(edges))
+    spread, integrates = np.zeros(len(edges)), True
+    if instrument is not None:
+        integrates = not instrument.lsf_includes_channel
+        if observed is not None and line_spread is None:
+            spread, integrates = instrument.channel_spread(observed, abs(axis.step))
     if line_spread is not None:
         if not 0 <= line_spread < np.inf:
             raise InputError(f"line_spread is {line_spread:g} km/s; expected 0 or more")
         spread[:] = line_spread
-    elif instrument is not None and observed is not None:
-        spread = instrument.line_spread(observed)
-    responses = {}
     if instrument is not None:
-        responses = {
-            "pixel_response": not instrument.psf_includes_pixel,
-            "channel_response": not instrument.lsf_includes_channel,
-        }
+        beyond = not instrument.psf_includes_pixel
     else:
         # Mocks say whether their PSF is that of the sky alone; measured ones have the pixels in.
         beyond = bool(cube.parameters.get("pixel_response", False))
-        responses = {"pixel_response": beyond, "channel_response": True}
     grid = CubeGrid(
-        cube.data.shape, cube.pixel_scale, edges, (1.0,) * len(edges), tuple(spread), **responses
+        cube.data.shape,
+        cube.pixel_scale,
+        edges,
+        (1.0,) * len(edges),
+        tuple(spread),
+        pixel_response=beyond,
+        channel_response=integrates,
     )
     return grid, observed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
 from clumpygan.galaxies.gas.population import GasDisks
+from clumpygan.gan.cubes import BATCH
 from clumpygan.generation.cube_maker import (
     SPLIT,
     CubeMaker,
@@ -34,6 +35,9 @@ from clumpygan.settings import Span, ends_of
 
 _ACCURACY = 3e-3
 _USUAL = GalaxyCubeSettings()
+
+_KEPT = BATCH
+"""Galaxies that are kept as they were drawn: those of a batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,7 @@ class TrueCubeMaker(CubeMaker):
     ranges: dict[str, Span]
     seeing: Span
     flux: Span | None
+    _recent: dict[tuple[int, int], DrawnGalaxy] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, settings: CubesSettings, conditions: Mapping[str, Span | float]) -> TrueCubeMaker:
@@ -99,7 +104,7 @@ class TrueCubeMaker(CubeMaker):
             seeing=seeing,
             flux=given.get("flux"),
         )
-        maker._draw(0, 0)  # refused before there are files
+        maker._galaxy(0, 0)  # refused before there are files
         return maker
 
     @property
@@ -119,7 +124,7 @@ class TrueCubeMaker(CubeMaker):
         span = np.log(ends_of(self.settings.signal_to_noise))
         rows, ratios = [], []
         for index in indices:
-            galaxy = self._draw(seed, index)
+            galaxy = self._galaxy(seed, index)
             random = galaxy_generator(seed, f"{SPLIT} noise", index)
             ratios.append(np.exp(random.uniform(*span)))
             own = {SEEING: galaxy.seeing, "flux": self._flux(galaxy, random)}
@@ -136,10 +141,19 @@ class TrueCubeMaker(CubeMaker):
         """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
         place, made = DiskModel().index("flux"), []
         for row, index in zip(parameters, indices, strict=True):
-            galaxy = self._draw(seed, index)
+            galaxy = self._galaxy(seed, index)
             cube = self.renderer(galaxy)[int(self.settings.smooth)]
             made.append(cube * (row[self.names.index("flux")] / galaxy.smooth[place]))
         return np.stack(made).astype(np.float32)
+
+    def _galaxy(self, seed: int, index: int) -> DrawnGalaxy:
+        """Return a galaxy; the last of them are kept, as cubes are asked for after parameters."""
+        key = (seed, index)
+        if key not in self._recent:
+            while len(self._recent) >= _KEPT:
+                del self._recent[next(iter(self._recent))]
+            self._recent[key] = self._draw(seed, index)
+        return self._recent[key]
 
     def _draw(self, seed: int, index: int) -> DrawnGalaxy:
         """Draw one galaxy, again and again until it is one that can be rendered."""

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clumpygan.constants import SPEED_OF_LIGHT
 from clumpygan.errors import InputError
 from clumpygan.instruments.line_spread import LSF, line_width
 from clumpygan.instruments.sky_noise import SkyNoise
@@ -14,6 +15,9 @@ from clumpygan.instruments.spread import (
     MeasuredPSF,
     Transfer,
 )
+
+_WIDER = 1.001
+"""Of the own channels: those of a cube beyond are wider ones, and no rounding of a header."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +116,44 @@ class Spectrograph:
             If a wavelength is outside the range of the instrument.
         """
         return line_width(self.lsf, self._checked(wavelength))
+
+    def channel_spread(
+        self, wavelength: ArrayLike, channel_width: float
+    ) -> tuple[NDArray[np.float64], bool]:
+        """Width of the LSF in velocity as a cube of some channels needs it.
+
+        A line spread function that includes the response of the instrument's own channels doesn't
+        know of wider ones: values at their centres are up to half of the flux of a narrow line off
+        in channels of four times the width. The own response, a box of variance w^2 / 12, is taken
+        out, and the cube integrates over its channels.
+
+        Parameters
+        ----------
+        wavelength : float or array_like
+            Angstrom.
+        channel_width : float
+            Of the cube, Angstrom.
+
+        Returns
+        -------
+        spread : numpy.ndarray
+            Standard deviation in km/s; shape of `wavelength`.
+        integrates : bool
+            Whether the cube integrates over its channels on top: `channel_response` of its grid.
+
+        Raises
+        ------
+        InputError
+            If a wavelength is outside the range of the instrument.
+        """
+        waves = self._checked(wavelength)
+        spread = line_width(self.lsf, waves)
+        if not self.lsf_includes_channel:
+            return spread, True
+        if channel_width <= _WIDER * self.channel_width:
+            return spread, False
+        own = SPEED_OF_LIGHT * self.channel_width / waves / np.sqrt(12.0)
+        return np.sqrt(np.maximum(spread**2 - own**2, 0.0)), True
 
     def noise_sigma(self, wavelength: ArrayLike, exposure_time: float) -> NDArray[np.float64]:
         """Noise per voxel, which rises at the lines of the night sky.

@@ -213,14 +213,15 @@ def _observed_frame(
         rest_wavelength=rest,
         redshift=redshift,
     )
+    spread, integrates = instrument.channel_spread(observed, step)
     grid = CubeGrid(
         settings.shape,
         settings.pixel_scale or instrument.pixel_scale,
         _edges(axis, lines),
         line_fluxes=(1.0,) * len(lines),
-        line_spread=tuple(instrument.line_spread(observed).tolist()),
+        line_spread=tuple(spread.tolist()),
         pixel_response=not instrument.psf_includes_pixel,
-        channel_response=not instrument.lsf_includes_channel,
+        channel_response=integrates,
     )
     # Spectrographs have analytic PSFs.
     fwhm = float(instrument.psf.width(where))

@@ -149,9 +149,12 @@ class GasGalaxy:
             parts.append(self._giants(generator, rest_wavelengths))
         if self.outflow.fraction:
             parts.append(self._wind(generator, rest_wavelengths))
-        if self.companion.flux:
-            parts.append(self._beside(generator, rest_wavelengths))
-        return joined(parts)
+        own = joined(parts)
+        # The flux is what the dust lets pass.
+        seen = own._replace(flux=own.flux * (self["flux"] / own.flux.sum()))
+        if not self.companion.flux:
+            return seen
+        return joined([seen, self._beside(generator, rest_wavelengths)])
 
     @property
     def _radius(self) -> float:
@@ -252,7 +255,7 @@ class GasGalaxy:
         waves: tuple[float, ...],
         calm: float = 1.0,
     ) -> Cloud:
-        """Return points of the disk, moving as the gas does where they are."""
+        """Return points of the disk, moving as the gas does, behind the dust where they are."""
         along, across = radius * np.cos(azimuth), radius * np.sin(azimuth)
         side = -self._radius if self.mirrored else self._radius
         seen = seen_from(self.vector, _CURVE, along * self._radius, across * side, _MODEL)
@@ -263,7 +266,7 @@ class GasGalaxy:
         return Cloud(
             seen.x,
             seen.y,
-            flux,
+            flux * self.structure.transmission(radius, azimuth),
             self["systemic_velocity"] + turning * seen.tilt + self._map(1, radius, azimuth),
             calm * dispersion * self._map(2, radius, azimuth),
             _shares(waves, abundance, self.chemistry.density),

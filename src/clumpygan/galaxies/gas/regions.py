@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOPE, SLOPE_SCATTER = 1.73, 0.15
-"""dN/dL ~ L^-slope, and its scatter between galaxies (Santoro et al. 2022, A&A 658, A188)."""
+"""dN/dL ~ L^-slope, and its scatter between 19 galaxies (PHANGS-MUSE: Santoro et al. 2022, A&A 658,
+A188, abstract)."""
 
 BRIGHTEST = 40.0
 """log10 of the H alpha luminosity in erg/s of the brightest regions: giant ones, of which a galaxy

@@ -25,7 +25,7 @@ _CANDIDATES = 200
 """Galaxies of which one is chosen by its velocity and size."""
 
 DISPERSION_SCATTER = 10.0
-"""km/s (Uebler et al. 2019, ApJ 880, 48)."""
+"""km/s, intrinsic, about the mean at a redshift (Uebler et al. 2019, ApJ 880, 48, abstract)."""
 
 LEAST_DISPERSION = 10.0
 """km/s: the thermal width of ionised hydrogen."""

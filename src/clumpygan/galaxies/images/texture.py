@@ -23,6 +23,9 @@ SMALLEST_WAVE = 0.22
 """Wavelength, in half-light radii, below which there is no turbulence."""
 
 _TILE, _TILE_SIDE = 64, 2.0 * REACH + 0.4
+_LANE_LENGTH = 1.2
+"""Half-light radii: Gaussian sigma of lanes of dust along the major axis."""
+
 _CORE = 0.15
 _MOST_SAMPLES = 200
 
@@ -113,10 +116,32 @@ def modulation(galaxy: Mapping[str, Any], u: FloatArray, v: FloatArray) -> Float
         side = (u * np.cos(angle) + v * np.sin(angle)) / radius
         factor *= 1.0 + galaxy["lopsidedness"] * fade * np.minimum(radius, 1.0) * side
     if galaxy.get("dust_depth", 0.0) > 0.0:
-        across = (v - galaxy["dust_offset"]) / galaxy["dust_width"]
-        lane = np.exp(-0.5 * (across**2 + (u / 1.2) ** 2))
-        factor *= np.exp(-galaxy["dust_depth"] * lane)
+        factor *= lane_transmission(
+            u, v, galaxy["dust_depth"], galaxy["dust_offset"], galaxy["dust_width"]
+        )
     return factor
+
+
+def lane_transmission(
+    u: FloatArray, v: FloatArray, depth: float, offset: float, width: float
+) -> FloatArray:
+    """Return the share of the light that passes a lane of dust along the major axis.
+
+    Parameters
+    ----------
+    u, v : ndarray of one shape
+        In the plane of the disk along its major and minor axis, in half-light radii.
+    depth : float
+        Optical depth in the middle of the lane.
+    offset, width : float
+        Of the lane along the minor axis, and its Gaussian sigma, in half-light radii.
+
+    Returns
+    -------
+    ndarray of that shape
+    """
+    across = (v - offset) / width
+    return np.asarray(np.exp(-depth * np.exp(-0.5 * (across**2 + (u / _LANE_LENGTH) ** 2))))
 
 
 def texture_map(galaxy: Mapping[str, Any], to_sky: Matrix, light: float, finest_step: float) -> Map:
