@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from astropy import units
+from astropy.io import fits
 
 from clumpygan.io.brightness import in_unit
 from clumpygan.io.cubes.reading import read_cube
@@ -132,6 +133,15 @@ def test_spectral_cube_opens_our_cube(muse: Path, data: np.ndarray) -> None:
     np.testing.assert_allclose(
         cube.wcs.celestial.wcs_pix2world([[4.0, 3.5]], 0)[0], CENTRE, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("cube", ["muse", "radio"])
+def test_the_axis_of_the_spectrum_is_named_for_jdaviz(
+    cube: str, request: pytest.FixtureRequest
+) -> None:
+    # Its importer of cubes asks for this card, or another name than DATA.
+    header = fits.getheader(request.getfixturevalue(cube), "DATA")
+    assert header[f"CTYPE{header['DISPAXIS']}"] in ("AWAV", "VRAD")
 
 
 def test_spectral_cube_has_our_velocities_and_temperatures(radio: Path) -> None:

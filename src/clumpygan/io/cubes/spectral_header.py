@@ -153,6 +153,8 @@ def axis_cards(axis: SpectralAxis) -> Header:
     cards["CRPIX3"] = 1.0
     cards["CRVAL3"] = axis.first * si
     cards["CDELT3"] = axis.step * si
+    # By this card alone jdaviz knows a cube from a stack of images.
+    cards["DISPAXIS"] = (3, "axis of the spectrum")
     if axis.rest_wavelength is not None:
         air = axis.kind == "wavelength" and axis.medium == "air"
         rest = float(vacuum_of(axis.rest_wavelength)) if air else axis.rest_wavelength
