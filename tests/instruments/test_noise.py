@@ -1,5 +1,6 @@
 """Noise: power spectra against drawn realisations, real stamps and GalSim's bookkeeping."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import galsim
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from astropy.io import fits
+from scipy.ndimage import gaussian_filter
 
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
@@ -27,6 +29,7 @@ from clumpygan.instruments import (
     noise_at_depth,
     sky_sigma,
 )
+from clumpygan.instruments.correlation import excess_of_apertures
 
 SIGMA = HSC_WIDE_I.sky_sigma
 DRIZZLED = drizzled_correlation(0.06, 0.128)
@@ -184,6 +187,35 @@ def test_estimate_recovers_the_noise_around_a_source() -> None:
     assert found.sigma == pytest.approx(0.8, rel=0.05)
     assert found.white_sigma == pytest.approx(model.white_sigma, rel=0.2)
     np.testing.assert_allclose(found.correlation[5, 5:8], DRIZZLED[2, 2:5], atol=0.06)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.15])
+@pytest.mark.parametrize("light", [0.0, 0.3])
+def test_noise_of_apertures_is_that_of_neighbours_without_faint_light(
+    share: float, light: float
+) -> None:
+    along = np.array([share, 1.0, share])
+    noise = NoiseModel(1.0, 0.168, np.outer(along, along)).draw((300, 300), seeded(3)).numpy()
+    # As many sources as pixels, none of which stands out.
+    sky = gaussian_filter(np.random.default_rng(2).normal(size=(300, 300)), 6)
+    found = estimate_noise(noise + light * sky / sky.std(), 0.168)
+    assert excess_of_apertures(found) == pytest.approx(1 + 2 * share, abs=0.05)
+
+
+def test_noise_of_apertures_is_never_less_than_white() -> None:
+    along = np.array([-0.2, 1.0, -0.2])
+    assert excess_of_apertures(NoiseModel(1.0, 0.2, np.pad(np.outer(along, along), 4))) == 1
+
+
+@pytest.mark.real_data
+def test_neighbours_share_noise_in_coadds_of_hsc(real_data: Path) -> None:
+    found = []
+    for path in sorted((real_data / "hsc_cosmos_blends").glob("*.npz")):
+        with np.load(path) as blend, suppress(InputError):
+            images, weights = blend["images"], blend["weights"]
+            found.append(excess_of_apertures(estimate_noise(images[2], 0.168, ~(weights[2] > 0))))
+    assert len(found) > 20
+    assert 1.05 < np.median(found) < 1.25
 
 
 @pytest.mark.real_data

@@ -48,6 +48,24 @@ def test_chi_squared_and_residuals_weigh_each_pixel_by_the_map() -> None:
     assert wrong > 10
 
 
+def test_the_network_is_told_of_the_noise_that_neighbours_share() -> None:
+    drawn = np.random.default_rng(4).normal(size=(60, 60))
+    shared = gaussian_filter(drawn, 0.5)
+    light = galaxy((60, 60), 0.168, SEEING, 5000, 0.0)
+    white, coadd = (recover(light + one / one.std(), **OBSERVED) for one in (drawn, shared))
+    assert white.scene.shared_noise < 1.1
+    assert not any("share noise" in remark for remark in white.remarks)
+    assert 1.2 < coadd.scene.shared_noise < 1.6
+    factor = f"{coadd.scene.shared_noise:.2f} times as much in apertures"
+    assert any(factor in remark for remark in coadd.remarks)
+    assert coadd.to_dict()["shared_noise"] == coadd.scene.shared_noise
+    # Of the sky, where nothing but the noise says how large errors are.
+    sky = (slice(0, 40), slice(0, 40))
+    assert np.median(coadd.error[sky]) > 1.1 * np.median(white.error[sky])
+    # chi^2 is of pixels, whose noise is as it was.
+    assert coadd.scene.sigma == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.usefixtures("without_network")
 def test_hot_pixels_are_judged_by_their_own_noise() -> None:
     data, noise = uneven_view(1)

@@ -20,6 +20,7 @@ from clumpygan.recovery.observed_noise import (
     measured_noise,
     noise_of_observed,
     of_map,
+    shared_noise,
 )
 from clumpygan.recovery.reference import with_reference
 from clumpygan.recovery.resampling import Collection
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 SAME_SCALE = 0.01
 """Relative difference up to which pixels are the network's."""
+
+_WHITE = 1.1
+"""Factor of noise in apertures that white noise of a stamp seldom shows."""
 
 FINEST = 0.4
 """Pixels of the network: finer ones aren't those of a survey from the ground."""
@@ -101,6 +105,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
     mask = embed(image.mask, shape, True)
     wcs = shifted_wcs(image.wcs, embedding_corner(image.data.shape, shape))
     sigma_map = None if noise.map is None else embed(noise.map, shape, noise.sigma)
+    shared = shared_noise(image)
     scene = Scene(
         pair=pair,
         title=title_of(image.path),
@@ -109,6 +114,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         observed=np.where(mask, 0, embed(image.data, shape, 0)),
         sigma=noise.sigma,
         sigma_map=sigma_map,
+        shared_noise=shared,
         psf=psf,
         seeing=float(psf.fwhm),
         observed_mask=mask,
@@ -122,6 +128,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         else rescaled_wcs(wcs, grid.coarse_block / grid.fine_block),
         facts={
             "noise_from": noise.how,
+            "shared_noise": shared,
             "depth": depth_of(image, noise),
             "resampled": resampled or None,
             **sky,
@@ -129,6 +136,11 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         remarks=(
             *([f"observed image resampled: {resampled}"] if resampled else []),
             f"noise of {noise.sigma:.3g} {unit} per {survey.short_name} pixel, {noise.how}",
+            *(
+                [f"neighbouring pixels share noise: {shared:.2f} times as much in apertures"]
+                if shared > _WHITE
+                else []
+            ),
             *noise.remarks(image.mask, OBSERVED_MAP),
             *sky_remarks,
         ),

@@ -16,7 +16,7 @@ from clumpygan.instruments import (
     estimate_noise,
     small_scale_noise,
 )
-from clumpygan.instruments.correlation import separable
+from clumpygan.instruments.correlation import excess_of_apertures, separable
 from clumpygan.io.fits import is_file
 from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.memory import variance_of
@@ -42,6 +42,7 @@ OBSERVED_MAP = (
 """What makes use of the map of an observed image."""
 
 _CROWDED = 2.0  # times as much as neighbours differ, and what scatters is light
+_MOST_SHARED = 1.4  # what variance maps of HSC's coadds imply at most
 _DEPTH_GRID = 64  # pixels, wider than the aperture of the depth
 
 
@@ -255,13 +256,31 @@ def noise_model(image: Image) -> tuple[NoiseModel, str]:
         raise InputError(
             f"{image.path}: the noise can't be measured, the pixels don't vary; give `variance`"
         ) from problem
+    sky = _noise_in_sky(image, least)
+    return (least, BY_DIFFERENCES) if sky is None else (separable(sky), IN_SKY)
+
+
+def shared_noise(image: Image) -> float:
+    """Return by how much noise in apertures exceeds that of white noise; 1 where there is no sky.
+
+    See `excess_of_apertures`. Around bright galaxies their halos count as well, which is why it is
+    1.4 at most.
+    """
+    try:
+        least = small_scale_noise(image.data, image.pixel_scale, image.mask)
+    except InputError:
+        return 1.0
+    sky = _noise_in_sky(image, least)
+    return 1.0 if sky is None else min(excess_of_apertures(sky), _MOST_SHARED)
+
+
+def _noise_in_sky(image: Image, least: NoiseModel) -> NoiseModel | None:
+    """Return the noise of pixels without source; None where none are, or light fills them."""
     try:
         sky = estimate_noise(image.data, image.pixel_scale, image.mask)
     except InputError:
-        return least, BY_DIFFERENCES
-    return (
-        (least, BY_DIFFERENCES) if sky.sigma > _CROWDED * least.sigma else (separable(sky), IN_SKY)
-    )
+        return None
+    return None if sky.sigma > _CROWDED * least.sigma else sky
 
 
 def depth_of(image: Image, noise: ObservedNoise) -> float | None:

@@ -142,8 +142,8 @@ def recover_scene(
         weight = torch.ones_like(observed) if weight is None else weight
         weight = torch.where(mask, 0, weight)
     recovered = resolver.recover(
-        observed, sigma, scene.psf, samples=settings.samples, seed=settings.seed, noise=noise,
-        mask=mask,
+        observed, scene.shared_noise * sigma, scene.psf, samples=settings.samples,
+        seed=settings.seed, noise=None if noise is None else scene.shared_noise * noise, mask=mask,
     )  # fmt: skip
     operator = resolver.operator
     transfer = scene.psf(operator.frequencies(scene.observed.shape))
