@@ -134,8 +134,8 @@ def test_the_package_itself_has_what_notebooks_call() -> None:
     ["recover", "fit", "generate", "generate cube", "generate cubes", "generate galaxies",
      "generate patch",
      "prepare", "prepare cubes", "prepare cutouts", "prepare idx", "evaluate",
-     "evaluate super_resolution", "evaluate realism", "evaluate cubes", "evaluate shear", "train",
-     "survey", "app"],
+     "evaluate super_resolution", "evaluate realism", "evaluate cubes", "evaluate kinematics",
+     "evaluate shear", "train", "survey", "app"],
 )  # fmt: skip
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_help_and_version_import_nothing_heavy(words: str, flag: str) -> None:

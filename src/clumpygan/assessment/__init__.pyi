@@ -1,8 +1,11 @@
 from .cube_report import CubeRealismReport as CubeRealismReport
 from .cube_report import cube_realism as cube_realism
+from .kinematics import KinematicsReport as KinematicsReport
+from .kinematics import kinematics as kinematics
 from .realism_report import RealismReport as RealismReport
 from .realism_report import realism as realism
 from .settings import CubeRealismSettings as CubeRealismSettings
+from .settings import KinematicsSettings as KinematicsSettings
 from .settings import RealismSettings as RealismSettings
 from .settings import ShearSettings as ShearSettings
 from .shear import ShearReport as ShearReport

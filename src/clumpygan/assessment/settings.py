@@ -261,6 +261,69 @@ class CubeRealismSettings:
 
 
 @dataclass(frozen=True)
+class KinematicsSettings:
+    """Whose motions are compared with those of which observed galaxies.
+
+    Attributes
+    ----------
+    real : pathlib.Path, optional
+        Table of observed galaxies (`clumpygan.assessment.real_fields`).
+    checkpoint : str
+        Generator; `NOTHING` for none.
+    cubes : pathlib.Path, optional
+        Folder of further cubes.
+    n : int
+        Galaxies made of each population, and by the generator.
+    resolution : float
+        Beams in the radius out to which maps are known.
+    signal_to_noise : float
+        Amplitude of the velocities over their error, in matched maps.
+    cube_signal_to_noise : float
+        Of the brightest voxel of the cubes that are made.
+    seed : int
+    device : str
+    """
+
+    real: Path | None = setting(
+        None,
+        "table of observed galaxies: a row each, with a velocity map or a cube, and what its file"
+        " doesn't say",
+        "FILE",
+        heading=_GALAXIES,
+        default_words="none, the synthetic populations are compared with each other",
+    )
+    checkpoint: str = setting(
+        "cube_gan", f"generator of cubes: a shipped name or the path of a file; {NOTHING} for none",
+        "NAME", heading=_GALAXIES,
+    )  # fmt: skip
+    cubes: Path | None = setting(
+        None, "further cubes, as generate.py cubes writes them", "FOLDER", heading=_GALAXIES
+    )
+    n: int = setting(
+        200, "galaxies made of each population, and by the generator", "N",
+        least=4, most=10**5, heading=_GALAXIES,
+    )  # fmt: skip
+    resolution: float = setting(
+        1.5, "FWHM of the PSF in the radius out to which a map is known", "BEAMS",
+        least=1, most=20, heading=_EFFORT,
+    )  # fmt: skip
+    signal_to_noise: float = setting(
+        10.0, "amplitude of the velocities over their error, in matched maps", "RATIO",
+        least=3, most=1000, heading=_EFFORT,
+    )  # fmt: skip
+    cube_signal_to_noise: float = setting(
+        30.0, "brightest voxel over the noise of a voxel, of cubes that are made", "RATIO",
+        least=3, most=1000, heading=_EFFORT,
+    )  # fmt: skip
+    seed: int = seed_setting(11, "of galaxies and noise", heading=_EFFORT)
+    device: str = setting("cpu", "of the generator: cpu, cuda", "NAME", heading=_EFFORT)
+
+    def __post_init__(self) -> None:
+        """Check each setting."""
+        check(self)
+
+
+@dataclass(frozen=True)
 class ShearSettings:
     """Of which disks the shear is measured, and how.
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from clumpygan.commands.evaluation.blends import add_blends
 from clumpygan.commands.evaluation.calibration import add_calibration
 from clumpygan.commands.evaluation.cubes import add_cubes
+from clumpygan.commands.evaluation.kinematics import add_kinematics
 from clumpygan.commands.evaluation.outliers import add_outliers
 from clumpygan.commands.evaluation.realism import add_realism
 from clumpygan.commands.evaluation.shear import add_shear
@@ -30,5 +31,6 @@ def _parser() -> ArgumentParser:
     add_outliers(subparsers)
     add_realism(subparsers)
     add_cubes(subparsers)
+    add_kinematics(subparsers)
     add_shear(subparsers)
     return parser
