@@ -1,5 +1,6 @@
 """Draws follow the posterior: of a density that is known, and of a mock, by all methods."""
 
+import itertools
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -82,7 +83,7 @@ def test_an_emulator_knows_the_posterior(fitted):
     assert (np.diff(lengths) < 0).all()
     np.testing.assert_allclose(whitening.axes @ whitening.axes.T, optimum.covariance, rtol=1e-6)
     # Around a place that isn't the optimum, so that there is a slope.
-    aside = whitening.coordinates(np.array([0.0, 1.0, -1.0, 1.0, 0, 0, 0, 0, 0, 0]))
+    aside = whitening.coordinates(np.array([0.0, -1.0, 1.0, -1.0, 0, 0, 0, 0, 0, 0]))
     residuals = target.residuals(aside)
     optimum = replace(
         optimum,
@@ -100,6 +101,22 @@ def test_an_emulator_knows_the_posterior(fitted):
     assert np.ptp(exact) > 5
     np.testing.assert_allclose(polynomial(places), exact, atol=0.4)
     assert emulator.count == 180
+
+
+def test_whitened_coordinates_are_the_same_whatever_signs_eigenvectors_come_with(monkeypatch):
+    covariance = np.array([[2.0, 1.0, 0.1], [1.0, 2.0, 0.1], [0.1, 0.1, 0.5]])
+    plain, eigh = Whitening(np.zeros(3), covariance), np.linalg.eigh
+    for signs in itertools.product((-1, 1), repeat=3):
+
+        def other_library(matrix, signs=signs):
+            values, vectors = eigh(matrix)
+            # Another order of sums: components that are equal differ by rounding.
+            return values, vectors * signs * (1 + 1e-15 * np.arange(3)[:, None])
+
+        monkeypatch.setattr(np.linalg, "eigh", other_library)
+        other = Whitening(np.zeros(3), covariance)
+        np.testing.assert_allclose(other.axes, plain.axes, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(plain.axes @ plain.axes.T, covariance)
 
 
 def test_importance_draws_are_those_of_a_banana_of_known_moments():

@@ -34,6 +34,9 @@ _RIDGE = 1e-6
 _DIRECTIONS = {2: 14, 3: 5, 4: 3}
 """Degree -> number of the widest directions in which there are monomials of it."""
 
+_LARGE = 0.99
+"""Of the largest component of an eigenvector, above which others are as large."""
+
 SPARE = 1.5
 """Cubes per coefficient that are rendered before a degree is fitted."""
 
@@ -50,6 +53,7 @@ class Whitening:
 
     def __init__(self, middle: FloatArray, covariance: FloatArray) -> None:
         values, vectors = np.linalg.eigh(covariance)
+        vectors = _signed(vectors)
         self.middle, self.covariance = middle, covariance
         self.axes = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1]
         self._inverse = np.linalg.inv(self.axes)
@@ -68,6 +72,17 @@ class Whitening:
         x = self.whitened(u)
         constant = 0.5 * x.shape[1] * np.log(2 * np.pi) + self._log_volume
         return np.asarray(-0.5 * (x**2).sum(1) - constant)
+
+
+def _signed(vectors: FloatArray) -> FloatArray:
+    """Return eigenvectors, in columns, whose largest component is positive.
+
+    A library of linear algebra returns either sign, and another build of it the other: draws of one
+    seed would be others there. Of components that are as large up to rounding the first counts.
+    """
+    large = np.abs(vectors) > _LARGE * np.abs(vectors).max(axis=0)
+    signs = np.sign(np.take_along_axis(vectors, large.argmax(axis=0)[None], axis=0))
+    return np.asarray(vectors * signs)
 
 
 @dataclass(frozen=True, eq=False)
