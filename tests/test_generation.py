@@ -7,7 +7,7 @@ from astropy.table import Table
 
 import clumpygan
 from clumpygan.errors import InputError
-from clumpygan.generation import write_cubes
+from clumpygan.generation import generate_cubes, write_cubes
 from clumpygan.generation.cubes import cube_maker
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.io import read_cube
@@ -56,6 +56,34 @@ def test_galaxies_of_a_population_are_drawn_once(monkeypatch):
     maker.table(4, 40)
     for one, two in zip(made, maker.make(4, range(3)), strict=True):
         np.testing.assert_array_equal(one.data, two.data)
+
+
+@pytest.mark.parametrize("population", ["network", "clumpy_disks", "gas_disks"])
+def test_half_light_radii_are_those_of_the_galaxies_own_light(population):
+    """By the curves of growth of cubes seen face-on, beside those of their smooth disks."""
+    choices = {"population": population, "inclination": 12.0, "seeing": 0.5, "seed": 2,
+               "half_light_radius": (0.7, 0.9), "shape": (12, 48, 48), "pixel_scale": 0.15,
+               "noiseless": True}  # fmt: skip
+    clumpy, smooth = (generate_cubes(3, smooth=one, **choices) for one in (False, True))
+    table = clumpy.table
+    own, disk = table["half_light_radius"], table["disk_half_light_radius"]
+    np.testing.assert_array_equal(disk, smooth.table["half_light_radius"])
+    assert own.unit == disk.unit == "arcsec"
+    assert "disk_half_light_radius" not in smooth.table.colnames
+    y, x = 0.15 * (np.indices((48, 48)) - 23.5)
+    squares = []
+    for row, *cubes in zip(table, clumpy.cubes, smooth.cubes, strict=True):
+        radius = np.hypot(x - row["offset_x"], y - row["offset_y"]).ravel()
+        order = np.argsort(radius)
+        for cube in cubes:
+            grown = np.cumsum(cube.sum(0).ravel()[order])
+            squares.append(np.interp(0.5 * grown[-1], grown, radius[order]) ** 2)
+    # The PSF adds to the squares, as much to those of the smooth disks.
+    found = np.sqrt(np.array(disk) ** 2 + squares[::2] - np.array(squares[1::2]))
+    larger, expected = np.log(found / disk), np.log(own / disk)
+    assert np.abs(expected).max() > 0.08
+    # Clumps in the centre grow by more than the square of the PSF.
+    assert larger @ expected / (expected @ expected) == pytest.approx(1.0, abs=0.35)
 
 
 def test_the_limits_between_which_the_training_drew_are_accepted():

@@ -61,8 +61,8 @@ def test_quantiles_are_weighted():
     np.testing.assert_allclose(
         draws.quantiles(x, (0.16, 0.5))[:, 0], np.sqrt([0.16, 0.5]), atol=2e-3
     )
-    equal = draws.equally_weighted(np.random.default_rng(4))
+    equal = x[draws.equal_places(np.random.default_rng(4))]
     assert equal.shape == x.shape
     np.testing.assert_allclose(np.median(equal), np.sqrt(0.5), atol=3e-3)
     flat = Draws("laplace", x, np.full(1001, 1 / 1001), np.ones(1))
-    assert flat.equally_weighted(np.random.default_rng(5)) is x
+    assert (flat.equal_places(np.random.default_rng(5)) == np.arange(1001)).all()

@@ -89,6 +89,7 @@ RINGS = (
 RING: Any = {"light": "ring", "ring_width": 0.08}
 MAP = LightMap(((0.2, 1.5, 0.6, 0.9), (1.0, 0.1, 2.5, 1.0), (2.0, 0.3, 1.2, 0.4),
                 (1.0, 1.0, 0.5, 1.0)), 2.5)  # fmt: skip
+BELOW = replace(MAP, radius=0.7)
 ARMS: Any = {"arms": 2, "arm_amplitude": 0.7, "arm_phase": 40.0}
 LOPSIDED: Any = {"lopsidedness": 0.6, "lopsidedness_phase": 110.0}
 WARP: Any = {
@@ -217,8 +218,8 @@ KINEMATICS: dict[str, Case] = {
     "outflow, edge-on": case(radial_velocity=120.0, inclination=88.0),
     "outflow, no PSF": case(None, radial_velocity=90.0, options=FINE),
     "inflow, arms, clumps": case(**ARMS, clumps=CLUMPS, radial_velocity=-50.0, options=DEEP),
-    "inflow, map": case(
-        light="map", light_map=MAP, radial_velocity=-30.0, rings=True,
+    "inflow, map on a smaller profile": case(
+        light="map", light_map=BELOW, radial_velocity=-30.0, rings=True,
         options={"radii": 200, "azimuths": 240},
     ),
     "inflow, warp": case(**{**WARP, "inclination": 50.0}, radial_velocity=-60.0),

@@ -38,13 +38,14 @@ class Galaxy:
     def __init__(self, p: DiskParameters, grid: CubeGrid):
         self.p, self.grid = p, grid
         unit = p.half_light_radius
+        below = unit * p.light_map.radius if p.light_map else unit
         self.crest = unit if p.light == "ring" else 0.0
-        self.extent = unit + 6 * p.ring_width if self.crest else _outermost(p.sersic_index, unit)
+        self.extent = unit + 6 * p.ring_width if self.crest else _outermost(p.sersic_index, below)
         if p.bulge_fraction:
             self.extent = max(self.extent, _outermost(p.bulge_index, p.bulge_radius))
         r = np.geomspace(1e-7 * unit, 2 * self.extent, 40001)
         smooth = p.flux * (1 - sum(clump.fraction for clump in p.clumps))
-        disk = annulus(r, unit, p.ring_width) if self.crest else sersic(r, p.sersic_index, unit)
+        disk = annulus(r, unit, p.ring_width) if self.crest else sersic(r, p.sersic_index, below)
         self.logs, self.velocity = np.log(r), rotation_velocity(r, p)
         self.dispersion = dispersion(r, self.velocity, p)
         self.disk = smooth * (1 - p.bulge_fraction) * disk
@@ -297,7 +298,8 @@ def ring_cube(p: DiskParameters, grid: CubeGrid, psf, radii=100, azimuths=144, h
     light, velocity, sigma = galaxy.in_plane(radius * np.cos(phi), radius * np.sin(phi))
     spectra = galaxy.spectrum(p.systemic_velocity + velocity * np.sin(tilt), sigma)
     if p.light_map:
-        mapped = light * on_map(p.light_map, radius / p.half_light_radius, phi)
+        unit = p.half_light_radius * p.light_map.radius
+        mapped = light * on_map(p.light_map, radius / unit, phi)
         light = mapped * (light @ area) / (mapped @ area)
     spectra = np.concatenate([spectra, np.ones((len(phi), 1))], 1) * (light * area)[:, None]
     nodes, weights = leggauss(heights // 2)

@@ -24,7 +24,7 @@ NOT_AT_1E_4 = {
     "larger than the field, no PSF",  # light ends at the edge of the padding
     "map",  # a map has kinks between its pixels
     "map, bulge, table, edge-on",  # the same
-    "inflow, map",  # the same
+    "inflow, map on a smaller profile",  # the same
     "arms, tightly wound",  # endless windings in the centre
     "Sersic 4, no PSF",  # an InputError: the cusp would need too many rings
     "bulge, no PSF",  # the same

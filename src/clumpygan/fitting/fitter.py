@@ -33,7 +33,7 @@ from clumpygan.fitting.sampling.draws import Draws
 from clumpygan.fitting.sampling.tempered import ROUGHEST, draw_with_misfit
 from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
 from clumpygan.fitting.structure.distance import with_scale
-from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight
+from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight, drawn_radii
 from clumpygan.fitting.structure.staged import fit_light, fit_rings, vector_with_clumps
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.disks.parameters import DiskModel
@@ -260,11 +260,12 @@ class DiskFitter:
         shifts = shifts_of(target, optimum) if detection.certain else {}
         draws, more = draw_with_misfit(target, optimum, misfit, sampler, generator)
         evaluations += more
+        radii = drawn_radii(target, optimum, draws, generator)
         optimum = replace(optimum, jacobian=None)
         clock.append(time.process_time())
         found = noise, detection, misfit
         result = self._result(
-            target, optimum, draws, found, generator, clock, evaluations, accuracy, seed
+            target, optimum, draws, radii, found, generator, clock, evaluations, accuracy, seed
         )
         told = told_of_psf(shifts, result.table)
         verdict = replace(result.verdict, remarks=(*result.verdict.remarks, *told))
@@ -275,6 +276,7 @@ class DiskFitter:
         target: Target,
         optimum: Optimum,
         draws: Draws,
+        radii: FloatArray | None,
         found: tuple[NoiseCheck, Detection, Misfit],
         generator: np.random.Generator,
         clock: Sequence[float],
@@ -285,8 +287,10 @@ class DiskFitter:
         coordinates, likelihood = target.coordinates, target.likelihood
         observation = likelihood.observation
         table, samples = tabulate(
-            coordinates, optimum, draws, generator, {"flux": observation.flux_unit or "flux units"}
-        )
+            coordinates, optimum, draws, generator,
+            {"flux": observation.flux_unit or "flux units"},
+            {} if radii is None else {"half_light_radius": radii},
+        )  # fmt: skip
         vector = coordinates.vectors(optimum.coordinates)
         best = dict(zip(self.model.names, vector.tolist(), strict=True))
         for name, value in zip(table["name"], table["best"], strict=True):

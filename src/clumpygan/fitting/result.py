@@ -324,6 +324,7 @@ def tabulate(
     draws: Draws,
     generator: np.random.Generator,
     units: Mapping[str, str],
+    known: Mapping[str, FloatArray] | None = None,
 ) -> tuple[Table, Table]:
     """Return the tables of parameters and of samples.
 
@@ -339,11 +340,15 @@ def tabulate(
         For samples of equal weight.
     units : mapping of str to str
         In place of those of the table of parameters.
+    known : mapping of str to ndarray (S,), optional
+        Values of parameters at the draws, where more than coordinates decides on them.
     """
     rows = [coordinates.model.table[place] for place in coordinates.places]
     values = coordinates.values(draws.coordinates)
     best = coordinates.values(optimum.coordinates)
-    samples = coordinates.values(draws.equally_weighted(generator))
+    for name, drawn in (known or {}).items():
+        values[:, coordinates.names.index(name)] = drawn
+    samples = values[draws.equal_places(generator)]
     median, lower, upper = draws.quantiles(values, (0.5, *ONE_SIGMA))
     sides = coordinates.at_bounds(values, 0.5 * (upper - lower))
     below, above = (draws.weights @ (sides == side) > _AT_BOUND for side in (-1, 1))

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
+from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
+from clumpygan.galaxies.disks.light_radius import half_light_radii
 from clumpygan.galaxies.gas.population import FOLLOWING, GasDisks
 from clumpygan.gan.checkpoint import load_checkpoint
-from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame
+from clumpygan.gan.cube_rendering import EXTENT, ConditionRenderer, CubeFrame
 from clumpygan.gan.galaxies import random_input
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
 from clumpygan.networks.physical_cube import PhysicalCubeGenerator
@@ -190,6 +192,39 @@ class CubeGenerator:
             return cubes
 
         return _in_batches(parameters, frame.grid.shape, make, progress)
+
+    @torch.no_grad()
+    def half_light_radii(
+        self, parameters: ArrayLike, seed: int, indices: Sequence[int]
+    ) -> NDArray[np.float64] | None:
+        """Return the radii (N,) of half of the light of galaxies, seen face-on; arcsec.
+
+        The radius that a network is told is that of the smooth disk on which it paints.
+
+        Parameters
+        ----------
+        parameters, seed, indices
+            See `cubes`.
+
+        Returns
+        -------
+        ndarray (N,)
+            None of a network that doesn't paint in the plane of the disk.
+        """
+        if not isinstance(self.network, PhysicalCubeGenerator):
+            return None
+        device = next(self.network.parameters()).device
+        rows = torch.from_numpy(np.asarray(parameters, dtype=np.float32))
+        z, noise = random_input(self.network, seed, indices)
+        told = tuple(one.to(device) for one in noise)
+        maps = self.network.painter(z.to(device), rows.to(device), told)[:, 0].cpu().numpy()
+        given = dict(zip(self.names, rows.double().numpy().T, strict=True))
+        model = DiskModel()
+        radius, index = (
+            given.get(name, np.full(len(rows), model.defaults()[model.index(name)]))
+            for name in ("half_light_radius", "sersic_index")
+        )
+        return np.asarray(radius * half_light_radii(maps, index, EXTENT))
 
     @torch.no_grad()
     def smooth(

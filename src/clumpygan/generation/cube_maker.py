@@ -34,6 +34,9 @@ SPLIT = "generated"
 PER_PAGE = 6
 """Galaxies on a page of pictures."""
 
+RADIUS, DISK_RADIUS = "half_light_radius", "disk_half_light_radius"
+"""Of the light of a galaxy, and of the smooth disk below."""
+
 Drawn = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Data and variance of a cube."""
 
@@ -50,14 +53,15 @@ class MadeCube:
     data : ndarray (v, y, x), float32
         With noise, if there is any.
     variance : ndarray (v, y, x) or None
-    parameters : ndarray (K,)
+    values : dict of str to float
+        What is known of the galaxy: see `CubeMaker.values`.
     signal_to_noise : float
     """
 
     index: int
     data: NDArray[np.float32]
     variance: NDArray[np.float32] | None
-    parameters: NDArray[np.float64]
+    values: dict[str, float]
     signal_to_noise: float
 
 
@@ -108,6 +112,40 @@ class CubeMaker(ABC):
     ) -> NDArray[np.float32]:
         """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
 
+    @abstractmethod
+    def half_light_radii(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> NDArray[np.float64] | None:
+        """Return the radii (n,) of half of the galaxies' light, seen face-on; arcsec.
+
+        None if they aren't known.
+        """
+
+    def values(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return what is known of galaxies (n,), by name, as tables and headers have it.
+
+        Their conditions; of clumpy galaxies `half_light_radius` is that of their own light, which
+        is what fits measure, and `disk_half_light_radius` that of the smooth disk that was asked
+        for. Where the first isn't known, it is that of the smooth disk.
+        """
+        values = dict(zip(self.names, parameters.T, strict=True))
+        own = None
+        if not self.settings.smooth:
+            own = self.half_light_radii(seed, parameters, ratios, indices)
+        if own is not None:
+            values |= {DISK_RADIUS: values[RADIUS], RADIUS: own}
+        return values
+
     @property
     def unit(self) -> str | None:
         """Unit of the data as FITS writes it; None for flux units per voxel."""
@@ -117,17 +155,21 @@ class CubeMaker(ABC):
         """Make cubes, with noise if it is wanted: cube i depends on (seed, i) alone."""
         parameters, ratios = self.parameters(seed, indices)
         cubes = self.cubes(seed, parameters, ratios, indices)
+        known = self.values(seed, parameters, ratios, indices)
+        values = [
+            dict(zip(known, row, strict=True)) for row in np.transpose([*known.values()]).tolist()
+        ]
         return [
             self._observed(seed, *one)
-            for one in zip(indices, cubes, parameters, ratios.tolist(), strict=True)
+            for one in zip(indices, cubes, values, ratios.tolist(), strict=True)
         ]
 
     def table(self, seed: int, count: int) -> Table:
         """Return the parameters of the first cubes, with units."""
         parameters, ratios = self.parameters(seed, range(count))
-        table = Table(parameters, names=self.names)
-        for name in self.names:
-            table[name].unit = CUBE_CONDITIONS[name].unit.replace("flux units", "") or None
+        table = Table(self.values(seed, parameters, ratios, range(count)))
+        for name in table.colnames:
+            table[name].unit = _unit(name).replace("flux units", "") or None
         table["signal_to_noise"] = ratios
         table.meta = {
             "SEED": seed,
@@ -138,9 +180,7 @@ class CubeMaker(ABC):
     def write(self, path: Path, seed: int, cube: MadeCube) -> None:
         """Write a cube to a FITS file, with its parameters in the header."""
         frame, instrument = self.frame, self.frame.instrument
-        values: dict[str, float | str] = dict(
-            zip(self.names, map(float, cube.parameters), strict=True)
-        )
+        values: dict[str, float | str] = dict(cube.values)
         seeing = values.pop(SEEING, frame.psf_fwhm or 0.0)
         write_cube(
             path,
@@ -161,7 +201,7 @@ class CubeMaker(ABC):
                 "galaxy": float(cube.index),
             }
             | {f"rest_wavelength_{n}": line for n, line in enumerate(frame.lines, 1)},
-            comments={name: c.unit for name, c in CUBE_CONDITIONS.items() if c.unit}
+            comments={name: _unit(name) for name in values if _unit(name)}
             | {"psf_fwhm": "arcsec", "line_spread": "km/s"},
             seed=seed,
         )
@@ -185,7 +225,7 @@ class CubeMaker(ABC):
         return cubes_page(self, seed, first, cubes, remark)
 
     def _observed(
-        self, seed: int, index: int, cube: np.ndarray, row: np.ndarray, ratio: float
+        self, seed: int, index: int, cube: np.ndarray, values: dict[str, float], ratio: float
     ) -> MadeCube:
         frame = self.frame
         data = (cube if frame.instrument is None else cube / frame.axis.step).astype(np.float32)
@@ -195,7 +235,11 @@ class CubeMaker(ABC):
             random = noise_generator(seed, SPLIT, index, 0)
             data = data + draw_cube_noise(random, data.shape, sigma, frame.correlation)
             variance = np.full(data.shape, sigma**2, dtype=np.float32)
-        return MadeCube(index, data, variance, row, ratio)
+        return MadeCube(index, data, variance, values, ratio)
+
+
+def _unit(name: str) -> str:
+    return CUBE_CONDITIONS[RADIUS if name == DISK_RADIUS else name].unit
 
 
 def depends_on(

@@ -82,6 +82,7 @@ class NetworkCubeMaker(CubeMaker):
     flux: Span
     drawn_flux: bool
     thickness_given: bool
+    _peaks: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -192,15 +193,10 @@ class NetworkCubeMaker(CubeMaker):
     ) -> NDArray[np.float32]:
         """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
         place = self.names.index("flux")
-        told, flux = parameters.copy(), parameters[:, place]
-        told[:, place] = 1.0
-        smooth = np.concatenate(
-            [self.generator.smooth(row[None], self._frame_of(row)) for row in told]
-        )
+        flux = parameters[:, place]
         if self.settings.smooth:
-            return np.asarray(smooth * flux[:, None, None, None])
-        # The networks know the flux in units of the noise.
-        told[:, place] = ratios / smooth.max(axis=(1, 2, 3))
+            return np.asarray(self._smooth(parameters) * flux[:, None, None, None])
+        told = self._as_told(seed, parameters, ratios, indices)
         cubes = np.concatenate(
             [
                 self.generator.cubes(row[None], seed, self._frame_of(row), [index])
@@ -208,6 +204,49 @@ class NetworkCubeMaker(CubeMaker):
             ]
         )
         return np.asarray(cubes * (flux / told[:, place])[:, None, None, None])
+
+    def half_light_radii(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> NDArray[np.float64] | None:
+        """Return the radii (n,) of half of the galaxies' light, seen face-on; arcsec.
+
+        None of networks that don't paint in the plane of the disk.
+        """
+        told = self._as_told(seed, parameters, ratios, indices)
+        found = [
+            self.generator.half_light_radii(row[None], seed, [index])
+            for row, index in zip(told, indices, strict=True)
+        ]
+        known = [one for one in found if one is not None]
+        return np.concatenate(known) if len(known) == len(found) else None
+
+    def _as_told(
+        self,
+        seed: int,
+        parameters: NDArray[np.float64],
+        ratios: NDArray[np.float64],
+        indices: Sequence[int],
+    ) -> NDArray[np.float64]:
+        """Return the conditions (n, K) with the flux in units of the noise, as networks know it."""
+        told, place = parameters.copy(), self.names.index("flux")
+        for row, ratio, index in zip(told, ratios, indices, strict=True):
+            key = seed, index
+            if key not in self._peaks:
+                self._peaks[key] = float(self._smooth(row[None]).max())
+            row[place] = ratio / self._peaks[key]
+        return told
+
+    def _smooth(self, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return cubes (n, v, y, x) of smooth disks of unit flux."""
+        told = parameters.copy()
+        told[:, self.names.index("flux")] = 1.0
+        return np.concatenate(
+            [self.generator.smooth(row[None], self._frame_of(row)) for row in told]
+        )
 
     def _frame_of(self, row: NDArray[np.float64]) -> CubeFrame:
         """Return the frame in a galaxy's own seeing.

@@ -141,12 +141,14 @@ def cubes_page(
         At the lower right.
     """
     frame, grid = maker.frame, maker.frame.grid
-    parameters, ratios = maker.parameters(seed, range(first, first + len(cubes)))
+    indices = range(first, first + len(cubes))
+    parameters, ratios = maker.parameters(seed, indices)
+    known = maker.values(seed, parameters, ratios, indices)
     # Moments are sums over voxels: flux, not flux density.
     width = 1.0 if frame.instrument is None else frame.axis.step
     rows = []
     for place, (data, variance) in enumerate(cubes):
-        told = dict(zip(maker.names, parameters[place].tolist(), strict=True))
+        told = {name: float(values[place]) for name, values in known.items()}
         fwhm = told.get(SEEING, frame.psf_fwhm)
         centre = told["offset_x"], told["offset_y"]
         slit = Slit(told["position_angle"], centre, fwhm or 3 * grid.pixel_scale)

@@ -8,7 +8,13 @@ from clumpygan.fitting import DiskFitter, FitSettings, NoiseSettings, SamplerSet
 from clumpygan.fitting.fitters import fitters_of
 from clumpygan.fitting.likelihood import Likelihood
 from clumpygan.fitting.observation import observe
-from clumpygan.fitting.structure.light_map import MapLikelihood, flat_map, map_light, map_pixels
+from clumpygan.fitting.structure.light_map import (
+    MapLikelihood,
+    flat_map,
+    map_light,
+    map_pixels,
+    of_all_light,
+)
 from clumpygan.galaxies import Clump, CubeRenderer, DiskModel, DiskParameters
 from clumpygan.galaxies.disks.parameters import LightMap
 from tests.fitting.conftest import FRAME, TRUTH, make_mock
@@ -99,6 +105,18 @@ def test_what_a_map_leaves_of_changes_is_what_it_cannot_make():
     np.testing.assert_array_equal(likelihood.left_of(change), change)
 
 
+def _derivatives(likelihood, vector, start, accuracy):
+    """Return the derivatives (36, N) of residuals with respect to the pixels of a map."""
+    cubes = []
+    for k in range(-1, 36):
+        values = start.values.ravel().copy()
+        if k >= 0:
+            values[k] += 0.1
+        own = DiskModel(light="map", light_map=LightMap.of(values.reshape(6, 6), start.extent))
+        cubes.append(CubeRenderer(FRAME.grid, own, FRAME.transfer, accuracy)(vector[None])[0])
+    return np.array([likelihood.response((one - cubes[0]) / 0.1) for one in cubes[1:]], float)
+
+
 def test_the_map_is_integrated_over_exactly():
     """Against the dense covariance of noise and map, on a few voxels."""
     mock = make_mock(seed=4)
@@ -110,18 +128,7 @@ def test_the_map_is_integrated_over_exactly():
     mapped = map_light(base, MAPPED, mock.vector, start, 1e-4)
     ours = MapLikelihood(observation, mapped=mapped)
     z = base.residuals(mock.clean)[~mask.ravel()].astype(float)
-    renderer = CubeRenderer(
-        FRAME.grid, DiskModel(light="map", light_map=start), FRAME.transfer, 1e-4
-    )
-    columns = []
-    for k in range(36):
-        values = np.ones(36)
-        values[k] += 0.1
-        own = DiskModel(light="map", light_map=LightMap.of(values.reshape(6, 6), start.extent))
-        moved = CubeRenderer(FRAME.grid, own, FRAME.transfer, 1e-4)(mock.vector[None])[0]
-        change = base.response((moved - renderer(mock.vector[None])[0]) / 0.1)
-        columns.append(change[~mask.ravel()])
-    jacobian = np.array(columns, dtype=float)
+    jacobian = _derivatives(base, mock.vector, start, 1e-4)[:, ~mask.ravel()]
     places = start.extent * ((2 * np.arange(6) + 1) / 6 - 1)
     one = np.exp(-0.5 * (np.subtract.outer(places, places) / mapped.length) ** 2)
     process = mapped.amplitude**2 * (np.kron(one, one) + 1e-4 * np.eye(36))
@@ -136,6 +143,70 @@ def test_the_map_is_integrated_over_exactly():
     # Directions without signal are left out: half the sum of their powers, each below 0.02.
     assert found == pytest.approx(expected, abs=0.2)
     assert 0 < base.count - ours.count <= 36
+
+
+def test_maps_are_drawn_as_their_posterior_is():
+    """Against mean and covariance by dense matrices, of parameters at rest and moved."""
+    cube = observed(DiskParameters(**TRUTH))
+    base = Likelihood(observe(*cube, FRAME))
+    vector = DiskParameters(**TRUTH).to_vector()
+    mapped = map_light(base, MAPPED, vector, flat_map(6), 1e-3)
+    own = MapLikelihood(base.observation, mapped=mapped)
+    renderer = CubeRenderer(
+        FRAME.grid, DiskModel(light="map", light_map=mapped.light_map), FRAME.transfer, 1e-3
+    )
+    there = renderer(vector[None])[0]
+    moved = base.response(renderer((1.02 * vector)[None])[0] - there)
+    jacobian = _derivatives(base, vector, flat_map(6), 1e-3)
+    places = flat_map(6).extent * ((2 * np.arange(6) + 1) / 6 - 1)
+    one = np.exp(-0.5 * (np.subtract.outer(places, places) / mapped.length) ** 2)
+    process = mapped.amplitude**2 * (np.kron(one, one) + 1e-4 * np.eye(36))
+    covariance = np.linalg.inv(np.linalg.inv(process) + jacobian @ jacobian.T)
+    z = base.residuals(there) - mapped.offset
+    for change in (np.zeros_like(moved), moved):
+        mean = -covariance @ (jacobian @ (z + change))
+        changes = own.along_directions(own.left_of(change[None]))
+        maps = own.drawn_maps(
+            np.repeat(changes, 4000, axis=0), own.left_of(z[None])[0], np.random.default_rng(5)
+        ).reshape(4000, 36)
+        sure = 1 + mean > 4 * np.sqrt(np.diag(covariance))
+        assert sure.sum() > 10
+        error = np.sqrt(np.diag(covariance))[sure]
+        np.testing.assert_allclose(maps.mean(0)[sure], (1 + mean)[sure], atol=0.2 * error.max())
+        np.testing.assert_allclose(maps.std(0)[sure], error, rtol=0.1)
+        assert (maps >= 0).all()
+    away = covariance @ (jacobian @ moved)
+    assert np.abs(away[sure] / error).max() > 1
+
+
+def test_the_radius_of_a_mapped_galaxy_is_that_of_half_of_its_light():
+    places = 3.0 * ((2 * np.arange(12) + 1) / 12 - 1)
+    radius = np.hypot(*np.meshgrid(places, places))
+    # Dark in the middle and bright outside: the profile below has 0.5 arcsec.
+    light_map = of_all_light(LightMap.of(0.3 + 0.7 * radius, 3.0), 1.0)
+    own = 0.5 / light_map.radius
+    assert own > 0.6
+    galaxy = DiskParameters(**TRUTH | {"half_light_radius": own}, light="map", light_map=light_map)
+    known = "offset_x", "offset_y", "systemic_velocity", "turnover_radius", "velocity_dispersion"
+    result = fit(observed(galaxy), "map", *known)
+    place = list(result.table["name"]).index("half_light_radius")
+    row = result.table[place]
+    assert abs(row["median"] - own) < 2 * row["deviation"]
+    assert row["deviation"] < 0.1
+    # Of the most probable galaxy as well, and of the samples.
+    found = result.galaxy.light_map
+    again = of_all_light(found, result.values["sersic_index"])
+    assert found.radius == pytest.approx(again.radius, rel=0.03)
+    assert result.values["half_light_radius"] == pytest.approx(own, abs=3 * row["deviation"])
+    assert np.std(result.samples["half_light_radius"]) == pytest.approx(row["deviation"], rel=0.1)
+
+
+def test_a_radius_that_is_fixed_is_that_of_the_profile(mock):
+    cube = mock.data, np.full(mock.data.shape, mock.sigma**2)
+    known = [name for name in TRUTH if name not in ("flux", "inclination", "scale_height")]
+    result = fit(cube, "map", *known)
+    assert result.galaxy.light_map.radius == 1.0
+    assert "half_light_radius" not in result.table["name"]
 
 
 def test_lights_and_curves_compete():
@@ -200,3 +271,5 @@ def test_outliers_are_not_mapped(mock):
 def test_maps_that_are_none_are_refused(rows, extent, words):
     with pytest.raises(InputError, match=words):
         LightMap(rows, extent)
+    with pytest.raises(InputError, match="radius nan"):
+        LightMap(((1.0, 1.0), (1.0, 1.0)), 1.0, float("nan"))

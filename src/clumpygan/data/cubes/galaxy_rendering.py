@@ -82,6 +82,13 @@ class GalaxyRenderer:
         assert galaxy.clumpy is not None
         return self._render_clumpy(*galaxy.clumpy, galaxy.smooth, blur)
 
+    def half_light_radius(self, galaxy: DrawnGalaxy) -> float:
+        """Return the radius of half of the light of a galaxy, seen face-on; arcsec."""
+        if galaxy.gas is not None:
+            return galaxy.gas.half_light_radius(self.frame.lines, self._step)
+        assert galaxy.clumpy is not None
+        return self.disks.half_light_radius(*galaxy.clumpy)
+
     def _render_gas(
         self, gas: GasGalaxy, smooth: np.ndarray, blur: float
     ) -> tuple[np.ndarray, np.ndarray]:

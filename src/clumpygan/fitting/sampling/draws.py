@@ -53,11 +53,11 @@ class Draws:
         """Return weighted quantiles (len(shares), n) of values (S, n) at the draws."""
         return np.stack([_quantiles(column, self.weights, shares) for column in values.T], axis=1)
 
-    def equally_weighted(self, generator: np.random.Generator) -> FloatArray:
-        """Return draws (S, n) without weights, some of them more than once."""
+    def equal_places(self, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Return places (S,) of draws without weights, some of them more than once."""
         if np.ptp(self.weights) == 0:
-            return self.coordinates
-        return self.coordinates[resample(generator, self.weights, len(self.weights))]
+            return np.arange(len(self.weights))
+        return resample(generator, self.weights, len(self.weights))
 
 
 def resample(generator: np.random.Generator, weights: FloatArray, count: int) -> NDArray[np.int64]:

@@ -19,6 +19,13 @@ probable one, clipped where it is negative.
 Of departures that are no light of the plane at rest in it, or finer than its pixels, a map knows
 nothing, and it hides them from the residuals. So what the profile without a map gets wrong widens
 the errors with the map as well, as far as it isn't in directions of the map (`goodness.misfit`).
+
+Where the map is free, the profile below it is known by little but the process, and its radius is
+not one that anybody measures. The parameter `half_light_radius` is that of half of the light, map
+and all, from the curve of growth; its errors are those of draws of the map, each at parameters
+that were drawn: with B's singular vectors and values u_i, b_i and a = L sum_i v_i y_i,
+
+    y_i ~ N(-b_i u_i' z_0 / (1 + b_i^2), 1 / (1 + b_i^2)).
 """
 
 from dataclasses import dataclass, replace
@@ -29,8 +36,12 @@ from numpy.typing import NDArray
 from clumpygan.errors import InputError
 from clumpygan.fitting.likelihood import Likelihood, Residuals
 from clumpygan.fitting.observation import Observation
+from clumpygan.fitting.optimize import Optimum
+from clumpygan.fitting.sampling.draws import Draws
 from clumpygan.fitting.settings import NoiseSettings
+from clumpygan.fitting.target import Target
 from clumpygan.galaxies.disks.light_map import LightMap
+from clumpygan.galaxies.disks.light_radius import half_light_radii
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.cube import CubeRenderer
 
@@ -73,6 +84,9 @@ class MappedLight:
         Orthonormal directions of whitened residuals in which the map can change the cube.
     powers : ndarray (M,)
         Signal of the process over the noise in each, squared.
+    pixels : ndarray (K, K)
+        Changes of the K pixels of the map in each direction of the process, a column for each: of
+        one standard deviation, those of `directions` first.
     offset : ndarray (N,), float32
         J a_0.
     amplitude, length : float
@@ -84,6 +98,7 @@ class MappedLight:
     light_map: LightMap
     directions: NDArray[np.float32]
     powers: FloatArray
+    pixels: FloatArray
     offset: Residuals
     amplitude: float
     length: float
@@ -146,6 +161,80 @@ class MapLikelihood(Likelihood):
         answer[valid] -= change.reshape(cube.shape)[valid] / self._inverse[valid]
         return answer
 
+    def drawn_maps(
+        self, changes: FloatArray, residuals: Residuals, generator: np.random.Generator
+    ) -> FloatArray:
+        """Return maps of light (S, N, N) as likely as parameters that were drawn leave them.
+
+        Parameters
+        ----------
+        changes : ndarray (S, M)
+            Of the residuals along `MappedLight.directions`, with the parameters.
+        residuals : ndarray (N,)
+            To which they are added.
+        generator : numpy.random.Generator
+        """
+        mapped, powers = self._mapped, self._mapped.powers
+        # Of the residuals before the map was integrated over.
+        along = np.sqrt(1 + powers) * (changes + mapped.directions @ residuals)
+        count = len(mapped.pixels)
+        steps = generator.standard_normal((len(changes), count))
+        steps[:, : powers.size] /= np.sqrt(1 + powers)
+        steps[:, : powers.size] -= np.sqrt(powers) / (1 + powers) * along
+        factors = np.maximum(1 + steps @ mapped.pixels.T, 0.0)
+        return np.asarray(factors.reshape(len(changes), *mapped.light_map.values.shape))
+
+    def along_directions(self, changes: NDArray[np.float32]) -> FloatArray:
+        """Return parts (n, M) of changes (n, N) of residuals along those of the map."""
+        return np.asarray(changes @ self._mapped.directions.T, dtype=np.float64)
+
+
+def drawn_radii(
+    target: Target, optimum: Optimum, draws: Draws, generator: np.random.Generator
+) -> FloatArray | None:
+    """Return the radii (S,) of half of the light, map and all, of draws; None without a map.
+
+    Parameters
+    ----------
+    target : Target
+    optimum : Optimum
+        With its Jacobian: residuals are taken for linear between it and the draws.
+    draws : Draws
+    generator : numpy.random.Generator
+        Of the maps.
+
+    Returns
+    -------
+    ndarray (S,)
+        Arcsec. None, too, of a radius that isn't free: then it is that of the profile.
+    """
+    likelihood, coordinates = target.likelihood, target.coordinates
+    if not isinstance(likelihood, MapLikelihood) or optimum.jacobian is None:
+        return None
+    if "half_light_radius" not in coordinates.names:
+        return None
+    away = draws.coordinates - optimum.coordinates
+    changes = away @ likelihood.along_directions(optimum.jacobian)
+    maps = likelihood.drawn_maps(changes, optimum.residuals, generator)
+    vectors, model = coordinates.vectors(draws.coordinates), coordinates.model
+    light_map = model.light_map
+    assert light_map is not None
+    radii = half_light_radii(maps, vectors[:, model.index("sersic_index")], light_map.extent)
+    return np.asarray(radii * light_map.radius * vectors[:, model.index("half_light_radius")])
+
+
+def of_all_light(light_map: LightMap, index: float) -> LightMap:
+    """Return a map with which `half_light_radius` is that of half of the light, map and all.
+
+    Parameters
+    ----------
+    light_map : LightMap
+    index : float
+        Sersic index of the profile.
+    """
+    (radius,) = half_light_radii(light_map.values[None], [index], light_map.extent)
+    return replace(light_map, radius=float(1 / radius))
+
 
 def map_pixels(grid_size: int, beam: float, radius: float) -> int:
     """Return how many pixels a side of the map has.
@@ -204,13 +293,13 @@ def map_light(
     _, amplitude, length, root, change = max(tried, key=lambda one: one[0])
     factors = np.maximum(1 + change, 0.0).reshape(light_map.values.shape)
     powers, axes = np.linalg.eigh(root.T @ normal @ root)
-    strong = powers > _WEAK
-    directions = (root @ axes[:, strong] / np.sqrt(powers[strong])).T.astype(np.float32) @ jacobian
+    powers, pixels = powers[::-1], root @ axes[:, ::-1]
+    strong = int((powers > _WEAK).sum())
+    powers = powers[:strong]
+    directions = (pixels[:, :strong] / np.sqrt(powers)).T.astype(np.float32) @ jacobian
     offset = (factors.ravel() - 1).astype(np.float32) @ jacobian
-    return MappedLight(
-        LightMap.of(factors, light_map.extent), directions, powers[strong], offset, amplitude,
-        length,
-    )  # fmt: skip
+    found = replace(LightMap.of(factors, light_map.extent), radius=light_map.radius)
+    return MappedLight(found, directions, powers, pixels, offset, amplitude, length)
 
 
 def _jacobian(
@@ -221,14 +310,14 @@ def _jacobian(
     cube: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Return the derivatives (K, N) of whitened residuals with respect to the pixels of the map."""
-    sheet, extent = renderer.sampling.sheet
+    sheet, extent, radius = renderer.sampling.sheet
     rows = np.empty((sheet.size, cube.size), dtype=np.float32)
     for k, place in enumerate(np.ndindex(sheet.shape)):
         moved = sheet.copy()
         moved[place] += _STEP
-        renderer.sampling.sheet = (moved, extent)
+        renderer.sampling.sheet = (moved, extent, radius)
         rows[k] = likelihood.response((renderer(vector[None])[0] - cube) / _STEP)
-    renderer.sampling.sheet = (sheet, extent)
+    renderer.sampling.sheet = (sheet, extent, radius)
     return rows
 
 

@@ -13,7 +13,7 @@ from clumpygan.fitting.likelihood import Likelihood
 from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.settings import SamplerSettings
 from clumpygan.fitting.structure.clump_positions import clump_positions
-from clumpygan.fitting.structure.light_map import flat_map, map_light, map_pixels
+from clumpygan.fitting.structure.light_map import flat_map, map_light, map_pixels, of_all_light
 from clumpygan.fitting.structure.rings import (
     NOT_OF_RINGS,
     PARAMETRIC,
@@ -82,10 +82,13 @@ def fit_light(fitter: "DiskFitter", seen: "Seen", seed: int) -> "FitResult":
     for sampler in (*[SamplerSettings("laplace")] * _ROUNDS, fitter.sampler):
         vector, accuracy = found.galaxy.to_vector(), found.settings["accuracy"]
         mapped = map_light(likelihood, model, vector, light_map, accuracy)
-        own.mapped = replace(mapped, departure=departure)
-        light_map = own.mapped.light_map
+        below = light_map.radius * found.values["half_light_radius"]
+        light_map = mapped.light_map
+        if "half_light_radius" in found.coordinates.names:
+            light_map = of_all_light(light_map, found.values["sersic_index"])
+        own.mapped = replace(mapped, departure=departure, light_map=light_map)
         own.model, own.sampler = replace(model, light_map=light_map), sampler
-        own.starts = found.values | fitter.starts
+        own.starts = found.values | {"half_light_radius": below / light_map.radius} | fitter.starts
         found = own.fit_whole(seen, seed)
     return found
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.disk_table import CLUMP_PARAMETERS
+from clumpygan.galaxies.disks.light_radius import RADII, clumps_within, growth_curves
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.disks.turbulence import Turbulence
 from clumpygan.settings import check, setting
@@ -95,6 +96,25 @@ class ClumpyDisks:
         self._draw_clumps(generator, model, vector)
         sigma = float(vector[model.index("velocity_dispersion")])
         return vector, self.turbulence.draw(generator, sigma)
+
+    def half_light_radius(self, vector: NDArray[np.float64], maps: NDArray[np.float32]) -> float:
+        """Return the radius of half of the light of a galaxy, seen face-on; arcsec.
+
+        Parameters
+        ----------
+        vector, maps
+            As `draw` returns them. Arms and lopsidedness leave the light of a ring what it is.
+        """
+        model = self.model
+        extent, place = self.turbulence.extent, model.index("half_light_radius")
+        index, unit = vector[model.index("sersic_index")], vector[place]
+        (grown,) = growth_curves(maps[:1], [index], extent)
+        if self.most_clumps:
+            first = model.index("clump_1_fraction")
+            end = first + self.most_clumps * len(CLUMP_PARAMETERS)
+            shares, x, y, size, _ = vector[first:end].reshape(self.most_clumps, -1).T
+            grown = (1 - shares.sum()) * grown + shares @ clumps_within(x, y, size / unit)
+        return float(unit * np.exp(np.interp(0.5, grown, np.log(RADII))))
 
     def _draw_clumps(
         self, generator: np.random.Generator, model: DiskModel, vector: NDArray[np.float64]

@@ -27,18 +27,22 @@ class DiskMaps:
     dispersion : Tensor (B, N, N)
         Factor of the velocity dispersion, above 0.
     extent : float
-        Half a side, in half-light radii.
+        Half a side, in half-light radii of the profile.
+    radius : float
+        Half-light radius of the profile over that of the parameters.
     """
 
     light: Tensor
     velocity: Tensor
     dispersion: Tensor
     extent: float
+    radius: float = 1.0
 
     @classmethod
     def of_light(cls, light: Tensor, where: LightMap) -> "DiskMaps":
         """Return maps of factors of the light (B, N, N) alone, as large as another."""
-        return cls(light, torch.zeros_like(light), torch.ones_like(light), where.extent)
+        still = torch.zeros_like(light)
+        return cls(light, still, torch.ones_like(light), where.extent, where.radius)
 
     def sample(self, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
         """Interpolate bilinearly.

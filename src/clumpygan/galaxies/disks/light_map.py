@@ -18,7 +18,7 @@ class LightMap:
     """Factors of the light of a disk and its bulge, in the plane of the disk.
 
     As the maps of `DiskMaps`: bilinear between the centres of pixels, over +- `extent` half-light
-    radii, the outermost going on beyond. The sum of the light stays what it is.
+    radii of the profile, the outermost going on beyond. The sum of the light stays what it is.
 
     Attributes
     ----------
@@ -26,7 +26,11 @@ class LightMap:
         N rows of N factors, 0 or more: the last axis along the major axis, its end on the receding
         side; the first 90 degrees further.
     extent : float
-        Half a side, in half-light radii.
+        Half a side, in half-light radii of the profile.
+    radius : float
+        Half-light radius of the profile over the parameter `half_light_radius`. With that of
+        `light_radius.half_light_radii` the parameter is the radius of half of the light, map and
+        all.
 
     Raises
     ------
@@ -36,6 +40,7 @@ class LightMap:
 
     rows: tuple[tuple[float, ...], ...]
     extent: float
+    radius: float = 1.0
 
     def __post_init__(self) -> None:
         size = len(self.rows)
@@ -47,6 +52,8 @@ class LightMap:
             raise InputError("a map of light with factors below 0, or that aren't numbers")
         if not 0.0 < self.extent < float("inf"):
             raise InputError(f"a map of light of extent {self.extent:g}: expected more than 0")
+        if not 0.0 < self.radius < float("inf"):
+            raise InputError(f"a map of light of radius {self.radius:g}: expected more than 0")
 
     @classmethod
     def of(cls, values: "NDArray[np.float64]", extent: float) -> "LightMap":

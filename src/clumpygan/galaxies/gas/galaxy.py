@@ -1,6 +1,6 @@
 """One star-forming galaxy: its smooth disk, what departs from it, and the points it is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.special import gammaincinv
 
+from clumpygan.galaxies.disks.light_radius import weighted_median
 from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
 from clumpygan.galaxies.gas.clouds import Cloud, joined, seen_from
 from clumpygan.galaxies.gas.lines import line_strengths
@@ -156,6 +157,20 @@ class GasGalaxy:
             return seen
         return joined([seen, self._beside(generator, rest_wavelengths)])
 
+    def half_light_radius(self, rest_wavelengths: tuple[float, ...], step: float) -> float:
+        """Return the radius of half of its light, seen face-on without its companion; arcsec.
+
+        Parameters
+        ----------
+        rest_wavelengths, step
+            See `cloud`.
+        """
+        vector = self.vector.copy()
+        vector[_ORIENTATION] = 0.0
+        face_on = replace(self, vector=vector, companion=Companion())
+        cloud = face_on.cloud(rest_wavelengths, step)
+        return weighted_median(np.hypot(cloud.x, cloud.y), cloud.flux)
+
     @property
     def _radius(self) -> float:
         return self["half_light_radius"]
@@ -283,6 +298,13 @@ class GasGalaxy:
 
 _MODEL = DiskModel()
 _CURVE = CURVES.index(_MODEL.curve)
+_ORIENTATION = [
+    _MODEL.index(name)
+    for name in (
+        "inclination", "position_angle", "offset_x", "offset_y", "warp_inclination",
+        "warp_position_angle", "warp_inclination_bend", "warp_position_angle_bend", "g1", "g2",
+    )
+]  # fmt: skip
 
 
 def _shares(waves: tuple[float, ...], abundance: FloatArray, density: float) -> FloatArray:

@@ -87,7 +87,7 @@ class TorchCubeRenderer(nn.Module):
         sampling = compiled.sampling
         grids, frequencies = zip(*(sampling.plan(p) for p in batch), strict=True)
         fourier = max(grids, key=lambda g: g.points)
-        radius = batch[:, self.model.index("half_light_radius")]
+        radius = batch[:, self.model.index("half_light_radius")] * sampling.sheet[2]
         spans = np.array([sampling.span(p) for p in batch])
         spans[:, :2] /= radius[:, None]
         low, high, power = spans[:, 0].min(), spans[:, 1].max(), spans[:, 2].max()

@@ -93,10 +93,10 @@ def light_factor(along, across, sheet):  # type: ignore[no-untyped-def]
     ----------
     along, across : float
         Half-light radii, along the major axis and 90 degrees further.
-    sheet : tuple of ndarray (N, N) and float
-        Factors and their extent.
+    sheet : tuple of ndarray (N, N), float and float
+        Factors, their extent, and what doesn't matter here.
     """
-    values, extent = sheet
+    values, extent, _ = sheet
     last = values.shape[0] - 1
     x = min(max(0.5 * (along / extent + 1.0) * (last + 1) - 0.5, 0.0), float(last))
     y = min(max(0.5 * (across / extent + 1.0) * (last + 1) - 0.5, 0.0), float(last))
@@ -104,6 +104,14 @@ def light_factor(along, across, sheet):  # type: ignore[no-untyped-def]
     y, x = y - i, x - j
     inner = (1.0 - x) * values[i, j] + x * values[i, j + 1]
     return (1.0 - y) * inner + y * ((1.0 - x) * values[i + 1, j] + x * values[i + 1, j + 1])
+
+
+@njit
+def profile_of(p, sheet):  # type: ignore[no-untyped-def]
+    """Return parameters whose half-light radius is that of the profile below a map of light."""
+    answer = p.copy()
+    answer[_RADIUS] *= sheet[2]
+    return answer
 
 
 @njit
@@ -123,8 +131,9 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
         Lowest and highest radius in arcsec, and the power of the mapping from t to the radius.
     heights : tuple of ndarray
         Heights in scale heights and their shares.
-    sheet : tuple of ndarray (N, N) and float
-        Factors of the light, and their extent, as those of a `LightMap`; N is 0 without one.
+    sheet : tuple of ndarray (N, N), float and float
+        Factors of the light, their extent, and the radius of the profile, as those of a
+        `LightMap`; N is 0 without one.
     frequency : float
         Highest spatial frequency in rad per arcsec in the plane of the disk.
     digits : float
@@ -162,11 +171,13 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
         total -= p[_FLUX] * p[_MAGNIFICATION] * p[c]
     xx, xy, yx, yy, zx, zy, tilt = sky_axes(p, 0.0)
     g, before, after = 0, 0.0, 0.0
+    shining = profile_of(p, sheet)
+    unit = shining[_RADIUS]
     for r in range(radii.size):
         radius = radii[r]
         if warped:
             xx, xy, yx, yy, zx, zy, tilt = sky_axes(p, radius)
-        disk, bulge = surface_brightness(radius, p, ring)
+        disk, bulge = surface_brightness(radius, shining, ring)
         area = total * sizes[r] * 2.0 * math.pi / counts[r]
         flow = radial_velocity(radius, p) if flows else 0.0
         for a in range(counts[r] // 2):
@@ -180,7 +191,7 @@ def disk_points(p, choices, table, rule, span, heights, sheet, frequency, digits
                 here = area * (disk * modulation(radius, sign * phi, p, arms) + bulge)
                 before += here
                 if sheet[0].size > 0:
-                    here *= light_factor(along / p[_RADIUS], sign * across / p[_RADIUS], sheet)
+                    here *= light_factor(along / unit, sign * across / unit, sheet)
                 after += here
                 x_plane = p[_OFFSET_X] + along * xx + sign * across * yx
                 y_plane = p[_OFFSET_Y] + along * xy + sign * across * yy

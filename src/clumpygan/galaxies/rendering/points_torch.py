@@ -64,9 +64,9 @@ class Plan:
     ----------
     fourier : FourierGrid
     radii : ndarray of shape (rings,)
-        In half-light radii.
+        In half-light radii of the profile.
     steps : ndarray of shape (rings,)
-        Weights of the radii, dR in half-light radii.
+        Weights of the radii, dR in half-light radii of the profile.
     counts : ndarray of shape (rings,), int
         Azimuths on each ring, even.
     heights : tuple of ndarray
@@ -255,7 +255,7 @@ class GalaxyPoints:
             constant(name, like, plan.on_rings[name])
             for name in ("ring", "cosine", "sine", "azimuth", "share")
         )
-        size = self("half_light_radius")
+        size = self._profile_radius()
         radius = size * ratio
         velocity = self._velocity(radius)
         sigma = tensor_dispersion(self.model.curve, radius, velocity, self, self.table)
@@ -320,9 +320,15 @@ class GalaxyPoints:
         velocity = self("systemic_velocity") + turning / radius * axes[-1]
         sigma = sigma.expand_as(velocity)
         if self.maps is not None:
+            unit = self._profile_radius()
             _, offset, factor = self.maps.sample(along / unit, across / unit)
             velocity, sigma = velocity + offset, sigma * factor
         return x, y, flux[..., None] * heights, velocity, sigma
+
+    def _profile_radius(self) -> Tensor:
+        """Return the half-light radius of the profile, in whose unit maps are."""
+        own = self("half_light_radius")
+        return own if self.maps is None else own * self.maps.radius
 
     def _velocity(self, radius: Tensor) -> Tensor:
         return tensor_rotation_velocity(

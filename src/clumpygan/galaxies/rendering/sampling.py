@@ -12,7 +12,13 @@ from clumpygan.galaxies.disks.parameters import CURVES, VERTICALS, DiskModel
 from clumpygan.galaxies.rendering.curve_tables import CurveTable, table_of
 from clumpygan.galaxies.rendering.fourier import FourierGrid, Optics
 from clumpygan.galaxies.rendering.grid import CubeGrid
-from clumpygan.galaxies.rendering.points import clump_points, clump_scales, disk_points, ring_counts
+from clumpygan.galaxies.rendering.points import (
+    clump_points,
+    clump_scales,
+    disk_points,
+    profile_of,
+    ring_counts,
+)
 from clumpygan.galaxies.rendering.quadrature import (
     CLUMP_LENGTH,
     FIRST_CLUMP,
@@ -73,8 +79,8 @@ class Sampling:
         Of the model, for compiled functions.
     kinks : ndarray
         Radii in arcsec at which the slope of the rotation curve jumps.
-    sheet : tuple of ndarray (N, N) and float
-        Factors of the light, and their extent in half-light radii.
+    sheet : tuple of ndarray (N, N), float and float
+        Factors of the light, their extent, and the radius of the profile, as of a `LightMap`.
     vertical : int
         Place of the vertical profile in `VERTICALS`.
     tallest : float
@@ -96,9 +102,10 @@ class Sampling:
             model.light == "ring", curve, model.asymmetric_drift, model.arms, model.warped,
             model.radial_flow,
         )  # fmt: skip
-        self.sheet = (np.empty((0, 0)), 1.0)
+        self.sheet = (np.empty((0, 0)), 1.0, 1.0)
         if model.light_map is not None:
-            self.sheet = (model.light_map.values, model.light_map.extent)
+            light = model.light_map
+            self.sheet = (light.values, light.extent, light.radius)
         elif model.light == "map":
             raise InputError("the light 'map' has no map: expected `light_map`")
         self.vertical = VERTICALS.index(model.vertical)
@@ -123,8 +130,8 @@ class Sampling:
         optics, scale = self.optics, self.grid.pixel_scale
         p, table = self.split(vector)
         highest = highest_frequency(
-            p, self.choices, table, self.vertical, self.resolution, *optics.profile,
-            self.accuracy,
+            profile_of(p, self.sheet), self.choices, table, self.vertical, self.resolution,
+            *optics.profile, self.accuracy,
         )  # fmt: skip
         field, margin = (self.grid.shape[1], self.grid.shape[2]), optics.margin
         if p[RADIUS] * stretch_of(p) > _SEA * scale * max(field):
@@ -199,7 +206,8 @@ class Sampling:
 
     def span(self, p: FloatArray) -> Span:
         """Return the radii between which there is light in the field."""
-        low, high, power = radial_range(p, self.choices[0], extents(self.accuracy))
+        shining = profile_of(p, self.sheet)
+        low, high, power = radial_range(shining, self.choices[0], extents(self.accuracy))
         if not self.model.warped:
             scale, margin = self.grid.pixel_scale, self.optics.edge_margin + self.width
             half_field = [scale * (0.5 * n + margin) for n in self.grid.shape[1:]]
