@@ -25,7 +25,7 @@ def perfect():
             whole = torch.stack([truth] * samples)
             odd = (torch.arange(len(truth)) % 2 == 1)[:, None, None, None]
             drawn = torch.where(odd, half, whole)
-            return Recovered(drawn[0], drawn.std(0), drawn)
+            return Recovered(drawn[0], drawn)
 
     batch = blend_bench.SyntheticBlends.batch
 

@@ -32,7 +32,7 @@ class Oracle(SuperResolver):
         drawn = torch.stack(
             [centre + 0.05 * self.spread * draw() * profile for _ in range(samples)]
         )
-        return Recovered(drawn.mean(0), drawn.std(0), drawn)
+        return Recovered(drawn.mean(0), drawn)
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_the_power_of_samples_tells_rough_and_blurred_ones(oracle, monkeypatch):
     def rough(self, *given, **how):
         found = right(self, *given, **how)
         noise = torch.randn(found.samples.shape, generator=torch.Generator().manual_seed(5))
-        return Recovered(found.best, found.error, found.samples + noise)
+        return Recovered(found.best, found.samples + noise)
 
     def blurred(self, *given, **how):
         found = right(self, *given, **how)
         flat = found.samples.flatten(0, 1)
         wide = torch.nn.functional.avg_pool2d(flat, 21, 1, 10, count_include_pad=False)
-        return Recovered(found.best, found.error, wide.reshape(found.samples.shape))
+        return Recovered(found.best, wide.reshape(found.samples.shape))
 
     monkeypatch.setattr(oracle, "recover", rough)
     assert power()[-1] > 0.3

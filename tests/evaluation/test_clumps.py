@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, maximum_filter
 
+from clumpygan.evaluation.recovery import clumps
 from clumpygan.evaluation.recovery.clumps import (
     POINT_SOURCE_SHARE,
     ClumpCount,
@@ -71,6 +72,13 @@ def test_one_recovered_clump_cannot_stand_for_two_true_ones():
 
 def sharpened(images):
     return gaussian_filter(images, (0, 1.0, 1.0)) - gaussian_filter(images, (0, 4.0, 4.0))
+
+
+def test_the_difference_of_gaussians_is_that_of_scipy():
+    images = np.random.default_rng(4).normal(size=(3, 20, 41)).astype(np.float32)
+    expected = sharpened(images.astype(np.float64))
+    np.testing.assert_allclose(clumps.sharpened(images), expected, atol=1e-12)
+    np.testing.assert_allclose(clumps.sharpened(images[1]), expected[1], atol=1e-12)
 
 
 def test_local_peaks_are_the_highest_of_nine():

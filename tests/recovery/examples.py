@@ -49,7 +49,7 @@ class WienerResolver:
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn((samples, *best.shape), generator=generator)
         images = best + 0.05 * sigma * noise
-        return Recovered(images.mean(0), images.std(0), images)
+        return Recovered(images.mean(0), images)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_quantities_are_those_of_single_images(samples):
 
 def test_peaks_are_those_of_single_images(samples):
     everywhere = np.ones(samples.shape[1:], bool)
-    counts, off = measuring.count_peaks(samples, SIGMA, (34, 33), everywhere, SCALE)
+    counts, off = measuring.count_peaks(sharpened(samples), SIGMA, (34, 33), everywhere, SCALE)
     assert counts.tolist() == [len(find_peaks(one, SIGMA)) for one in samples]
     assert off[0] == 0
     assert off[-1] == 1

@@ -172,6 +172,22 @@ def test_workers_change_nothing(recover):
     assert bytes_of("alone") == bytes_of("shared")
 
 
+def test_a_galaxys_row_depends_on_no_other(recover):
+    """Neither on which others are in the catalogue, nor on their order or the units."""
+    everything = recover()
+    catalogue = Table.read("patch/truth.fits")
+    catalogue[12:3:-2].write("some.fits")
+    alone = recover("some", catalog="some.fits", unit=64)
+    assert len(alone) == 5
+    assert (alone["status"] == "good").sum() >= 3
+    rows = [everything["id"].tolist().index(name) for name in alone["id"]]
+    assert rows == sorted(rows, reverse=True)
+    for name in COLUMNS:
+        assert np.array_equal(
+            alone[name], everything[name][rows], equal_nan=alone[name].dtype.kind == "f"
+        ), name
+
+
 def test_patches_of_other_systems_of_coordinates(recover, patch):
     """Of a patch whose WCS is galactic positions are ICRS, as in the catalogue that was given."""
     expected = recover("usual", psf=None, psf_fwhm=0.6, max_magnitude=22)

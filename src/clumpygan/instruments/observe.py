@@ -6,6 +6,7 @@ of the coarse pixels. Stamps of whole blocks (14 pixels of HST, 5 of HSC) cover 
 share their centre. All PSFs are effective ones: they contain the pixel response.
 """
 
+from functools import lru_cache
 from math import log, pi
 
 import torch
@@ -90,11 +91,7 @@ class ObservationOperator(nn.Module):
             Shapes (Ky, 1) and (1, Kx), float64, cycles per arcsec, in the order of `rfft2` of the
             padded stamp: Ky = y + 2 margin, Kx = (x + 2 margin) // 2 + 1.
         """
-        height, width = self._padded(coarse_shape)
-        scale = self.grid.observed_scale
-        ky = torch.fft.fftfreq(height, scale, dtype=torch.float64, device=device)
-        kx = torch.fft.rfftfreq(width, scale, dtype=torch.float64, device=device)
-        return ky[:, None], kx[None, :]
+        return _frequencies(self._padded(coarse_shape), self.grid.observed_scale, device)
 
     def forward(self, image: Tensor, transfer: Tensor) -> Tensor:
         """Observe sharp images.
@@ -196,17 +193,15 @@ class ObservationOperator(nn.Module):
 
     def _response(self, transfer: Tensor, coarse_shape: tuple[int, int]) -> Tensor:
         """Transfer function times the phase from fine to coarse pixel centres, (B, 1, Ky, Kx)."""
-        ky, kx = self.frequencies(coarse_shape, transfer.device)
-        if transfer.shape[-2:] != (len(ky), kx.shape[1]):
+        padded = self._padded(coarse_shape)
+        expected = (padded[0], padded[1] // 2 + 1)
+        if transfer.shape[-2:] != expected:
             raise ValueError(
-                f"transfer has shape {tuple(transfer.shape)}, expected (B, {len(ky)}, "
-                f"{kx.shape[1]}) for stamps of {coarse_shape[0]}x{coarse_shape[1]} pixels: "
+                f"transfer has shape {tuple(transfer.shape)}, expected (B, {expected[0]}, "
+                f"{expected[1]}) for stamps of {coarse_shape[0]}x{coarse_shape[1]} pixels: "
                 "make it on ObservationOperator.frequencies"
             )
-        # The first pixel of either grid begins at the same edge; its centre is half a pixel on.
-        phase = pi * (self.grid.observed_scale - self.grid.target_scale) * (ky + kx)
-        held = _held(ky, kx, self.grid.observed_scale)
-        shift = torch.polar(held, phase).to(_complex(transfer.dtype))
+        shift = _shift(self.grid, padded, _complex(transfer.dtype), transfer.device)
         return (transfer * shift).unsqueeze(-3)
 
     def _to_fine(self, coarse: Tensor, response: Tensor) -> Tensor:
@@ -289,6 +284,29 @@ def equivalent_fwhm(transfer: Tensor, frequencies: tuple[Tensor, Tensor]) -> flo
     used = (size > 0.2) & (size < 0.98)
     slope = float(-(squared * size.log())[used].sum() / (squared**2)[used].sum())
     return float((4 * log(2) * max(slope, 0.0)) ** 0.5 / pi)
+
+
+def _frequencies(
+    shape: tuple[int, int], pixel_scale: float, device: torch.device | str | None
+) -> tuple[Tensor, Tensor]:
+    ky = torch.fft.fftfreq(shape[0], pixel_scale, dtype=torch.float64, device=device)
+    kx = torch.fft.rfftfreq(shape[1], pixel_scale, dtype=torch.float64, device=device)
+    return ky[:, None], kx[None, :]
+
+
+@lru_cache(maxsize=16)
+def _shift(
+    grid: GridPair, shape: tuple[int, int], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the phases (Ky, Kx) that lead from the centres of fine pixels to those of coarse ones.
+
+    The first pixel of either grid begins at the same edge; its centre is half a pixel on.
+    """
+    # Kept for whoever comes next, who may want gradients.
+    with torch.inference_mode(False):
+        ky, kx = _frequencies(shape, grid.observed_scale, device)
+        phase = pi * (grid.observed_scale - grid.target_scale) * (ky + kx)
+        return torch.polar(_held(ky, kx, grid.observed_scale), phase).to(dtype)
 
 
 def _complex(dtype: torch.dtype) -> torch.dtype:

@@ -338,7 +338,7 @@ class SuperResolutionGenerator(nn.Module):
             features = block(features, condition, coarse)
         details = self._unshuffle(self.spread(features))
         hidden = functional.leaky_relu(
-            self.fine_enter(torch.cat([details, foundation, estimate], 1)), LEAK
+            self.fine_enter(torch.cat([details, foundation, estimate], 1)), LEAK, inplace=True
         )
         for block in self.fine:
             hidden = block(hidden, condition, fine)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ from clumpygan.evaluation.recovery.intervals import Widening, predict
 from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
-from clumpygan.networks.orientations import ORIENTATIONS, Orientation
-from clumpygan.networks.super_resolution import Crop, SampleNoise
+from clumpygan.networks.sampling import Sampler
+from clumpygan.networks.super_resolution import Crop
 from clumpygan.recovery.bad_pixels import fill_masked
 from clumpygan.recovery.scene import smallest_stamp
 
@@ -63,15 +64,21 @@ class Recovered:
     ----------
     best : Tensor (B, 1, Y, X)
         Mean over the samples.
-    error : Tensor (B, 1, Y, X)
-        Half of the interval about the mean that holds 68.3 % of the truths: the 1-sigma error
-        map. It makes up for the number of samples, see `evaluation.recovery.intervals.predict`.
     samples : Tensor (S, B, 1, Y, X)
     """
 
     best: Tensor
-    error: Tensor
     samples: Tensor
+
+    @cached_property
+    def error(self) -> Tensor:
+        """Half of the interval about the mean that holds 68.3 % of the truths, (B, 1, Y, X).
+
+        The 1-sigma error map makes up for the number of samples, see
+        `evaluation.recovery.intervals.predict`.
+        """
+        error = predict(self.samples.numpy()).half_width()
+        return torch.from_numpy(error).to(self.samples.dtype)
 
 
 class SuperResolver:
@@ -91,6 +98,7 @@ class SuperResolver:
         self.card, self.device = card, torch.device(device)
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
+        self.sampler = Sampler(self.network, self.operator, self.device)
         self.widening = Widening.from_card(card)
         # Galaxies of a survey have all their neighbours, and PSFs that were measured.
         self.survey_widening = self.widening.replaced_by(
@@ -209,7 +217,7 @@ class SuperResolver:
             tensor.to(self.device) for tensor in (filled.float(), sigma.float(), response)
         )
         crop = self._middle(shape, window)
-        images = self._samples(data[None], level, response, samples, generators, crop)
+        images = self.sampler.draw(data[None], level, response, generators, samples, crop)
         valid, each = torch.ones_like(data, dtype=torch.bool), None
         within = valid
         if crop is not None:
@@ -229,17 +237,19 @@ class SuperResolver:
             said = torch.where(valid, known, _NOTHING_KNOWN * level[:, None, None, None])
             part = (data[unlike], said[unlike], level[unlike], response[unlike])
             own = [generators[i] for i in unlike]
-            for _ in range(REPEATS):
-                shown = self._shown(images[::2, unlike], *part, own)
-                images[:, unlike] = self._samples(shown, *part[2:], samples, own, crop)
+            drawn = images[::2, unlike]
+            for left in reversed(range(REPEATS)):
+                shown = self._shown(drawn, *part, own)
+                # Only the last run's are wanted; before it the first of each pair is enough.
+                drawn = self.sampler.draw(shown, *part[2:], own, samples, crop, pairs=not left)
+            images[:, unlike] = drawn
         if self.card.get("network", {}).get("name") == "super_resolution":
             valid = valid & within
             images = self._made_consistent(images, data, level, response, valid, each)
             images = images + self._missing_sky(images.mean(0), data, level, response, valid, each)
         height, width = (-(-n * fine // coarse) for n in (rows, columns))
         images = images[..., :height, :width].cpu()
-        error = predict(images.numpy()).half_width()
-        return Recovered(images.mean(0), torch.from_numpy(error).to(images.dtype), images)
+        return Recovered(images.mean(0), images)
 
     def _unlike(
         self, images: Tensor, sigma: Tensor, transfer: Tensor, valid: Tensor, noise: Tensor | None
@@ -372,49 +382,3 @@ class SuperResolver:
             )
         first = (blocks - window) // 2
         return Crop(first, first, window, window)
-
-    def _samples(
-        self,
-        observed: Tensor,
-        sigma: Tensor,
-        transfer: Tensor,
-        samples: int,
-        generators: Sequence[torch.Generator],
-        crop: Crop | None = None,
-    ) -> Tensor:
-        """Return samples (S, B, 1, Y, X) of padded images, a pair in each orientation by turns.
-
-        `observed` (P, B, 1, y, x) is one image for all pairs, or one for each. Each image has a
-        generator of its own.
-        """
-        pairs: dict[tuple[int, Orientation], list[SampleNoise | None]] = {}
-        rows, columns = observed.shape[-2:]
-        for i in range((samples + 1) // 2):
-            orientation = ORIENTATIONS[i % len(ORIENTATIONS)]
-            shape = (columns, rows) if orientation.transpose else (rows, columns)
-            which = i if len(observed) > 1 else 0
-            pairs.setdefault((which, orientation), []).extend(self._pair(generators, shape, crop))
-        width = self.operator.frequencies((columns, rows))[0].shape[0]
-        images = []
-        where: dict[str, Any] = {} if crop is None else {"crop": crop, "whole": True}
-        for (which, orientation), noises in pairs.items():
-            turned = orientation.of(observed[which]).contiguous()
-            response = orientation.transfer(transfer, width).contiguous()
-            images += [
-                orientation.undo(image)
-                for image in self.network(turned, sigma, response, tuple(noises), **where)
-            ]
-        return torch.stack(images)
-
-    def _pair(
-        self, generators: Sequence[torch.Generator], shape: tuple[int, int], crop: Crop | None
-    ) -> tuple[SampleNoise | None, SampleNoise | None]:
-        """Draw an antithetic pair of random inputs."""
-        where: dict[str, Any] = {} if crop is None else {"crop": crop}
-        drawn = [self.network.draw_noise(1, shape, one, **where) for one in generators]
-        if drawn[0] is None:
-            return None, None
-        noise = SampleNoise(
-            *(torch.cat(images).to(self.device) for images in zip(*drawn, strict=True))
-        )
-        return noise, noise.opposite()

@@ -12,10 +12,8 @@ from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
 from clumpygan.evaluation.recovery.clumps import (
-    NOISE_THRESHOLD,
     NUCLEUS_RADIUS,
-    PEAK_THRESHOLD,
-    local_peaks,
+    clump_peaks,
     sharpened,
 )
 from clumpygan.evaluation.recovery.intervals import Widening, brightness_of, predict
@@ -23,6 +21,7 @@ from clumpygan.evaluation.recovery.quantities import RADII, WHOLE_FLUX
 from clumpygan.survey.columns import APERTURES, MEASURED, P_CLUMPS
 
 Images = NDArray[np.float32]
+Sharp = NDArray[np.float64]
 
 _SHAPE_WEIGHT = 0.5
 """Arcsec, of the Gaussian weight of the moments, as of `quantities`."""
@@ -40,6 +39,7 @@ def measure_samples(
     pixel_scale: float,
     widening: Widening | None = None,
     blend_contrast: float = CONTRAST,
+    sharp: Sharp | None = None,
 ) -> dict[str, float]:
     """Measure the samples of a galaxy in the middle of its stamp.
 
@@ -61,6 +61,8 @@ def measure_samples(
         Of the intervals, by the network's card; as the samples scatter by default.
     blend_contrast : float
         From which on a sample shows two galaxies, by the network's card.
+    sharp : ndarray (S, Y, X), optional
+        Their `clumps.sharpened`, where that is known already.
 
     Returns
     -------
@@ -71,7 +73,8 @@ def measure_samples(
     nucleus = fidelity.nucleus_of(best, pixel_scale)
     values = _values(samples, nucleus, pixel_scale)
     inside = isophote(best, nucleus, sigma)
-    counts, off = count_peaks(samples, sigma, nucleus, inside, pixel_scale)
+    sharp = sharpened(samples) if sharp is None else sharp
+    counts, off = count_peaks(sharp, sigma, nucleus, inside, pixel_scale)
     values["sources"] = counts.astype(np.float64)
     found: dict[str, float] = {}
     brightness = brightness_of(float(values[WHOLE_FLUX].mean()))
@@ -116,7 +119,7 @@ def isophote(best: Images, nucleus: fidelity.Position, sigma: float) -> NDArray[
 
 
 def count_peaks(
-    samples: Images,
+    sharp: Sharp,
     sigma: float,
     nucleus: fidelity.Position,
     inside: NDArray[np.bool_],
@@ -124,11 +127,9 @@ def count_peaks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many peaks each sample has within the isophote, and how many off the nucleus.
 
-    Peaks are those of `clumps.find_peaks`.
+    Peaks are those of `clumps.find_peaks`, of the samples' differences of Gaussians (S, Y, X).
     """
-    sharp = sharpened(samples)
-    least = np.maximum(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max(axis=(1, 2)))
-    peaks = local_peaks(sharp, least[:, None, None]) & inside
+    peaks = clump_peaks(sharp, sigma) & inside
     rows, columns = np.indices(inside.shape)
     away = np.hypot(rows - nucleus[0], columns - nucleus[1]) * pixel_scale > NUCLEUS_RADIUS
     off = (peaks & away).sum(axis=(1, 2))

@@ -1,10 +1,11 @@
-"""One unit of a survey: some galaxies of a patch, cut out, recovered in one batch, measured."""
+"""One unit of a survey: some galaxies of a patch, cut out, recovered one by one, measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clumpygan.evaluation.recovery.clumps import sharpened
+from clumpygan.evaluation.recovery.fidelity import nucleus_of
 from clumpygan.evaluation.recovery.observed_features import observed_features
-from clumpygan.evaluation.recovery.sources import find_sources
+from clumpygan.evaluation.recovery.sources import Source, find_sources
 from clumpygan.io.wcs import sky_of
 from clumpygan.recovery.pipeline import BAD_FIT
 from clumpygan.recovery.resolver import UNEVEN, SuperResolver
@@ -107,14 +110,10 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
         row, stamp = _stamp(settings, resolver, patch, galaxy)
         rows.append(row)
         stamps += [] if stamp is None else [stamp]
-    components: list[Row] = []
-    # Where the noise differs from pixel to pixel the network runs more often: apart from others.
-    for uneven in (False, True):
-        batch = [one for one in stamps if _is_uneven(one) == uneven]
-        if batch:
-            components += _recover(settings, resolver, patch, batch, unit.number, uneven)
-    order = {galaxy.id: i for i, galaxy in enumerate(unit.galaxies)}
-    return rows, sorted(components, key=lambda one: order[one["id"]])
+    components = [
+        part for one in stamps for part in _recover(settings, resolver, patch, one, unit.number)
+    ]
+    return rows, components
 
 
 @lru_cache(maxsize=1)
@@ -174,67 +173,64 @@ def _recover(
     settings: SurveySettings,
     resolver: SuperResolver,
     patch: SurveyPatch,
-    batch: Sequence[_Stamp],
+    stamp: _Stamp,
     number: int,
-    uneven: bool,
 ) -> list[Row]:
-    """Recover stamps in one batch; fill their rows, and return their components."""
-    observed = torch.from_numpy(np.stack([one.data for one in batch]))[:, None]
-    mask = torch.from_numpy(np.stack([one.mask for one in batch]))[:, None]
-    each = torch.from_numpy(np.stack([one.sigma for one in batch]))[:, None]
-    sigma = torch.tensor([one.row["noise"] for one in batch], dtype=torch.float32)
+    """Recover a galaxy of a unit of that number; fill its row, and return its components.
 
-    def transfer(frequencies: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        return torch.stack([one.psf.transfer(frequencies) for one in batch])
-
-    state = np.random.SeedSequence([settings.seed, number, int(uneven)]).generate_state(1)
+    By itself, and with random numbers of its own: what else is in the catalogue, and in which
+    order, changes nothing of its row.
+    """
+    observed, mask, each = (
+        torch.from_numpy(one)[None, None] for one in (stamp.data, stamp.mask, stamp.sigma)
+    )
+    sigma = torch.tensor([stamp.row["noise"]], dtype=torch.float32)
+    name = int.from_bytes(sha256(stamp.galaxy.id.encode()).digest()[:8], "big")
+    state = np.random.SeedSequence([settings.seed, name]).generate_state(1)
     found = resolver.recover(
-        observed, sigma, transfer, samples=settings.samples, seed=int(state[0]) % 2**31,
-        noise=each if uneven else None, mask=mask, window=settings.window,
+        observed, sigma, stamp.psf.transfer, samples=settings.samples, seed=int(state[0]) % 2**31,
+        noise=each if _is_uneven(stamp) else None, mask=mask, window=settings.window,
     )  # fmt: skip
-    shape = (observed.shape[-2], observed.shape[-1])
+    operator, grid = resolver.operator, resolver.grid
     with torch.no_grad():
-        again = resolver.operator(found.best, transfer(resolver.operator.frequencies(shape)))
-    side = _middle(resolver.grid.coarse_block, observed.shape[-1], settings.window)
-    known = ~mask[..., side, side]
-    pull = ((observed - again) / each).square()[..., side, side]
-    # Not by a product: what isn't known may be anything, also no number.
-    chi2 = torch.where(known, pull, 0).sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp_min(1)
-    components: list[Row] = []
-    for i, one in enumerate(batch):
-        samples, best = found.samples[:, i, 0].numpy(), found.best[i, 0].numpy()
-        depth = float(sigma[i]) / resolver.grid.area_ratio
-        part = _middle(resolver.grid.fine_block, best.shape[0], settings.window)
-        measured = measure_samples(
-            samples[:, part, part], best[part, part], depth, resolver.grid.target_scale,
-            resolver.survey_widening, resolver.blend_contrast,
-        )  # fmt: skip
-        misfit = float(chi2[i])
-        one.row.update(
-            {
-                **measured,
-                "chi2": misfit,
-                "misfit": misfit > BAD_FIT,
-                "seeing": one.psf.fwhm,
-                "seeing_error": one.psf.fwhm_error,
-            }
-        )
-        if settings.cutouts is not None:
-            # What was sampled behind a mask is no image of the sky there.
-            lost = fine_mask(one.mask, resolver.grid)[part, part]
-            images = {
-                "MEAN": np.where(lost, np.nan, best[part, part]),
-                "ERROR": np.where(lost, np.nan, found.error[i, 0].numpy()[part, part]),
-            }
-            if settings.cutouts == SAMPLES:
-                images["SAMPLES"] = samples[:, part, part]
-            top, left = patch.corner(one.galaxy.x, one.galaxy.y, len(one.data))
-            wcs = cutout_wcs(patch.wcs, (top + side.start, left + side.start), resolver.grid)
-            one.row["cutout"] = write_cutout(
-                settings.output, number, one.row, images, wcs, resolver.grid
-            )
-        components += _components(resolver, patch, one, samples[:, part, part], best, part, depth)
-    return components
+        response = stamp.psf.transfer(operator.frequencies(stamp.data.shape))
+        again = operator(found.best, response)[0, 0].numpy()
+    side = _middle(grid.coarse_block, len(stamp.data), settings.window)
+    known = ~stamp.mask[side, side]
+    pull = ((stamp.data - again) / stamp.sigma)[side, side][known].astype(np.float64)
+    misfit = float(np.square(pull).sum() / max(pull.size, 1))
+    part = _middle(grid.fine_block, found.best.shape[-1], settings.window)
+    samples, best = found.samples[:, 0, 0, part, part].numpy(), found.best[0, 0, part, part].numpy()
+    depth, sharp = float(sigma) / grid.area_ratio, sharpened(samples)
+    measured = measure_samples(
+        samples, best, depth, grid.target_scale, resolver.survey_widening, resolver.blend_contrast,
+        sharp,
+    )  # fmt: skip
+    stamp.row.update(
+        {
+            **measured,
+            "chi2": misfit,
+            "misfit": misfit > BAD_FIT,
+            "seeing": stamp.psf.fwhm,
+            "seeing_error": stamp.psf.fwhm_error,
+        }
+    )
+    if settings.cutouts is not None:
+        # What was sampled behind a mask is no image of the sky there.
+        lost = fine_mask(stamp.mask, grid)[part, part]
+        images = {
+            "MEAN": np.where(lost, np.nan, best),
+            "ERROR": np.where(lost, np.nan, found.error[0, 0, part, part].numpy()),
+        }
+        if settings.cutouts == SAMPLES:
+            images["SAMPLES"] = samples
+        top, left = patch.corner(stamp.galaxy.x, stamp.galaxy.y, len(stamp.data))
+        wcs = cutout_wcs(patch.wcs, (top + side.start, left + side.start), grid)
+        stamp.row["cutout"] = write_cutout(settings.output, number, stamp.row, images, wcs, grid)
+    sources = find_sources(
+        samples, depth, nucleus_of(best, grid.target_scale), grid.target_scale, sharp
+    )
+    return _components(resolver, patch, stamp, sources, part.start)
 
 
 def _middle(block: int, side: int, window: int) -> slice:
@@ -248,22 +244,17 @@ def _components(
     resolver: SuperResolver,
     patch: SurveyPatch,
     stamp: _Stamp,
-    samples: NDArray[np.float32],
-    best: NDArray[np.float32],
-    part: slice,
-    depth: float,
+    sources: Sequence[Source],
+    first: int,
 ) -> list[Row]:
-    """Return a row for each source that the samples show."""
-    from clumpygan.evaluation.recovery.fidelity import nucleus_of
-
+    """Return a row for each source that samples show, of pixels from the `first` one on."""
     grid = resolver.grid
-    nucleus = nucleus_of(best[part, part], grid.target_scale)
     top, left = patch.corner(stamp.galaxy.x, stamp.galaxy.y, len(stamp.data))
     rows = []
-    for source in find_sources(samples, depth, nucleus, grid.target_scale):
+    for source in sources:
         # Both stamps have the same edges.
         y, x = (
-            corner + (place + part.start + 0.5) * grid.target_scale / grid.observed_scale - 0.5
+            corner + (place + first + 0.5) * grid.target_scale / grid.observed_scale - 0.5
             for corner, place in ((top, source.y[1]), (left, source.x[1]))
         )
         ra, dec = np.nan, np.nan

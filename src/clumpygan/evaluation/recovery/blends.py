@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery.clumps import smoothed
 from clumpygan.evaluation.recovery.splitting import best_split
 
 FLOAT = NDArray[np.float64]
@@ -76,7 +76,7 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
     pixel_scale : float
         Arcsec.
     """
-    light = gaussian_filter(image.astype(np.float64), _SMOOTHING)
+    light = smoothed(image, _SMOOTHING)
     rows, columns = np.indices(light.shape)
     middle = (np.array(light.shape) - 1) / 2
     reach = REGION / pixel_scale

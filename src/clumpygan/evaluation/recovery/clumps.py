@@ -1,10 +1,11 @@
 """Clumps found in an image by their sharpness: how many, how bright, and how many are true."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import linear_sum_assignment
 
 from clumpygan.instruments.grid_pair import DEFAULT_GRID
@@ -54,22 +55,62 @@ def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]
     numpy.ndarray, (N, 2)
         (y, x) in pixels, brightest first.
     """
-    sharp = sharpened(image)
-    least = max(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max())
-    peaks = local_peaks(sharp, least)
-    positions = np.argwhere(peaks)
-    order = np.argsort(-sharp[peaks])
-    return positions[order].astype(np.float64)
+    return peaks_of(sharpened(image[None]), sigma)[0]
+
+
+def peaks_of(sharp: NDArray[np.float64], sigma: float) -> list[NDArray[np.float64]]:
+    """Return the peaks of each of several images, as `find_peaks` does.
+
+    Parameters
+    ----------
+    sharp : numpy.ndarray, (N, y, x)
+        Their differences of Gaussians, by `sharpened`.
+    sigma : float
+        Depth of the observation in nJy per pixel.
+    """
+    found = []
+    for image, peaks in zip(sharp, clump_peaks(sharp, sigma), strict=True):
+        order = np.argsort(-image[peaks])
+        found.append(np.argwhere(peaks)[order].astype(np.float64))
+    return found
+
+
+def clump_peaks(sharp: NDArray[np.float64], sigma: float) -> NDArray[np.bool_]:
+    """Return where differences of Gaussians (N, y, x) have the peaks of `find_peaks`."""
+    least = np.maximum(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max(axis=(1, 2)))
+    return local_peaks(sharp, least[:, None, None])
 
 
 def sharpened(image: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the difference of Gaussians of 1 and 4 pixels of images (..., y, x), in their unit."""
-    picture = image.astype(np.float64)
-    narrow, wide = (
-        gaussian_filter(picture, (0,) * (picture.ndim - 2) + (width, width))
-        for width in (INNER_WIDTH, OUTER_WIDTH)
-    )
-    return np.asarray(narrow - wide)
+    return smoothed(image, INNER_WIDTH) - smoothed(image, OUTER_WIDTH)
+
+
+def smoothed(images: NDArray[np.floating], width: float) -> NDArray[np.float64]:
+    """Smooth images (..., y, x) by a Gaussian, as `scipy.ndimage.gaussian_filter` does.
+
+    Along an axis that is a product with a matrix, which for stamps is ten times as fast.
+
+    Parameters
+    ----------
+    images : ndarray (..., y, x)
+    width : float
+        Standard deviation in pixels.
+
+    Returns
+    -------
+    ndarray (..., y, x), float64
+    """
+    rows, columns = (_matrix(length, width) for length in images.shape[-2:])
+    return np.asarray(rows @ images.astype(np.float64) @ columns.T)
+
+
+@lru_cache(maxsize=16)
+def _matrix(length: int, width: float) -> NDArray[np.float64]:
+    """Return the matrix (length, length) that smooths an axis, reflected at its ends."""
+    matrix = gaussian_filter1d(np.eye(length), width, axis=0)
+    matrix.flags.writeable = False
+    return np.asarray(matrix)
 
 
 def local_peaks(
@@ -159,7 +200,9 @@ def count_clumps(
     true, found = (
         _off_nucleus(find_peaks(image, sigma), nucleus, pixel_scale) for image in (truth, recovered)
     )
-    return ClumpCount(len(true), len(found), _matches(true, found, pixel_scale))
+    return ClumpCount(
+        len(true), len(found), count_matches(true, found, MATCHING_RADIUS / pixel_scale)
+    )
 
 
 def _off_nucleus(
@@ -169,9 +212,18 @@ def _off_nucleus(
     return np.asarray(peaks[distance > NUCLEUS_RADIUS])
 
 
-def _matches(true: NDArray[np.float64], found: NDArray[np.float64], pixel_scale: float) -> int:
-    distance = np.linalg.norm(true[:, None] - found[None], axis=2) * pixel_scale
-    near = distance <= MATCHING_RADIUS
+def count_matches(true: NDArray[np.float64], found: NDArray[np.float64], reach: float) -> int:
+    """Return how many places are paired one to one within reach: as many, and as near, as can be.
+
+    Parameters
+    ----------
+    true, found : numpy.ndarray, (N, 2)
+        (y, x).
+    reach : float
+        In their unit.
+    """
+    distance = np.linalg.norm(true[:, None] - found[None], axis=2)
+    near = distance <= reach
     # a forbidden pair costs more than all allowed ones together, so that their number comes first
-    cost = np.where(near, distance, 1.0 + distance.size * MATCHING_RADIUS)
+    cost = np.where(near, distance, (1.0 + distance.size) * reach)
     return int(near[linear_sum_assignment(cost)].sum())

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError
@@ -46,7 +46,7 @@ class Prediction:
 
     def half_width(self, share: float = ONE_SIGMA) -> FloatArray:
         """Return half of the interval about the mean that holds that share of the truths."""
-        return np.asarray(self.scale * stats.t.ppf((1 + share) / 2, self.freedom))
+        return np.asarray(self.scale * stdtrit(self.freedom, (1 + share) / 2))
 
 
 def predict(samples: ArrayLike) -> Prediction:

@@ -11,7 +11,7 @@ from clumpygan.evaluation.recovery.clumps import (
     MATCHING_RADIUS,
     NUCLEUS_RADIUS,
     POINT_SOURCE_SHARE,
-    find_peaks,
+    peaks_of,
     sharpened,
 )
 
@@ -58,6 +58,7 @@ def find_sources(
     sigma: float,
     nucleus: fidelity.Position,
     pixel_scale: float,
+    sharp: NDArray[np.float64] | None = None,
 ) -> list[Source]:
     """Find the sources that samples of a posterior show, most probable first.
 
@@ -73,22 +74,23 @@ def find_sources(
         (y, x) of the galaxy, in pixels.
     pixel_scale : float
         Arcsec.
+    sharp : array (S, Y, X), optional
+        Their `clumps.sharpened`, where that is known already.
 
     Returns
     -------
     list of Source
     """
-    found = [find_peaks(image, sigma) for image in samples]
+    if sharp is None:
+        sharp = sharpened(np.asarray(samples))
+    found = peaks_of(sharp, sigma)
     reach = MATCHING_RADIUS / pixel_scale
-    sharp: dict[int, NDArray[np.float64]] = {}
     sources = []
     while any(len(peaks) for peaks in found):
         members = _most_common(found, reach)
         if len(members) < RAREST * len(samples):
             break
         for number, place in members.items():
-            if number not in sharp:
-                sharp[number] = sharpened(samples[number])
             found[number] = np.delete(found[number], place[0], axis=0)
         places = {number: place[1] for number, place in members.items()}
         away = np.hypot(*(np.median(list(places.values()), axis=0) - np.asarray(nucleus)))
@@ -123,14 +125,14 @@ def _most_common(
 
 def _measured(
     samples: Sequence[NDArray[np.floating]] | NDArray[np.floating],
-    sharp: dict[int, NDArray[np.float64]],
+    sharp: NDArray[np.float64],
     places: dict[int, NDArray[np.float64]],
     pixel_scale: float,
     nucleus: bool,
 ) -> Source:
     fluxes, sizes = [], []
     for number, (row, column) in places.items():
-        fluxes.append(float(sharp[number][int(row), int(column)]) / POINT_SOURCE_SHARE)
+        fluxes.append(float(sharp[number, int(row), int(column)]) / POINT_SOURCE_SHARE)
         sizes.append(_size(samples[number], (row, column), pixel_scale))
     positions = np.array(list(places.values()))
     return Source(
