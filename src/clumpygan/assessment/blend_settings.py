@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
+from clumpygan.errors import InputError
+from clumpygan.recovery.settings import BANDS
 from clumpygan.settings import check, seed_setting, setting
 
 _GALAXIES, _NETWORK, _RUNNING = "galaxies", "the network", "output and running"
@@ -28,6 +30,18 @@ class BlendSettings:
         heading=_GALAXIES,
         default_words="synthetic galaxies",
     )
+    observed: Path | None = setting(
+        None,
+        "real blends, in place of pairs and single galaxies: a file of NumPy arrays (.npz) with"
+        " `images`, `weights`, `psfs` and the `peaks` of the sources that are known, or a folder"
+        " of such files",
+        "FILE",
+        heading=_GALAXIES,
+        default_words="pairs of galaxies that are made",
+    )
+    band: str = setting(
+        "i", "which of the grizy images of `observed`", choices=BANDS[1:], heading=_GALAXIES
+    )
     cache: Path = setting(
         Path("cache"), "where the shrunk galaxies are kept", "FOLDER", heading=_GALAXIES
     )
@@ -40,6 +54,14 @@ class BlendSettings:
     cluster: str | None = cluster_setting(_RUNNING)
 
     def __post_init__(self) -> None:
-        """Check each setting."""
+        """Check each setting, and those that exclude each other.
+
+        Raises
+        ------
+        InputError
+            If one has a bad value, or galaxies come from two sources.
+        """
         check(self)
         check_workplace(self)
+        if self.real is not None and self.observed is not None:
+            raise InputError("expected `real` or `observed`, not both")

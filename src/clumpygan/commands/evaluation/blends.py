@@ -16,12 +16,16 @@ sample and all samples of the network.
 Pairs are 0.2-1.2" apart with flux ratios of 1-10, the brighter one of H = 20.5-24.5. Each image is
 taken apart as SExtractor does; the threshold is that which at most 1 % of other single galaxies
 exceed. P(blend) is the share of the samples that show two; how often HST shows what it says, and
-magnitudes and centroids of both galaxies, are measured too."""
+magnitudes and centroids of both galaxies, are measured too.
+
+With --observed real blends are recovered instead, and the sources that a catalogue lists of them,
+of the survey or of a sharper telescope, are looked for in the same images."""
 
 EPILOG = """\
 examples:
   %(prog)s --n 1000 --metrics blends.json --picture blends.png
-  %(prog)s --n 300 --real real_galaxies.yaml --metrics real_blends.json"""
+  %(prog)s --n 300 --real real_galaxies.yaml --metrics real_blends.json
+  %(prog)s --observed blends/ --band i --metrics observed.json --picture observed.png"""
 
 _PACKAGES = ("torch", "numpy", "scipy", "galsim")
 
@@ -53,23 +57,33 @@ def run_blends(options: Namespace) -> None:
     settings = settings_from(BlendSettings, options)
     files = settings_from(PictureFile, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
-    from clumpygan.assessment.blends import measure_blends
+    from clumpygan.assessment.blends import Blends, measure_blends
+    from clumpygan.assessment.real_blends import RealBlends, measure_real_blends
     from clumpygan.io import atomic_path, check_output_path
 
     for path in files.paths:
         check_output_path(path)
+    found: Blends | RealBlends
     with Progress("galaxy") as progress:
-        found = measure_blends(settings, progress=progress)
+        if settings.observed is None:
+            found = measure_blends(settings, progress=progress)
+        else:
+            found = measure_real_blends(settings, progress=progress)
     print(found)
     if files.picture is not None:
+        from clumpygan.plots.real_blends import real_blend_figure
         from clumpygan.plots.samples import blend_figure
 
         with atomic_path(files.picture) as path:
-            blend_figure(found).savefig(path, dpi=110)
+            if isinstance(found, Blends):
+                blend_figure(found).savefig(path, dpi=110)
+            else:
+                real_blend_figure(found).savefig(path, dpi=110)
     seconds = round(time.perf_counter() - begin, 1)
     files.write_metrics(
         {"program": "evaluate.py blends", **found.to_dict(), "versions": versions(*_PACKAGES),
          "seconds": seconds}
     )  # fmt: skip
     written = "".join(f", wrote {path}" for path in files.paths)
-    print(f"{settings.n} pairs in {seconds} s{written}")
+    what = f"{settings.n} pairs" if isinstance(found, Blends) else f"{len(found.blends)} blends"
+    print(f"{what} in {seconds} s{written}")
