@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 import clumpygan
-from clumpygan.assessment.kinematics import kinematics
+from clumpygan.assessment.kinematics import compare_kinematics
 from clumpygan.assessment.real_fields import read_fields
 from clumpygan.commands.evaluate import main
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS
@@ -65,7 +65,7 @@ def test_table_picture_and_numbers(folder, capsys):
 
 
 def test_without_observed_galaxies_populations_are_compared():
-    found = kinematics(checkpoint="none", n=16, resolution=1.2, signal_to_noise=4.0)
+    found = compare_kinematics(checkpoint="none", n=16, resolution=1.2, signal_to_noise=4.0)
     assert list(found.distances) == ["gas_disks"]
     assert set(found.distances["gas_disks"]) == {"gas_disks", "clumpy_disks"}
     assert "Kolmogorov-Smirnov distance from gas_disks" in str(found)

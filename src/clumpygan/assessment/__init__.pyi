@@ -1,7 +1,7 @@
 from .cube_report import CubeRealismReport as CubeRealismReport
 from .cube_report import cube_realism as cube_realism
 from .kinematics import KinematicsReport as KinematicsReport
-from .kinematics import kinematics as kinematics
+from .kinematics import compare_kinematics as compare_kinematics
 from .realism_report import RealismReport as RealismReport
 from .realism_report import realism as realism
 from .settings import CubeRealismSettings as CubeRealismSettings

@@ -148,7 +148,7 @@ def _cell(test: Test) -> str:
     return f"{'-':>18s}" if np.isnan(test.statistic) else f"{test.statistic:18.2f}"
 
 
-def kinematics(
+def compare_kinematics(
     settings: KinematicsSettings | None = None,
     *,
     progress: Progress = silent,

@@ -38,7 +38,9 @@ def kinematics_figure(report: KinematicsReport) -> Figure:
     """
     height = _PANELS + _ROW * len(report.sets) + _CAPTION
     figure = new_figure(_WIDTH, height)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(_PANELS, height - _PANELS))
+    upper, lower = figure.subfigures(
+        2, 1, squeeze=False, height_ratios=(_PANELS, height - _PANELS)
+    )[:, 0]
     axes = upper.subplots(2, 4).ravel()
     for place, (axis, name) in enumerate(zip(axes, STATISTICS, strict=True)):
         _distributions(axis, report, place, name)

@@ -66,7 +66,7 @@ def run_kinematics(options: Namespace) -> None:
     settings = settings_from(KinematicsSettings, options)
     files = settings_from(PictureFile, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
-    from clumpygan.assessment.kinematics import kinematics
+    from clumpygan.assessment.kinematics import compare_kinematics
     from clumpygan.commands.program import check_device
     from clumpygan.io import atomic_path, check_output_path
 
@@ -74,7 +74,7 @@ def run_kinematics(options: Namespace) -> None:
     for path in files.paths:
         check_output_path(path)
     with Progress("galaxy") as progress:
-        found = kinematics(settings, progress=progress, report=say)
+        found = compare_kinematics(settings, progress=progress, report=say)
     print(found)
     if files.picture is not None:
         from clumpygan.plots.kinematics import kinematics_figure
