@@ -17,6 +17,8 @@ def test_a_flat_map_changes_nothing():
     indices = np.array([0.4, 1.0, 2.5, 5.0])
     found = half_light_radii(np.full((4, 6, 6), 3.0), indices, 3.0)
     np.testing.assert_allclose(found, 1.0, rtol=1e-3)
+    # And where no light is left, which draws far out in a posterior may come to.
+    np.testing.assert_allclose(half_light_radii(np.zeros((4, 6, 6)), indices, 3.0), found)
 
 
 @pytest.mark.parametrize("radius", [0.8, 1.2])

@@ -39,6 +39,9 @@ _MATCHED, _ROUNDS = 0.1, 3
 """Share of effective draws of a pool below which it is drawn from several t distributions, and how
 many times these are matched."""
 
+_SURPLUS = 1.03
+"""Draws over those that are expected to do: another round costs as much as a hundred cubes."""
+
 _USED = 0.5
 """Draws over the effective ones of a pool, beyond which it is drawn anew: the same come again."""
 
@@ -92,7 +95,8 @@ def draw_importance(
         if done or emulator.count >= most:
             break
         short = max(wanted - effective.min(), 0.1 * wanted)
-        size = _TRIAL if share < _FAIR else int(1.1 * short / share)
+        # What was drawn last teaches the next emulator, which weights it better, too.
+        size = _TRIAL if share < _FAIR else int(_SURPLUS * short / (0.5 + 0.5 * share))
         if power < _FLATTENING:
             power, component = _FLATTENING, None
         if wider is not None:

@@ -36,7 +36,7 @@ def half_light_radii(factors: ArrayLike, indices: ArrayLike, extent: float) -> F
     Returns
     -------
     ndarray (S,)
-        In half-light radii of the profile.
+        In half-light radii of the profile; 1 where a map leaves no light.
     """
     half = [
         np.interp(0.5, curve, np.log(RADII)) for curve in growth_curves(factors, indices, extent)
@@ -48,6 +48,7 @@ def growth_curves(factors: ArrayLike, indices: ArrayLike, extent: float) -> Floa
     """Return the shares (S, rings) of the light within `RADII`: see `half_light_radii`."""
     maps, n = np.asarray(factors, dtype=np.float64), np.asarray(indices, dtype=np.float64)
     means = maps.reshape(len(maps), -1) @ _ring_means(maps.shape[1], float(extent)).T
+    means = np.where((means > 0).any(axis=1, keepdims=True), means, 1.0)
     b = gammaincinv(2 * n, 0.5)[:, None]
     # Rings are as wide as they are large.
     light = np.exp(-b * RADII ** (1 / n[:, None])) * RADII**2 * means
