@@ -1,7 +1,8 @@
 """Figures of the benchmark pages: `python docs/figures.py [NAME ...]`, all without names.
 
 Each is what a command draws that its page shows. It is written beside the page, small, with the
-command, by which a test sees that figure and page belong together. A minute or two each.
+command, by which a test sees that figure and page belong together. A minute or two each, half an
+hour that of the calibration.
 """
 
 import shlex
@@ -37,6 +38,11 @@ FIGURES = {
     ),
     "distributions": Figure(
         "python evaluate.py realism --n 100 --output report", "report/histograms.png"
+    ),
+    "calibration": Figure(
+        "python evaluate.py calibration --n 1000 --metrics calibration.json --picture"
+        " calibration.png",
+        "calibration.png",
     ),
     "cubes": Figure("python evaluate.py cubes --n 60 --output report", "report/maps.png", 640),
 }
