@@ -62,6 +62,7 @@ def default(plain: dict[str, Any], place: tuple[str, ...]) -> Any:
 
 GENERATORS = {
     "physical": ["model=cube_gan"],
+    "gas": ["model=cube_gan", "data.galaxies.population=gas_disks"],
     "conv3d": ["model=cube_gan"],
     "painted": [
         "model=dcgan", "data.conditions=[signal,half_light_radius,redshift,sersic_index]",

@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.disks.disk_maps import DiskMaps
+from clumpygan.galaxies.disks.disk_maps import DiskMaps, Knots
+from clumpygan.galaxies.disks.parameters import CURVES
+from clumpygan.galaxies.gas.clouds import Cloud, seen_from
 from clumpygan.instruments.spread import GaussianPSF, blur_beyond
 
 GRID = CubeGrid.velocities((12, 16, 16), 0.25, 60.0)
@@ -132,3 +135,73 @@ def test_each_galaxy_is_blurred_to_its_own_seeing():
     both = RENDERER(vectors().expand(2, -1), blur=blur)
     assert largest_difference(both[:1], RENDERER(vectors())) < 1e-9
     assert largest_difference(both[1:], wider) < 1e-3
+
+
+def test_points_beside_the_disk_are_those_of_a_compiled_cloud():
+    vector = vectors(scale_height=0.1, systemic_velocity=10.0)
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(low, high):
+        return low + (high - low) * torch.rand(1, 30, generator=generator, dtype=torch.float64)
+
+    knots = Knots(
+        *(drawn(-2.0, 2.0) for _ in range(2)),
+        *(drawn(-0.3, 0.3) for _ in range(2)),
+        drawn(0.0, 1 / 15),
+        drawn(-50.0, 50.0),
+        drawn(20.0, 60.0),
+        torch.ones(1, dtype=torch.float64),
+    )
+    warp = torch.tensor([[4.0, -6.0]], dtype=torch.float64)
+    regular_maps = regular()
+    found = RENDERER(
+        vector,
+        maps=DiskMaps(
+            regular_maps.light,
+            regular_maps.velocity,
+            regular_maps.dispersion,
+            3.0,
+            knots=knots,
+            warp=warp,
+        ),
+    )
+    told = vector[0].numpy().copy()
+    told[MODEL.index("warp_inclination")], told[MODEL.index("warp_position_angle")] = 4.0, -6.0
+    radius = told[MODEL.index("half_light_radius")]
+    along, across = (one[0].numpy() * radius for one in (knots.along, knots.across))
+    seen = seen_from(told, CURVES.index("arctan"), along, across, MODEL)
+    share = along / np.maximum(np.hypot(along, across), 1e-9)
+    cloud = Cloud(
+        seen.x + knots.x[0].numpy(),
+        seen.y + knots.y[0].numpy(),
+        knots.share[0].numpy() * told[MODEL.index("flux")],
+        10.0 + seen.rotation * share * seen.tilt + knots.velocity[0].numpy(),
+        knots.dispersion[0].numpy(),
+        np.ones((30, 1)),
+    )
+    expected = torch.from_numpy(RENDERER.compiled.render_cloud(told, cloud))
+    assert largest_difference(found[0, 0], expected) < 3e-3
+
+
+def test_a_warp_of_maps_is_that_of_the_parameters():
+    warped = DiskModel(warped=True)
+    told = vectors(warped, warp_inclination=5.0, warp_position_angle=-8.0, scale_height=0.01)
+    expected = TorchCubeRenderer(GRID, warped, psf(0.7), 1e-3)(told)
+    one = regular()
+    warp = torch.tensor([[5.0, -8.0]], dtype=torch.float64)
+    maps = DiskMaps(one.light, one.velocity, one.dispersion, 3.0, warp=warp)
+    plain = vectors(scale_height=0.01)
+    assert largest_difference(RENDERER(plain, maps=maps), expected) < 5e-3
+    assert largest_difference(RENDERER(plain), expected) > 0.05
+
+
+def test_points_take_their_light_from_the_disk():
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    one = regular()
+    knots = Knots(*([zero] * 4), zero + 0.3, zero, zero + 30.0, zero[:, 0] + 0.3)
+    maps = DiskMaps(one.light, one.velocity, one.dispersion, 3.0, knots=knots)
+    whole, disk = RENDERER(vectors(), maps=maps), RENDERER(vectors())
+    # A hundredth or two of the disk is outside of the field, nothing of the point is.
+    assert 1.0 <= float(whole.sum() / disk.sum()) < 1.01
+    alone = whole - 0.7 * disk
+    assert float(alone.sum()) == pytest.approx(0.3, abs=2e-3)

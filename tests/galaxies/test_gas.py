@@ -453,6 +453,14 @@ def test_a_galaxy_depends_on_its_seed_and_keeps_within_ranges():
         disks.draw(rng(), {"half_light_radius": (50.0, 60.0)})
 
 
+def test_disks_are_seen_from_every_side():
+    seen = np.cos(np.radians([GasDisks().draw(rng(seed))["inclination"] for seed in range(300)]))
+    assert kstest(seen, "uniform").pvalue > 1e-3
+    # Beyond what the prior of other disks has.
+    assert seen.max() > np.cos(np.radians(10.0))
+    assert seen.min() < np.cos(np.radians(85.0))
+
+
 def test_disks_rotate_as_tully_fisher_says_at_the_radius_of_80_percent_of_the_light():
     # Of the light of an exponential disk 80 % is inside of 2.994 scale lengths, half of 1.678.
     assert rotation_share(1.0, 1.678, 0.5) == pytest.approx(

@@ -1,5 +1,6 @@
 """Training generators of cubes: what is compared with what; both learn."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,8 +8,9 @@ from clumpygan.galaxies import CubeGrid
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
 from clumpygan.gan.checkpoint import build_network, load_checkpoint, save_checkpoint
 from clumpygan.gan.cube import CubeGanModule
-from clumpygan.gan.cube_rendering import ConditionRenderer
+from clumpygan.gan.cube_rendering import ConditionRenderer, rows_of
 from clumpygan.gan.gan_settings import AdversarialSettings, CubeWeights, Schedule
+from clumpygan.instruments.spread import FWHM_PER_SIGMA, blur_beyond
 from clumpygan.networks.cube_discriminator import CubeDiscriminator
 
 NAMES = list(CUBE_CONDITIONS)
@@ -34,6 +36,12 @@ NETWORKS = {
             "conditions": ROWS, "latent_dim": 8, "side": 16, "channels": 8, "largest": 16,
         },
     },
+    "gas": {
+        "name": "cube_gas",
+        "arguments": {
+            "conditions": ROWS, "latent_dim": 8, "side": 16, "channels": 8, "largest": 16,
+        },
+    },
     "conv3d": {
         "name": "cube_conv3d",
         "arguments": {
@@ -46,7 +54,7 @@ NETWORKS = {
 def network(kind):
     torch.manual_seed(0)
     made = build_network(NETWORKS[kind]["name"], NETWORKS[kind]["arguments"])
-    if kind == "physical":
+    if kind != "conv3d":
         made.renderer = ConditionRenderer(NAMES, Frame())
     return made
 
@@ -81,7 +89,7 @@ def batch():
     }
 
 
-@pytest.mark.parametrize("kind", ["physical", "conv3d"])
+@pytest.mark.parametrize("kind", list(NETWORKS))
 def test_generated_cubes_get_noise_of_their_own(kind, batch):
     one = module(kind)
     (noisy,) = one.sample(batch, one.random_input())
@@ -122,7 +130,7 @@ def test_a_late_discriminator_needs_another_loss():
     module("conv3d", energy=1.0, start=10)
 
 
-@pytest.mark.parametrize("kind", ["physical", "conv3d"])
+@pytest.mark.parametrize("kind", list(NETWORKS))
 def test_a_generator_can_be_pulled_towards_light_that_isnt_smooth(kind, batch):
     """Gradients reach the painter through the renderer, and the voxels of the other."""
     generator = network(kind)
@@ -142,16 +150,17 @@ def test_a_generator_can_be_pulled_towards_light_that_isnt_smooth(kind, batch):
     assert losses[-1] < 0.6 * losses[0]
 
 
-@pytest.mark.parametrize("kind", ["physical", "conv3d"])
+@pytest.mark.parametrize("kind", list(NETWORKS))
 def test_a_checkpoint_gives_the_same_cubes(kind, batch, tmp_path):
     trained = network(kind)
     save_checkpoint(tmp_path / "cubes", trained, {"network": NETWORKS[kind]})
     loaded, _ = load_checkpoint(str(tmp_path / "cubes"), (NETWORKS[kind]["name"],))
-    if kind == "physical":
+    if kind != "conv3d":
         loaded.renderer = trained.renderer
-    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
+    drawn = torch.Generator().manual_seed(1)
+    z, noise = torch.randn(4, 8, generator=drawn), trained.draw_noise(4, drawn)
     with torch.no_grad():
-        a, b = (one(z, batch["parameters"]) for one in (trained, loaded))
+        a, b = (one(z, batch["parameters"], noise) for one in (trained, loaded))
     # Where weights begin in memory decides how products are rounded.
     torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
@@ -163,3 +172,36 @@ def test_maps_of_a_real_and_a_generated_galaxy_are_measured_alike(batch):
     # Of the smooth disk itself, light is light of the smooth disk.
     torch.testing.assert_close(maps[:, 0], maps[:, 3])
     assert float(maps[:, 1].abs().max()) < 0.15 * float(maps[:, 0].max())
+
+
+class Blurred(Frame):
+    transfer = staticmethod(lambda ky, kx: np.exp(-0.5 * (2 * np.pi * 0.08) ** 2 * (ky**2 + kx**2)))
+    psf_fwhm = 0.08 * FWHM_PER_SIGMA
+
+
+@pytest.mark.parametrize(("kind", "most"), [("smooth", 4e-3), ("gas", 0.02)])
+def test_galaxies_of_any_seeing_are_rendered_in_their_place(kind, most):
+    """Together with those of about their seeing, and as finely as alone with the sharpest PSF.
+
+    Maps that are finer than the PSF are averaged over by however many points there are.
+    """
+    told = torch.tensor([[VALUES.get(name, 0.0) for name in NAMES]]).repeat(6, 1)
+    told[:, NAMES.index("seeing")] = torch.tensor([1.1, 0.19, 0.6, 0.25, 0.19, 0.4])
+    told[:, NAMES.index("inclination")] = 10.0 + 12.0 * torch.arange(6)
+    renderer, painted = ConditionRenderer(NAMES, Blurred(), 1e-3), None
+    blurs = blur_beyond(told[:, NAMES.index("seeing")], Blurred.psf_fwhm)
+    with torch.no_grad():
+        if kind == "gas":
+            generator = network("gas")
+            noise = generator.draw_noise(6, torch.Generator().manual_seed(2))
+            painted = generator.paint(torch.zeros(6, 8), told, noise)
+        together = renderer(told, painted)
+        alone = [
+            renderer._render(
+                told[i : i + 1], rows_of(painted, torch.tensor([i])), 0.0, blurs[i : i + 1]
+            )
+            for i in range(6)
+        ]
+    expected = torch.cat(alone)
+    away = (together - expected).abs().amax((1, 2, 3, 4)) / expected.amax((1, 2, 3, 4))
+    assert float(away.max()) < most

@@ -16,7 +16,7 @@ NAMES = tuple(CUBE_CONDITIONS)
 SHAPE = (8, 16, 16)
 FRAME = {"shape": list(SHAPE), "instrument": "muse_wfm", "channel_width": 3.0, "seeing": 0.5}
 SMALL = {"latent_dim": 4, "channels": 4, "largest": 4}
-OWN = {"physical": {"side": 8}, "conv3d": {"shape": list(SHAPE)}}
+OWN = {"physical": {"side": 8}, "gas": {"side": 8}, "conv3d": {"shape": list(SHAPE)}}
 CARD = {
     "images": {
         "frame": FRAME,
@@ -55,7 +55,7 @@ def parameters(count):
     return table
 
 
-@pytest.mark.parametrize("kind", ["physical", "conv3d"])
+@pytest.mark.parametrize("kind", list(OWN))
 def test_a_galaxy_depends_on_seed_index_and_parameters_alone(kind, frame, monkeypatch):
     generator, told = loaded(kind), parameters(5)
     seen = []
@@ -69,6 +69,23 @@ def test_a_galaxy_depends_on_seed_index_and_parameters_alone(kind, frame, monkey
     np.testing.assert_allclose(apart, together[[4, 1]], atol=1e-4 * peak)
     other = generator.cubes(told[:1], 4, frame)
     assert np.abs(other - together[:1]).max() > 1e-2 * peak
+
+
+def test_half_of_the_light_of_gas_disks_is_within_their_radius():
+    generator, told = loaded("gas"), parameters(4)
+    told[:, [NAMES.index("inclination"), NAMES.index("scale_height")]] = 0.0
+    told[:, NAMES.index("seeing")] = 0.1
+    wide = make_frame(
+        FrameSettings(**FRAME | {"shape": (24, 72, 72), "seeing": 0.1, "pixel_scale": 0.08})
+    )
+    flux = generator.cubes(told, 2, wide).sum(1)
+    found = generator.half_light_radii(told, 2, range(4))
+    step = 0.08 * (np.arange(72) - 35.5)
+    away = np.hypot(step[:, None], step)
+    for one, radius in zip(flux, found, strict=True):
+        # Of line and continuum alike.
+        assert one[away < radius].sum() / one.sum() == pytest.approx(0.5, abs=0.03)
+    assert np.ptp(found) > 0.02
 
 
 def test_the_physical_generator_departs_from_the_smooth_disk_by_its_painting(frame):

@@ -55,7 +55,7 @@ def disk(inclination=55.0, angle=0.0, x=0.0, y=0.0):
 
 def test_conditions_are_told_as_declared():
     encoder = ConditionEncoder(ROWS)
-    told = encoder(parameters(1, position_angle=90.0, flux=10**3.55, inclination=70.0))
+    told = encoder(parameters(1, position_angle=90.0, flux=10**3.65, inclination=76.0))
     assert told.shape == (1, encoder.count) == (1, 16)
     by_name = dict(zip(NAMES[:9], told[0, :9].tolist(), strict=True))
     assert by_name["flux"] == pytest.approx(1.0, abs=1e-5)

@@ -32,6 +32,7 @@ NETWORKS: Mapping[str, str] = {
     "ancestor": "clumpygan.networks.ancestor.AncestorGenerator",
     "dcgan": "clumpygan.networks.dcgan.build_generator",
     "cube_physical": "clumpygan.networks.physical_cube.PhysicalCubeGenerator",
+    "cube_gas": "clumpygan.networks.gas.cube.GasCubeGenerator",
     "cube_conv3d": "clumpygan.networks.conv3d_cube.Conv3dCubeGenerator",
 }
 """Targets of the networks that ship, by `network.name` of their cards. Others go by their path."""

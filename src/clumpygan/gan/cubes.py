@@ -12,12 +12,14 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
-from clumpygan.galaxies.disks.light_radius import half_light_radii
+from clumpygan.galaxies.disks.light_radius import RADII, growth_curves, half_light_radii
 from clumpygan.galaxies.gas.population import FOLLOWING, GasDisks
 from clumpygan.gan.checkpoint import load_checkpoint
-from clumpygan.gan.cube_rendering import EXTENT, ConditionRenderer, CubeFrame
+from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame, rows_of
 from clumpygan.gan.galaxies import random_input
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
+from clumpygan.networks.gas.cube import GasCubeGenerator
+from clumpygan.networks.gas.structure import COMPANION_POINTS, EXTENT, Painting
 from clumpygan.networks.physical_cube import PhysicalCubeGenerator
 from clumpygan.settings import from_mapping
 
@@ -112,7 +114,7 @@ class CubeGenerator:
         InputError
             If there is none, or it is of another network.
         """
-        network, card = load_checkpoint(name, ("cube_physical", "cube_conv3d"))
+        network, card = load_checkpoint(name, ("cube_gas", "cube_physical", "cube_conv3d"))
         return cls(network.to(device), card, name)
 
     def check(self, name: str, low: float, high: float) -> tuple[float, float]:
@@ -127,7 +129,7 @@ class CubeGenerator:
         if name not in self.names:
             known = ", ".join(self._told(one) for one in self.names)
             raise InputError(f"{self.name} isn't told {name!r}: expected one of {known}")
-        least, most = self._limits(name)
+        least, most = self.limits(name)
         # The limits are those of the galaxies that happened to be drawn, a little inside of those
         # between which they were drawn.
         slack = _SLACK * (most - least) if np.isfinite(most) else 0.0
@@ -217,13 +219,16 @@ class CubeGenerator:
         rows = torch.from_numpy(np.asarray(parameters, dtype=np.float32))
         z, noise = random_input(self.network, seed, indices)
         told = tuple(one.to(device) for one in noise)
-        maps = self.network.painter(z.to(device), rows.to(device), told)[:, 0].cpu().numpy()
         given = dict(zip(self.names, rows.double().numpy().T, strict=True))
         model = DiskModel()
         radius, index = (
             given.get(name, np.full(len(rows), model.defaults()[model.index(name)]))
             for name in ("half_light_radius", "sersic_index")
         )
+        if isinstance(self.network, GasCubeGenerator):
+            painted = self.network.paint(z.to(device), rows.to(device), told)
+            return np.asarray(radius * _radii_of(painted, index))
+        maps = self.network.painter(z.to(device), rows.to(device), told)[:, 0].cpu().numpy()
         return np.asarray(radius * half_light_radii(maps, index, EXTENT))
 
     @torch.no_grad()
@@ -239,7 +244,8 @@ class CubeGenerator:
             parameters, frame.grid.shape, lambda rows, begin: renderer(rows), progress
         )
 
-    def _limits(self, name: str) -> tuple[float, float]:
+    def limits(self, name: str) -> tuple[float, float]:
+        """Return the values of a condition between which the training was."""
         if CUBE_CONDITIONS[name].kind == "angle":
             return -360.0, 720.0
         low, high = self.ranges.get(name, (0.0, np.inf))
@@ -247,7 +253,7 @@ class CubeGenerator:
         return min(low, least), max(high, most)
 
     def _told(self, name: str) -> str:
-        low, high = self._limits(name)
+        low, high = self.limits(name)
         unit = CUBE_CONDITIONS[name].unit
         span = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
         return f"{name} ({span}{f' {unit}' if unit else ''})"
@@ -275,26 +281,36 @@ def _drawn_between(galaxies: Mapping[str, Any]) -> dict[str, tuple[float, float]
     return found
 
 
+def _radii_of(painted: Painting, indices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the radii (N,) of half of the light of galaxies without companions.
+
+    In half-light radii of their profiles, whose Sersic indices (N,) are given.
+    """
+    disks = growth_curves(painted.maps[:, 0].cpu().numpy(), indices, EXTENT)
+    knots = painted.knots[..., :-COMPANION_POINTS].cpu().numpy()
+    away, shares = np.hypot(knots[:, 0], knots[:, 1]), knots[:, 4]
+    within = (shares[:, None] * (away[:, None] < RADII[:, None])).sum(2)
+    grown = (1 - painted.taken.cpu().numpy())[:, None] * disks + within
+    half = [np.interp(0.5, curve / curve[-1], np.log(RADII)) for curve in grown]
+    return np.exp(half)
+
+
 class _OneByOne:
     """Render the galaxies of a batch one by one: each as finely as it needs, whatever the others.
 
     Parameters
     ----------
     renderer : callable
-        Maps conditions, and maps if there are any, to cubes.
+        Maps conditions, and what is painted if anything is, to cubes.
     """
 
     def __init__(self, renderer: ConditionRenderer) -> None:
         self.renderer = renderer
 
-    def __call__(self, parameters: Tensor, maps: Tensor | None = None) -> Tensor:
+    def __call__(self, parameters: Tensor, painted: Tensor | Painting | None = None) -> Tensor:
         """Return cubes (B, 1, v, y, x)."""
-        painted: Sequence[Tensor | None] = (
-            [None] * len(parameters) if maps is None else maps.split(1)
-        )
-        return torch.cat(
-            [self.renderer(one, own) for one, own in zip(parameters.split(1), painted, strict=True)]
-        )
+        rows = torch.arange(len(parameters), device=parameters.device).split(1)
+        return torch.cat([self.renderer(parameters[i], rows_of(painted, i)) for i in rows])
 
 
 def _in_batches(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +128,7 @@ class NetworkCubeMaker(CubeMaker):
             population=CubeSettings(chosen, DiskModel(), told)
             if gas is None
             else GasCubeSettings(chosen, DiskModel(), told, gas=gas),
-            seeing=given.get(SEEING, generator.ranges.get(SEEING, (frame.psf_fwhm or 0.0,) * 2)),
+            seeing=given.get(SEEING) or _usual_seeing(chosen, generator, frame.psf_fwhm),
             flux=given.get("flux", (typical, typical)),
             drawn_flux="flux" not in given,
             thickness_given="scale_height" in given or gas is not None,
@@ -255,6 +255,21 @@ class NetworkCubeMaker(CubeMaker):
         fainter than those that the same FWHM has in the instrument's cubes.
         """
         return self.frame.with_seeing(float(row[self.names.index(SEEING)]))
+
+
+def _usual_seeing(chosen: FrameSettings, generator: CubeGenerator, fwhm: float | None) -> Span:
+    """Return the seeing that is drawn from: that of the training, or what another instrument has.
+
+    Of an instrument that is sharper or less sharp than the training, the nearest that was seen.
+    """
+    trained = generator.ranges.get(SEEING)
+    if trained is None:
+        return fwhm or 0.0, fwhm or 0.0
+    if chosen.instrument is None or chosen.instrument == generator.frame.get("instrument"):
+        return trained
+    own = make_frame(replace(chosen, seeing=None)).psf_fwhm or 0.0
+    nearest = float(np.clip(own, *generator.limits(SEEING)))
+    return nearest, nearest
 
 
 def network_frame(wanted: CubesSettings, generator: CubeGenerator) -> FrameSettings:

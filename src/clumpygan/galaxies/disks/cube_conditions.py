@@ -45,15 +45,15 @@ _UNITS = {row.name: row.unit for row in PARAMETERS}
 CUBE_CONDITIONS = {
     one.name: one
     for one in (
-        CubeCondition("flux", "logarithmic", 3.2, 0.35),
-        CubeCondition("half_light_radius", "logarithmic", -0.11, 0.1),
+        CubeCondition("flux", "logarithmic", 3.2, 0.45),
+        CubeCondition("half_light_radius", "logarithmic", -0.25, 0.25),
         CubeCondition("sersic_index", "linear", 1.1, 0.3),
-        CubeCondition("inclination", "linear", 52.0, 18.0),
-        CubeCondition("maximum_velocity", "linear", 175.0, 72.0),
-        CubeCondition("turnover_radius", "logarithmic", -0.85, 0.26),
-        CubeCondition("velocity_dispersion", "linear", 50.0, 17.0),
-        CubeCondition("scale_height", "logarithmic", -1.2, 0.29),
-        CubeCondition(SEEING, "linear", 0.65, 0.09),
+        CubeCondition("inclination", "linear", 55.0, 21.0),
+        CubeCondition("maximum_velocity", "linear", 170.0, 90.0),
+        CubeCondition("turnover_radius", "logarithmic", -0.95, 0.32),
+        CubeCondition("velocity_dispersion", "linear", 40.0, 17.0),
+        CubeCondition("scale_height", "logarithmic", -1.2, 0.32),
+        CubeCondition(SEEING, "linear", 0.65, 0.3),
         CubeCondition("position_angle", "angle", placing=True),
         CubeCondition("offset_x", "linear", 0.0, 0.1, placing=True),
         CubeCondition("offset_y", "linear", 0.0, 0.1, placing=True),

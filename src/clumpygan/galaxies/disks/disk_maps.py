@@ -10,6 +10,37 @@ from clumpygan.galaxies.disks.light_map import LightMap
 
 
 @dataclass(frozen=True, eq=False)
+class Knots:
+    """Points that shine beside a disk, all Tensors (B, P).
+
+    Attributes
+    ----------
+    along, across : Tensor
+        Where they are in the plane of the disk, and rotate with it: half-light radii along the
+        major axis, and 90 degrees further.
+    x, y : Tensor
+        How far they are from there on the sky, arcsec.
+    share : Tensor
+        Of the flux of the galaxy.
+    velocity : Tensor
+        Along the line of sight beside the rotation, km/s.
+    dispersion : Tensor
+        km/s.
+    taken : Tensor (B,)
+        Share of the flux that isn't in the disk: that of points which are part of it.
+    """
+
+    along: Tensor
+    across: Tensor
+    x: Tensor
+    y: Tensor
+    share: Tensor
+    velocity: Tensor
+    dispersion: Tensor
+    taken: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class DiskMaps:
     """Maps of what a smooth, regularly rotating disk lacks.
 
@@ -30,6 +61,11 @@ class DiskMaps:
         Half a side, in half-light radii of the profile.
     radius : float
         Half-light radius of the profile over that of the parameters.
+    knots : Knots, optional
+        Points beside.
+    warp : Tensor (B, 2), optional
+        Change of inclination and position angle in degrees per half-light radius, of a disk that
+        isn't told so by its parameters; it is as thick as in its centre.
     """
 
     light: Tensor
@@ -37,6 +73,8 @@ class DiskMaps:
     dispersion: Tensor
     extent: float
     radius: float = 1.0
+    knots: Knots | None = None
+    warp: Tensor | None = None
 
     @classmethod
     def of_light(cls, light: Tensor, where: LightMap) -> "DiskMaps":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS
+from clumpygan.galaxies.disks.disk_table import PARAMETERS
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.disks.turbulence import Turbulence
 from clumpygan.galaxies.gas.galaxy import Chemistry, Companion, GasGalaxy, Outflow
@@ -59,9 +60,11 @@ FOLLOWING = (
 PLACING = (
     "inclination", "position_angle", "offset_x", "offset_y", "systemic_velocity", "g1", "g2",
 )  # fmt: skip
-"""Parameters that are drawn from the priors of the table, as of any disk."""
+"""Parameters that are drawn from the priors of the table, as of any disk; inclinations from 0 to 90
+degrees."""
 
 _MODEL = DiskModel()
+_INCLINATION = _MODEL.index("inclination")
 _ATTEMPTS = 4000
 """Galaxies drawn until one is within the ranges that are asked for."""
 
@@ -147,6 +150,7 @@ class GasDisks:
     ) -> tuple[Scaling, FloatArray]:
         """Draw mass and redshift, and the smooth disk, whose H alpha flux they say."""
         vector = _MODEL.draw(generator, 1)[0]
+        vector[_INCLINATION] = _from_face_on_to_edge_on(vector[_INCLINATION])
         spread = generator.standard_normal(2)
         index = fixed.get("sersic_index", float(np.clip(10 ** (0.1 * spread[0]), 0.5, 2.0)))
         turn, radius = 10 ** generator.uniform(-1.0, -0.3), fixed.get("half_light_radius")
@@ -217,6 +221,14 @@ class GasDisks:
             seed=int(generator.integers(2**31)),
             mirrored=bool(generator.integers(2)),
         )
+
+
+def _from_face_on_to_edge_on(inclination: float) -> float:
+    """Return an inclination of 0 to 90 degrees in place of one within the limits of the prior."""
+    prior = next(row.prior for row in PARAMETERS if row.name == "inclination")
+    most, least = np.cos(np.radians([prior.low, prior.high]))
+    share = (np.cos(np.radians(inclination)) - least) / (most - least)
+    return float(np.degrees(np.arccos(np.clip(share, 0.0, 1.0))))
 
 
 def check_ranges(ranges: Ranges) -> None:

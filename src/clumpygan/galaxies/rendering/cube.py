@@ -52,9 +52,6 @@ _HEIGHT = _MODEL.index("scale_height")
 _CONTINUUM = _MODEL.index("continuum")
 _CONTINUUM_SLOPE = _MODEL.index("continuum_slope")
 
-_FINEST = 8
-"""Samples of a pixel at which points are followed where there is no PSF."""
-
 
 @njit
 def _spread_points(grid, points, scale, origin, lines, coefficients, continuum):  # type: ignore[no-untyped-def]
@@ -254,15 +251,10 @@ class CubeRenderer:
         ndarray of shape (v, y, x), float32
         """
         cube = np.empty(self.grid.shape, dtype=np.float32)
-        scale, optics = self.grid.pixel_scale, self.optics
-        # Points are as sharp as can be: what the PSF passes is the limit.
-        passed = min(optics.passed, math.sqrt(2) * math.pi * _FINEST / scale)
-        field = (self.grid.shape[1], self.grid.shape[2])
-        fourier = FourierGrid.of(field, optics.margin, passed * scale, self.sampling.width)
         columns = (one[:, None] for one in cloud[:3])
         points = (*columns, cloud.velocity, cloud.dispersion)
         told = np.asarray(vector, dtype=np.float64)
-        self._assemble(told, fourier, [points], cloud.shares, cube, blur)
+        self._assemble(told, self.sampling.sharpest_grid, [points], cloud.shares, cube, blur)
         return cube
 
     def render_disk(

@@ -71,12 +71,14 @@ class TorchCubeRenderer(nn.Module):
         self._constants = Constants()
         self.plan = None if like is None else self.plan_for(like)
 
-    def plan_for(self, vectors: ArrayLike) -> Plan:
+    def plan_for(self, vectors: ArrayLike, points: bool = False) -> Plan:
         """Choose a sampling that is fine enough for all of some galaxies.
 
         Parameters
         ----------
         vectors : array_like of shape (B, P) or (P,)
+        points : bool
+            Whether there are points beside the disks, as sharp as can be.
         """
         compiled, batch = self.compiled, np.atleast_2d(np.asarray(vectors, dtype=np.float64))
         if batch.shape[1] != len(self.model.names) or not np.isfinite(batch).all():
@@ -87,6 +89,8 @@ class TorchCubeRenderer(nn.Module):
         sampling = compiled.sampling
         grids, frequencies = zip(*(sampling.plan(p) for p in batch), strict=True)
         fourier = max(grids, key=lambda g: g.points)
+        if points:
+            fourier = max(fourier, sampling.sharpest_grid, key=lambda g: g.points)
         radius = batch[:, self.model.index("half_light_radius")] * sampling.sheet[2]
         spans = np.array([sampling.span(p) for p in batch])
         spans[:, :2] /= radius[:, None]
@@ -146,7 +150,10 @@ class TorchCubeRenderer(nn.Module):
         Tensor (B, 1, v, y, x)
             Flux per voxel, of the same dtype.
         """
-        plan = plan or self.plan or self.plan_for(parameters.detach().cpu().numpy())
+        knots = None if maps is None else maps.knots
+        plan = plan or self.plan
+        if plan is None:
+            plan = self.plan_for(parameters.detach().cpu().numpy(), knots is not None)
         if self.model.light_map is not None:
             if maps is not None:
                 raise InputError("a model with a map of light, and maps besides: leave one out")
@@ -154,6 +161,8 @@ class TorchCubeRenderer(nn.Module):
             maps = DiskMaps.of_light(light.expand(len(parameters), -1, -1), self.model.light_map)
         galaxy = GalaxyPoints(parameters, self.compiled, plan, maps)
         groups = [galaxy.disk(), *(galaxy.clump(i) for i in range(self.model.clumps))]
+        if knots is not None:
+            groups.append(galaxy.knots(knots))
         fourier = plan.fourier
         middle, scale = fourier.middle, self.grid.pixel_scale
         spreading = parameters.new_zeros(())

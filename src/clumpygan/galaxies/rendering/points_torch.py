@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from clumpygan.galaxies.disks.disk_maps import DiskMaps
+from clumpygan.galaxies.disks.disk_maps import DiskMaps, Knots
 from clumpygan.galaxies.disks.parameters import CLUMP_PARAMETERS
 from clumpygan.galaxies.rendering.cube import CubeRenderer
 from clumpygan.galaxies.rendering.curve_tables import ring_splines
@@ -204,6 +204,10 @@ class GalaxyPoints:
             bend, twist = self("warp_inclination_bend"), self("warp_position_angle_bend")
             inclination = inclination + (self("warp_inclination") + bend * turns) * turns
             angle = angle + (self("warp_position_angle") + twist * turns) * turns
+        elif self.maps is not None and self.maps.warp is not None:
+            turns = radius / self("half_light_radius")
+            inclination = inclination + self.maps.warp[:, :1] * turns
+            angle = angle + self.maps.warp[:, 1:] * turns
         inclination, angle = torch.deg2rad(inclination), torch.deg2rad(angle)
         sine, cosine = angle.sin(), angle.cos()
         tilt, face = inclination.sin(), inclination.cos()
@@ -219,7 +223,7 @@ class GalaxyPoints:
     def thickness(self, frequencies: tuple[Tensor, Tensor]) -> Tensor:
         """Return the Fourier transform (B, Ky, Kx) of the thickness."""
         ky, kx = frequencies
-        *_, x, y, _ = self.axes(self("half_light_radius"))
+        *_, x, y, _ = self.axes(torch.zeros_like(self("half_light_radius")))
         height = self("scale_height")[..., None]
         wave = height * (ky * y[..., None] + kx * x[..., None])
         if self.model.vertical == "gaussian":
@@ -296,6 +300,8 @@ class GalaxyPoints:
         )
         clumpy = flux * light[..., None]
         scale = flux.sum((1, 2), keepdim=True) / clumpy.sum((1, 2), keepdim=True).clamp(min=1e-30)
+        if self.maps.knots is not None:
+            scale = scale * (1 - self.maps.knots.taken)[:, None, None]
         velocity, sigma = sides_velocity + offset, sigma[:, index].repeat(1, 2) * factor
         return x, y, clumpy * scale, velocity, sigma
 
@@ -329,6 +335,19 @@ class GalaxyPoints:
         """Return the half-light radius of the profile, in whose unit maps are."""
         own = self("half_light_radius")
         return own if self.maps is None else own * self.maps.radius
+
+    def knots(self, knots: Knots) -> tuple[Tensor, ...]:
+        """Return the same of points beside the disk."""
+        unit = self._profile_radius()
+        along, across = knots.along * unit, knots.across * unit
+        radius = (along.square() + across.square() + (1e-6 * unit).square()).sqrt()
+        axes = self.axes(radius)
+        heights = self.plan.constants("height shares", self.parameters, self.plan.heights[1])
+        x, y = self._place(along, across, axes)
+        flux = (self.total() * knots.share)[..., None] * heights
+        turning = self._velocity(radius) * along / radius * axes[-1]
+        velocity = self("systemic_velocity") + turning + knots.velocity
+        return x + knots.x[..., None], y + knots.y[..., None], flux, velocity, knots.dispersion
 
     def _velocity(self, radius: Tensor) -> Tensor:
         return tensor_rotation_velocity(

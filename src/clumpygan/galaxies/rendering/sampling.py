@@ -47,6 +47,9 @@ Span = tuple[float, float, float]
 NARROWEST_LINE = 0.1
 """Lines narrower than this share of a channel are made as wide: a step can't be integrated."""
 
+_FINEST = 8
+"""Samples of a pixel at which points are followed where there is no PSF."""
+
 _FLAT = np.zeros(1), np.ones(1)
 
 _TALLEST = (1.5, 2.5, 1.5)
@@ -141,6 +144,14 @@ class Sampling:
         # Without a PSF the corners of the grid count, too.
         corner = math.sqrt(2) * math.pi * max(fourier.density) / scale
         return fourier, min(optics.passed, corner) * stretch_of(p)
+
+    @cached_property
+    def sharpest_grid(self) -> FourierGrid:
+        """The grid of points, which are as sharp as can be: what the PSF passes is the limit."""
+        scale, optics = self.grid.pixel_scale, self.optics
+        passed = min(optics.passed, math.sqrt(2) * math.pi * _FINEST / scale)
+        field = (self.grid.shape[1], self.grid.shape[2])
+        return FourierGrid.of(field, optics.margin, passed * scale, self.width)
 
     def reaches(self, vector: FloatArray) -> bool:
         """Tell whether a galaxy can be represented: whether `plan` and `points` don't raise."""
