@@ -44,6 +44,9 @@ FIGURES = {
         " calibration.png",
         "calibration.png",
     ),
+    "ranks": Figure(
+        "python benchmarks/fit_calibration.py --json ranks.json --picture ranks.png", "ranks.png"
+    ),
     "cubes": Figure("python evaluate.py cubes --n 60 --output report", "report/maps.png", 640),
 }
 
