@@ -102,7 +102,7 @@ def test_report_table_and_numbers(folder, drawn, generated, capsys):
     run("--generated", generated, "--output", "report", "--metrics", "numbers.json")
     said = capsys.readouterr().out
     assert "held-out real" in said
-    assert "wrote report/index.html, numbers.json" in said
+    assert "wrote report/index.html, report/blind.png, numbers.json" in said
     found = json.loads((folder / "numbers.json").read_text())
     names = ["held-out real", "galaxies.fits", "smooth disks", "smooth disks + neighbours"]
     assert list(found["tests"]) == names
@@ -115,7 +115,37 @@ def test_report_table_and_numbers(folder, drawn, generated, capsys):
     page = (folder / "report" / "index.html").read_text()
     assert page.count("data:image/png") == 4
     pictures = {path.name for path in (folder / "report").glob("*.png")}
-    assert pictures == {"stamps.png", "histograms.png", "power_spectra.png", "neighbours.png"}
+    expected = {"stamps.png", "histograms.png", "power_spectra.png", "neighbours.png", "blind.png"}
+    assert pictures == expected
+    key = (folder / "report" / "blind_key.txt").read_text().splitlines()
+    assert len(key) == 16
+    assert {line.split(" ", 1)[1] for line in key} == {"galaxies.fits", "held-out real"}
+
+
+def test_the_blind_page_shows_what_its_key_says(monkeypatch):
+    made, true = np.full((70, 8, 8), 50.0), np.zeros((70, 8, 8))
+    shown = []
+    mosaic = draw._mosaic
+    monkeypatch.setattr(
+        draw, "_mosaic", lambda images, side: shown.append(images) or mosaic(images, side)
+    )
+
+    def page(seed):
+        return draw.blind_page(
+            SimpleNamespace(
+                made=[SimpleNamespace(name="made", images=made, pixel_scale=0.06)],
+                held_out=SimpleNamespace(floor=SimpleNamespace(name="real", images=true)),
+                settings=SimpleNamespace(seed=seed),
+            )
+        )
+
+    picture, key = page(3)
+    assert picture.startswith(b"\x89PNG")
+    names = [line.split()[1] for line in key.splitlines()]
+    assert names.count("made") == names.count("real") == 32
+    assert [name == "made" for name in names] == (shown[0].max((1, 2)) > 0).tolist()
+    assert page(3)[1] == key
+    assert page(4)[1] != key
 
 
 def test_distances_are_told_in_units_of_that_of_smooth_disks():

@@ -77,7 +77,6 @@ def run_cubes(options: Namespace) -> None:
     files.check_writable()
     from clumpygan.assessment import cube_realism
     from clumpygan.commands.program import check_device
-    from clumpygan.io import atomic_path
     from clumpygan.plots.reports.cube_realism import blind_page, cube_realism_pictures
     from clumpygan.plots.reports.html import cube_realism_page
 
@@ -88,12 +87,7 @@ def run_cubes(options: Namespace) -> None:
     say("report")
     pictures = cube_realism_pictures(found)
     written = files.write_report(cube_realism_page(found, pictures), pictures)
-    page, key = blind_page(found)
-    blind = files.output / "blind.png"
-    with atomic_path(blind) as path:
-        path.write_bytes(page)
-    with atomic_path(files.output / "blind_key.txt") as path:
-        path.write_text(key)
+    written += files.write_blind(*blind_page(found))
     seconds = time.perf_counter() - begin
     report = {
         "program": "evaluate.py cubes",
@@ -101,5 +95,5 @@ def run_cubes(options: Namespace) -> None:
         "versions": versions(*_PACKAGES),
         "seconds_in_all": round(seconds, 1),
     }
-    written += [blind, *files.write_metrics(report)]
+    written += files.write_metrics(report)
     print(f"wrote {', '.join(map(str, written))} in {seconds:.1f} s")

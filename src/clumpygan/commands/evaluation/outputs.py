@@ -137,6 +137,17 @@ class ReportFiles(MetricsFile):
             path.write_text(page)
         return [index]
 
+    def write_blind(self, page: bytes, key: str) -> list[Path]:
+        """Write a page of shuffled galaxies and its key; return the page's path."""
+        from clumpygan.io import atomic_path
+
+        blind = self.output / "blind.png"
+        with atomic_path(blind) as path:
+            path.write_bytes(page)
+        with atomic_path(self.output / "blind_key.txt") as path:
+            path.write_text(key)
+        return [blind]
+
 
 def say(stage: str) -> None:
     """Say that a stage begins."""

@@ -13,7 +13,8 @@ from clumpygan.settings import setting
 
 DESCRIPTION = """\
 Compare generated galaxies with held-out real ones in every way, and write a report that can be read
-offline: one HTML page, and its pictures beside it.
+offline: one HTML page, its pictures beside it, and blind.png, a page of generated and real galaxies
+shuffled, whose key is in blind_key.txt.
 
 Sets
   reference        half of the held-out real galaxies; all others are compared with it
@@ -76,7 +77,7 @@ def run_realism(options: Namespace) -> None:
     from clumpygan.assessment import realism
     from clumpygan.commands.program import check_device
     from clumpygan.plots.reports.html import realism_page
-    from clumpygan.plots.reports.realism import realism_pictures
+    from clumpygan.plots.reports.realism import blind_page, realism_pictures
 
     check_device(settings.device)
     with Progress("galaxy") as progress:
@@ -86,6 +87,8 @@ def run_realism(options: Namespace) -> None:
     pictures = realism_pictures(found)
     page = realism_page(found, pictures, "How real generated galaxies are")
     written = files.write_report(page, pictures)
+    if found.made:
+        written += files.write_blind(*blind_page(found))
     seconds = time.perf_counter() - begin
     written += files.write_metrics(
         {

@@ -52,6 +52,48 @@ def realism_pictures(report: RealismReport) -> list[Picture]:
     return pictures
 
 
+def blind_page(report: RealismReport) -> tuple[bytes, str]:
+    """Draw generated and real galaxies, shuffled and numbered, and tell which is which.
+
+    As many of each, up to eight by eight together, chosen at random: none is generated for the
+    parameters of a real one on the page, where it was made on the spot. All have the same stretch,
+    and which is which depends on the seed of the settings alone.
+
+    Parameters
+    ----------
+    report : RealismReport
+        With generated galaxies.
+
+    Returns
+    -------
+    picture : bytes
+        PNG.
+    key : str
+        A line for each galaxy: its number, and the set that it is from.
+    """
+    made, true = report.made[0], report.held_out.floor
+    generator = np.random.default_rng(report.settings.seed)
+    count = min(len(made.images), len(true.images))
+    side = min(GRID_SIDE, int(np.sqrt(count)))
+    rows = generator.permutation(count)[: side * side]
+    from_made = generator.permutation(np.arange(side * side) % 2 == 0)
+    images = np.where(from_made[:, None, None], made.images[rows], true.images[rows])
+    height, width = images.shape[1] + 1, images.shape[2] + 1
+    figure = new_figure(*(2 * [max(side * width / REPORT_RESOLUTION, 4.0) + 0.2]))
+    axis = figure.subplots()
+    axis.axis("off")
+    axis.imshow(_mosaic(images, side), cmap=BRIGHTNESS_MAP, origin="lower", vmin=0.0, vmax=1.0)
+    for place in range(side * side):
+        row, column = divmod(place, side)
+        corner = column * width + 0.04 * width, (side - row) * height - 0.06 * height
+        axis.text(*corner, str(place + 1), color="white", fontsize=7, va="top")
+    scale = 1.0 / made.pixel_scale
+    axis.plot([1, 1 + scale], [2, 2], color="white", lw=1.5)
+    axis.text(1 + scale / 2, 3, '1"', color="white", fontsize=7, ha="center", va="bottom")
+    lines = [f"{place} {made.name if own else true.name}" for place, own in enumerate(from_made, 1)]
+    return png_of(figure), "\n".join(lines) + "\n"
+
+
 def stamp_grids(sets: Mapping[str, Images], side: int = GRID_SIDE) -> Picture:
     """Draw grids of the first stamps of each set, side by side.
 
