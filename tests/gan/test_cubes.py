@@ -142,3 +142,18 @@ def test_what_follows_from_the_mass_of_gas_disks_has_the_limits_of_its_galaxies(
 def test_networks_of_other_images_are_refused():
     with pytest.raises(InputError, match="doesn't know what its cubes are"):
         CubeGenerator(loaded("conv3d").network, {"images": {"sigma": 1.0}}, "dcgan")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("seeing", 0.1, 1.2), ("half_light_radius", 0.2, 2.5), ("inclination", 0, 90),
+        ("maximum_velocity", 20, 400),
+    ],
+)  # fmt: skip
+def test_the_shipped_network_of_gas_disks_takes_its_nominal_limits(name, low, high):
+    generator = CubeGenerator.load("cube_gas")
+    assert generator.check(name, low, high) == (low, high)
+    with pytest.raises(InputError, match=rf"{name} of {low:g}:{2 * high:g}: .* the nearest is "):
+        generator.check(name, low, 2 * high)
+    assert generator.signal_to_noise == (3, 100)
