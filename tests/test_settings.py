@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from clumpygan.errors import InputError
 from clumpygan.settings import (
@@ -17,6 +18,7 @@ from clumpygan.settings import (
     setting,
     settings_of,
 )
+from clumpygan.settings.sections import plain
 
 
 @dataclass(frozen=True)
@@ -171,3 +173,8 @@ def test_a_quantity_has_the_range_that_it_can_have(name: str, value: Any, words:
         with pytest.raises(InputError, match=words):
             made(**{name: value})
     assert Observed(zero_point=27, pixel_scale=0.06).pixel_scale == 0.06
+
+
+def test_what_is_masked_in_a_table_is_none() -> None:
+    table = Table({"a": np.ma.array([1.0, 2.0], mask=[False, True])})
+    assert [plain(row["a"]) for row in table] == [1.0, None]

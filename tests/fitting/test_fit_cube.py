@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import clumpygan
 from clumpygan.errors import InputError
 from clumpygan.fitting import FitSettings, ObservedFrame, fit, fit_many
+from clumpygan.fitting.batch.summary import report_of
 from clumpygan.fitting.settings import BatchSettings
 from clumpygan.instruments.spread import GaussianPSF
 from clumpygan.io.cubes.reading import read_cube
@@ -130,6 +131,10 @@ def test_many_and_again(path, tmp_path):
     again = fit_many(files, output, **more)
     assert (output / "a_table.ecsv").stat().st_mtime_ns == before
     assert {one.name: one.seconds > 0 for one in again} == {"a": False, "b": True}
+    # What was read back is what was found, words that are empty among it.
+    read, found = (report_of([one])["cubes"][0]["parameters"] for one in (again[0], outcomes[0]))
+    assert read == found
+    assert "" in [row["limit"] for row in found]
     with pytest.raises(InputError, match=r"a_table\.ecsv was made with other settings \(seed"):
         fit_many(files, output, seed=3, **more)
 

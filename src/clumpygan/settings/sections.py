@@ -67,7 +67,12 @@ def from_mapping(kind: type[T], section: Mapping[str, Any], prefix: str = "") ->
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON and YAML have it: lists for tuples, words for paths, None for NaN."""
+    """Return a value as JSON and YAML have it: lists for tuples, words for paths, None for NaN.
+
+    What is masked in a table is None as well: its number would be 0.
+    """
+    if getattr(value, "mask", False):
+        return None
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -174,6 +174,10 @@ def read_result(folder: Path, name: str) -> Table | None:
         table = read_table(path)
         _ = table["name"], table["median"], table.meta["choices"], table.meta["source"]
         _ = table["limit"], table.meta["verdict"], table.meta["goodness"]
+        for column in table.colnames:
+            # The reader takes empty words for missing ones.
+            if table[column].dtype.kind == "U":
+                table[column] = np.ma.filled(table[column], "")
     except Exception as problem:  # each part of the format has errors of its own
         reason = " ".join(str(problem).split())[:120]
         raise InputError(
