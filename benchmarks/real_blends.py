@@ -3,8 +3,8 @@
     python benchmarks/real_blends.py --folder blends        # needs the real data, see real_galaxies
 
 Two fields that HSC and HST have both seen become blends whose list holds the peaks of HST's image
-(difference of Gaussians of 1 and 4 pixels of 0.06", above 5 sigma and 3 % of the highest). They are
-written as files of `evaluate.py blends --observed`, beside the blends of HSC alone.
+(difference of Gaussians of 1 and 4 pixels of 0.06", above 5 sigma and 3 % of the highest within
+1.5"). They are written as files of `evaluate.py blends --observed`, beside those of HSC alone.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from clumpygan.evaluation.recovery.clumps import find_peaks
 
 DATA = Path(os.environ.get("CLUMPYGAN_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GRIZY_I = 2
+NEIGHBOURHOOD = 25  # pixels of HST, as of real_blends
 
 
 class Field(NamedTuple):
     """Files of a field, and how they are sampled; `binning` brings HST's pixels to 0.06"."""
 
     observed: str
-    noise: str
     psf: str
     sharp: str
     binning: int
@@ -38,11 +38,11 @@ class Field(NamedTuple):
 
 FIELDS = {
     "pair": Field(
-        "hsc_hst_jwst_pair/HSC-I_data.fits.gz", "hsc_hst_jwst_pair/HSC-I_noise_map.fits.gz",
-        "hsc_hst_jwst_pair/HSC-I_psf.fits.gz", "hsc_hst_jwst_pair/F160W_data.fits.gz", 1, 0.126,
+        "hsc_hst_jwst_pair/HSC-I_data.fits.gz", "hsc_hst_jwst_pair/HSC-I_psf.fits.gz",
+        "hsc_hst_jwst_pair/F160W_data.fits.gz", 1, 0.126,
     ),
     "merger": Field(
-        "hsc_hst_cosmos/blend_hsc_grizy.fits", "", "hsc_hst_cosmos/psf_hsc_grizy.fits",
+        "hsc_hst_cosmos/blend_hsc_grizy.fits", "hsc_hst_cosmos/psf_hsc_grizy.fits",
         "hsc_hst_cosmos/blend_hst_f814w.fits", 2, None,
     ),
 }  # fmt: skip
@@ -68,13 +68,12 @@ def write_field(name: str, field: Field, folder: Path) -> None:
     rows, columns = (length // field.binning for length in sharp.shape)
     binned = sharp[: rows * field.binning, : columns * field.binning]
     binned = binned.reshape(rows, field.binning, columns, field.binning).sum((1, 3))
-    peaks = find_peaks(binned, float(mad_std(binned)))
+    peaks = find_peaks(binned, float(mad_std(binned)), NEIGHBOURHOOD)
     places = (peaks + 0.5) * field.binning - 0.5
     x, y = world.all_world2pix(*sharp_world.all_pix2world(places[:, 1], places[:, 0], 0), 0)
-    noise = plane(DATA / field.noise)[0] if field.noise else np.full(image.shape, mad_std(image))
     scale = {} if field.psf_scale is None else {"psf_scale": field.psf_scale}
     np.savez(
-        folder / f"{name}.npz", images=image, weights=1 / noise**2, psfs=plane(DATA / field.psf)[0],
+        folder / f"{name}.npz", images=image, psfs=plane(DATA / field.psf)[0],
         peaks=np.stack([x, y], 1), **scale,
     )  # fmt: skip
 

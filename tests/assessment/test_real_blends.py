@@ -94,7 +94,7 @@ def test_the_program_writes_numbers_and_a_picture(blends, network, tmp_path, cap
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"peaks": None}, "two.npz: has no `peaks`; expected images, weights, psfs, peaks"),
+        ({"peaks": None}, "two.npz: has no `peaks`; expected images, psfs, peaks"),
         ({"peaks": np.zeros(4)}, "`peaks` has shape (4,); expected (N, 2)"),
         ({"images": np.zeros((3, 40, 45))}, "`images` has 3 bands; expected 5, grizy"),
         ({"weights": np.ones((5, 40, 44))}, "`weights` has shape (40, 44); expected (40, 45)"),

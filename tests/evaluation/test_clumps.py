@@ -74,6 +74,13 @@ def sharpened(images):
     return gaussian_filter(images, (0, 1.0, 1.0)) - gaussian_filter(images, (0, 4.0, 4.0))
 
 
+def test_a_bright_galaxy_hides_no_faint_one_beyond_the_neighbourhood():
+    image = scene((1.8, 0.0, 100.0), nucleus_flux=20000.0)
+    assert len(find_peaks(image, SIGMA)) == 1
+    assert len(find_peaks(image, SIGMA, reach=25)) == 2
+    assert len(find_peaks(image, SIGMA, reach=35)) == 1
+
+
 def test_the_difference_of_gaussians_is_that_of_scipy():
     images = np.random.default_rng(4).normal(size=(3, 20, 41)).astype(np.float32)
     expected = sharpened(images.astype(np.float64))

@@ -17,12 +17,17 @@ from clumpygan.assessment.blend_settings import BlendSettings
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.evaluation.recovery.clumps import count_matches, find_peaks
+from clumpygan.evaluation.recovery.sources import find_sources
 from clumpygan.recovery.pipeline import recover_with
 from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.recovery.settings import BANDS, RecoverySettings
 
 REACH = 0.5
 """Arcsec within which a peak is that of a listed source: three pixels of HSC."""
+
+NEIGHBOURHOOD = 1.5
+"""Arcsec along both axes within which a peak has at least 3 % of the highest: fields hold several
+galaxies, and bright ones mustn't hide faint ones."""
 
 LIKELY = 0.5
 """Share of the samples from which on a source of theirs counts."""
@@ -33,7 +38,7 @@ sources that at least half of them have."""
 
 ENDING = ".npz"
 
-_NEEDED = ("images", "weights", "psfs", "peaks")
+_NEEDED = ("images", "psfs", "peaks")
 
 _STACK = BANDS[1:]
 """Order of the bands of a stack: grizy."""
@@ -50,8 +55,12 @@ class RealBlend:
     Attributes
     ----------
     name : str
-    image, variance : ndarray (y, x)
-        In counts, and counts squared; infinite where there are no data.
+    image : ndarray (y, x)
+        In counts.
+    mask : ndarray (y, x) of bool
+        Where there are no data.
+    variance : ndarray (y, x) or None
+        In counts squared, where it is known.
     psf : ndarray
     psf_scale : float or None
         Arcsec, if its pixels aren't those of the image.
@@ -63,7 +72,8 @@ class RealBlend:
 
     name: str
     image: FloatArray
-    variance: FloatArray
+    mask: NDArray[np.bool_]
+    variance: FloatArray | None
     psf: FloatArray
     psf_scale: float | None
     zero_point: float | None
@@ -178,7 +188,8 @@ class RealBlends:
 
 DEFINITIONS = {
     "found": f'listed sources with a peak of their own within {REACH}"; a peak is one of the'
-    " difference of Gaussians of 1 and 4 pixels, above 5 sigma of the observation",
+    " difference of Gaussians of 1 and 4 pixels, above 5 sigma of the observation and 3 % of the"
+    f' highest within {NEIGHBOURHOOD}"',
     "further": "peaks that are those of no listed source: knots, neighbours below the limit of the"
     " list, or wrong",
     "samples": f"sources that a share of {LIKELY} of the samples or more have",
@@ -232,9 +243,10 @@ def read_blend(path: Path, band: str) -> RealBlend | None:
     Parameters
     ----------
     path : pathlib.Path
-        Arrays of NumPy: `images` (y, x), or (5, y, x) in grizy, pixels of the survey; `weights`,
-        inverse variances; `psfs`; `peaks` (N, 2), x and y in pixels from 0. Where they are known
-        also `zero_point`, AB, and `psf_scale`, arcsec.
+        Arrays of NumPy: `images` (y, x), or (5, y, x) in grizy, pixels of the survey; `psfs`;
+        `peaks` (N, 2), x and y in pixels from 0. Where they are known also `weights`, inverse
+        variances, without which the noise is measured in the image, `zero_point`, AB, and
+        `psf_scale`, arcsec.
     band : str
         Which of a stack is taken.
 
@@ -253,19 +265,23 @@ def read_blend(path: Path, band: str) -> RealBlend | None:
     missing = next((name for name in _NEEDED if name not in arrays), None)
     if missing is not None:
         raise InputError(f"{path}: has no `{missing}`; expected {', '.join(_NEEDED)}")
-    image, weight, psf = (_plane(path, name, arrays[name], band) for name in _NEEDED[:3])
+    image, psf = (_plane(path, name, arrays[name], band) for name in _NEEDED[:2])
     peaks = np.asarray(arrays["peaks"], np.float64)
     if peaks.ndim != 2 or peaks.shape[1] != 2 or not np.isfinite(peaks).all():
         raise InputError(f"{path}: `peaks` has shape {peaks.shape}; expected (N, 2), x and y")
-    if weight.shape != image.shape:
-        raise InputError(f"{path}: `weights` has shape {weight.shape}; expected {image.shape}")
-    known = np.isfinite(weight) & (weight > 0) & np.isfinite(image)
-    if not known.any():
-        raise InputError(f"{path}: no weight is positive; expected inverse variances")
-    variance = np.where(known, 1 / np.where(known, weight, 1), np.inf)
+    known, variance = np.isfinite(image), None
+    if "weights" in arrays:
+        weight = _plane(path, "weights", arrays["weights"], band)
+        if weight.shape != image.shape:
+            raise InputError(f"{path}: `weights` has shape {weight.shape}; expected {image.shape}")
+        known &= np.isfinite(weight) & (weight > 0)
+        if not known.any():
+            raise InputError(f"{path}: no weight is positive; expected inverse variances")
+        variance = np.where(known, 1 / np.where(known, weight, 1), 0)
+        variance[~known] = np.median(variance[known])
     given = {name: float(arrays[name]) for name in ("psf_scale", "zero_point") if name in arrays}
     return RealBlend(
-        path.stem, np.where(known, image, 0), variance, psf, given.get("psf_scale"),
+        path.stem, np.where(known, image, 0), ~known, variance, psf, given.get("psf_scale"),
         given.get("zero_point"), peaks[:, ::-1],
     )  # fmt: skip
 
@@ -276,10 +292,9 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
     assert blend is not None
     resolver = SuperResolver.from_checkpoint(settings.checkpoint)
     grid = resolver.grid
-    known = np.isfinite(blend.variance)
-    filled = np.where(known, blend.variance, np.median(blend.variance[known]))
+    known = ~blend.mask
     asked = RecoverySettings(
-        observed=blend.image, variance=filled, mask=~known, psf=blend.psf,
+        observed=blend.image, variance=blend.variance, mask=blend.mask, psf=blend.psf,
         psf_scale=blend.psf_scale, pixel_scale=grid.observed_scale, background="keep",
         zero_point=blend.zero_point, samples=settings.samples, seed=settings.seed,
     )  # fmt: skip
@@ -297,12 +312,21 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
     depth = float(scene.sigma) / grid.area_ratio
     ratio = grid.target_scale / grid.observed_scale
     places = {
-        name: find_peaks(np.where(scene.observed_mask, 0, image), scene.sigma)
+        name: find_peaks(
+            np.where(scene.observed_mask, 0, image),
+            scene.sigma,
+            round(NEIGHBOURHOOD / grid.observed_scale),
+        )
         if name == "survey"
-        else (find_peaks(image, depth) + 0.5) * ratio - 0.5
+        else (find_peaks(image, depth, round(NEIGHBOURHOOD / grid.target_scale)) + 0.5) * ratio
+        - 0.5
         for name, image in images.items()
     }
-    sources = np.array([(one.y[1], one.x[1], one.probability) for one in recovery.sources])
+    shown = find_sources(
+        np.where(scene.recovered_mask, 0, recovery.samples), depth, recovery.nucleus,
+        grid.target_scale, neighbourhood=round(NEIGHBOURHOOD / grid.target_scale),
+    )  # fmt: skip
+    sources = np.array([(one.y[1], one.x[1], one.probability) for one in shown])
     sources = sources.reshape(-1, 3)
     sources[:, :2] = (sources[:, :2] + 0.5) * ratio - 0.5
     places["samples"] = sources[sources[:, 2] >= LIKELY, :2]

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter
 from scipy.optimize import linear_sum_assignment
 
 from clumpygan.instruments.grid_pair import DEFAULT_GRID
@@ -36,7 +36,9 @@ class ClumpCount:
     matched: int
 
 
-def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]:
+def find_peaks(
+    image: NDArray[np.floating], sigma: float, reach: int | None = None
+) -> NDArray[np.float64]:
     """Return the peaks of the difference of Gaussians of 1 and 4 pixels.
 
     A peak is the highest of its 3 x 3 pixels, above 5 `sigma` and above 3 % of the highest value
@@ -49,16 +51,21 @@ def find_peaks(image: NDArray[np.floating], sigma: float) -> NDArray[np.float64]
     sigma : float
         Depth of the observation in nJy per pixel (`fidelity.sigma_per_target_pixel`), whatever
         noise `image` has: what is called a clump must not depend on how it was recovered.
+    reach : int, optional
+        Pixels along both axes within which the highest value counts, in images of many galaxies;
+        the whole image by default.
 
     Returns
     -------
     numpy.ndarray, (N, 2)
         (y, x) in pixels, brightest first.
     """
-    return peaks_of(sharpened(image[None]), sigma)[0]
+    return peaks_of(sharpened(image[None]), sigma, reach)[0]
 
 
-def peaks_of(sharp: NDArray[np.float64], sigma: float) -> list[NDArray[np.float64]]:
+def peaks_of(
+    sharp: NDArray[np.float64], sigma: float, reach: int | None = None
+) -> list[NDArray[np.float64]]:
     """Return the peaks of each of several images, as `find_peaks` does.
 
     Parameters
@@ -67,18 +74,25 @@ def peaks_of(sharp: NDArray[np.float64], sigma: float) -> list[NDArray[np.float6
         Their differences of Gaussians, by `sharpened`.
     sigma : float
         Depth of the observation in nJy per pixel.
+    reach : int, optional
+        As of `find_peaks`.
     """
     found = []
-    for image, peaks in zip(sharp, clump_peaks(sharp, sigma), strict=True):
+    for image, peaks in zip(sharp, clump_peaks(sharp, sigma, reach), strict=True):
         order = np.argsort(-image[peaks])
         found.append(np.argwhere(peaks)[order].astype(np.float64))
     return found
 
 
-def clump_peaks(sharp: NDArray[np.float64], sigma: float) -> NDArray[np.bool_]:
+def clump_peaks(
+    sharp: NDArray[np.float64], sigma: float, reach: int | None = None
+) -> NDArray[np.bool_]:
     """Return where differences of Gaussians (N, y, x) have the peaks of `find_peaks`."""
-    least = np.maximum(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * sharp.max(axis=(1, 2)))
-    return local_peaks(sharp, least[:, None, None])
+    if reach is None:
+        highest = sharp.max(axis=(1, 2), keepdims=True)
+    else:
+        highest = maximum_filter(sharp, (1, 2 * reach + 1, 2 * reach + 1))
+    return local_peaks(sharp, np.maximum(NOISE_THRESHOLD * sigma, PEAK_THRESHOLD * highest))
 
 
 def sharpened(image: NDArray[np.floating]) -> NDArray[np.float64]:

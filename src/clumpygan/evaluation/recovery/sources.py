@@ -59,6 +59,7 @@ def find_sources(
     nucleus: fidelity.Position,
     pixel_scale: float,
     sharp: NDArray[np.float64] | None = None,
+    neighbourhood: int | None = None,
 ) -> list[Source]:
     """Find the sources that samples of a posterior show, most probable first.
 
@@ -76,6 +77,8 @@ def find_sources(
         Arcsec.
     sharp : array (S, Y, X), optional
         Their `clumps.sharpened`, where that is known already.
+    neighbourhood : int, optional
+        Pixels within which the highest peak counts, `reach` of `find_peaks`.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def find_sources(
     """
     if sharp is None:
         sharp = sharpened(np.asarray(samples))
-    found = peaks_of(sharp, sigma)
+    found = peaks_of(sharp, sigma, neighbourhood)
     reach = MATCHING_RADIUS / pixel_scale
     sources = []
     while any(len(peaks) for peaks in found):
