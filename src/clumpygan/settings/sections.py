@@ -71,7 +71,8 @@ def plain(value: Any) -> Any:
 
     What is masked in a table is None as well: its number would be 0.
     """
-    if getattr(value, "mask", False):
+    # That is `numpy.ma.masked`; this module is imported for every `--help`, without numpy.
+    if type(value).__name__ == "MaskedConstant":
         return None
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}

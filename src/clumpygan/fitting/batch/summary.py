@@ -154,10 +154,18 @@ def report_of(outcomes: Sequence[Outcome], **more: Any) -> dict[str, Any]:
                 "parameters": [
                     {name: plain(row[name]) for name in table.colnames} for row in table
                 ],
-                "meta": dict(table.meta),
+                # Tables that are read back have theirs in this order.
+                "meta": _sorted(table.meta),
             }
         cubes.append(cube)
     return {**more, "cubes": cubes}
+
+
+def _sorted(value: Any) -> Any:
+    """Return nested mappings with their keys in alphabetical order."""
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _digits(error: float) -> int:
