@@ -6,8 +6,8 @@
 Direct neighbours share `--share` of their variance (0.15: noise in apertures is 1.3 times that of
 white noise; stamps of HSC have 1.1 to 1.2). Told are the error of the image (median of
 |r - t| / |t|) and the rms of the pulls of fluxes: for white noise of the same sigma; for shared
-noise that the network takes for white; and where it is told how much noise apertures have, as
-`recover.py` does it.
+noise that the network takes for white; and where it is told how much noise apertures have, which
+`recover.py` measures in the sky.
 """
 
 import argparse

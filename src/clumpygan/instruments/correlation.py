@@ -16,6 +16,7 @@ _COSMOS_LAGS = 10
 _FEWEST_PIXELS = 400
 _LEAST_CORRELATION = 0.05
 _LIGHT_ALONE = 4  # pixels apart from which on no noise is shared
+_MOST_LIGHT = 0.9  # of the variance; where there is more, there is no noise to be measured
 _MAD_TO_SIGMA = 1.4826
 
 
@@ -181,7 +182,7 @@ def pair_correlation(
 
 
 def excess_of_apertures(model: NoiseModel) -> float:
-    """Return by how much noise in apertures exceeds that of white noise: 1.2 to 1.4 in HSC coadds.
+    """Return by how much noise in apertures exceeds that of white noise: 1.1 to 1.2 in HSC coadds.
 
     Warping shares noise among direct neighbours. What pixels four and five apart have in common is
     light that no source was found for, and it is taken out first: (r_1 - r_far) / (1 - r_far) along
@@ -202,7 +203,7 @@ def excess_of_apertures(model: NoiseModel) -> float:
     rows, columns = (size // 2 for size in model.correlation.shape)
     power = 1.0
     for along in (model.correlation[rows:, columns], model.correlation[rows, columns:]):
-        light = float(along[_LIGHT_ALONE:].mean())
+        light = min(float(along[_LIGHT_ALONE:].mean()), _MOST_LIGHT)
         power *= max(1.0, 1 + 2 * (float(along[1]) - light) / (1 - light))
     return float(power**0.5)
 
