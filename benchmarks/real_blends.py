@@ -1,6 +1,6 @@
 """Find the sources of real blends: those that HSC's pipeline lists, and those that HST shows.
 
-    python benchmarks/real_blends.py --folder blends        # needs the real data, see real_galaxies
+    python benchmarks/real_blends.py --folder blends        # $CLUMPYGAN_REAL_DATA holds the fields
 
 Two fields that HSC and HST have both seen become blends whose list holds the peaks of HST's image
 (difference of Gaussians of 1 and 4 pixels of 0.06", above 5 sigma and 3 % of the highest within
@@ -21,7 +21,6 @@ from astropy.wcs import WCS
 from clumpygan.assessment.real_blends import measure_real_blends
 from clumpygan.evaluation.recovery.clumps import find_peaks
 
-DATA = Path(os.environ.get("CLUMPYGAN_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GRIZY_I = 2
 NEIGHBOURHOOD = 25  # pixels of HST, as of real_blends
 
@@ -61,10 +60,10 @@ def plane(path: Path) -> tuple[np.ndarray, WCS]:
         return image if image.ndim == 2 else image[GRIZY_I], WCS(header, naxis=2)
 
 
-def write_field(name: str, field: Field, folder: Path) -> None:
+def write_field(name: str, field: Field, data: Path, folder: Path) -> None:
     """Write the blend of a field, with the peaks of HST's image."""
-    image, world = plane(DATA / field.observed)
-    sharp, sharp_world = plane(DATA / field.sharp)
+    image, world = plane(data / field.observed)
+    sharp, sharp_world = plane(data / field.sharp)
     rows, columns = (length // field.binning for length in sharp.shape)
     binned = sharp[: rows * field.binning, : columns * field.binning]
     binned = binned.reshape(rows, field.binning, columns, field.binning).sum((1, 3))
@@ -73,7 +72,7 @@ def write_field(name: str, field: Field, folder: Path) -> None:
     x, y = world.all_world2pix(*sharp_world.all_pix2world(places[:, 1], places[:, 0], 0), 0)
     scale = {} if field.psf_scale is None else {"psf_scale": field.psf_scale}
     np.savez(
-        folder / f"{name}.npz", images=image, psfs=plane(DATA / field.psf)[0],
+        folder / f"{name}.npz", images=image, psfs=plane(data / field.psf)[0],
         peaks=np.stack([x, y], 1), **scale,
     )  # fmt: skip
 
@@ -83,12 +82,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("real_blends"))
     parser.add_argument("--hst-alone", action="store_true", help="without the blends of HSC alone")
     options = parser.parse_args()
+    if not (data := Path(os.environ.get("CLUMPYGAN_REAL_DATA", ""))).is_dir() or data == Path():
+        parser.error("set CLUMPYGAN_REAL_DATA to the folder of the real images")
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, field in FIELDS.items():
-        write_field(name, field, options.folder)
+        write_field(name, field, data, options.folder)
     print(measure_real_blends(observed=options.folder, workers=1))
     if not options.hst_alone:
-        print(measure_real_blends(observed=DATA / "hsc_cosmos_blends", workers=1))
+        print(measure_real_blends(observed=data / "hsc_cosmos_blends", workers=1))
 
 
 if __name__ == "__main__":

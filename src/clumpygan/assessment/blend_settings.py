@@ -7,6 +7,7 @@ from clumpygan.engine.workplace import check_workplace, cluster_setting, workers
 from clumpygan.errors import InputError
 from clumpygan.recovery.settings import BANDS
 from clumpygan.settings import check, seed_setting, setting
+from clumpygan.settings.declaration import default_of
 
 _GALAXIES, _NETWORK, _RUNNING = "galaxies", "the network", "output and running"
 
@@ -59,9 +60,18 @@ class BlendSettings:
         Raises
         ------
         InputError
-            If one has a bad value, or galaxies come from two sources.
+            If one has a bad value, galaxies come from two sources, or a setting is of those that
+            aren't asked for.
         """
         check(self)
         check_workplace(self)
         if self.real is not None and self.observed is not None:
             raise InputError("expected `real` or `observed`, not both")
+        if self.observed is not None:
+            for name in ("n", "cache"):
+                if getattr(self, name) != default_of(BlendSettings, name):
+                    raise InputError(
+                        f"`{name}` is of galaxies that are made: leave it or `observed` out"
+                    )
+        elif self.band != default_of(BlendSettings, "band"):
+            raise InputError("`band` goes with `observed`: give real blends or leave it out")

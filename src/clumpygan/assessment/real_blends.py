@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +15,13 @@ from numpy.typing import NDArray
 from clumpygan.assessment.blend_settings import BlendSettings
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.evaluation.recovery.clumps import count_matches, find_peaks
+from clumpygan.evaluation.recovery.clumps import count_matches, find_peaks, matches
 from clumpygan.evaluation.recovery.sources import find_sources
+from clumpygan.io.listed_blends import has_data, read_blend
 from clumpygan.recovery.pipeline import recover_with
 from clumpygan.recovery.resolver import SuperResolver
-from clumpygan.recovery.settings import BANDS, RecoverySettings
+from clumpygan.recovery.scene import embedding_corner
+from clumpygan.recovery.settings import RecoverySettings
 
 REACH = 0.5
 """Arcsec within which a peak is that of a listed source: three pixels of HSC."""
@@ -38,46 +39,9 @@ sources that at least half of them have."""
 
 ENDING = ".npz"
 
-_NEEDED = ("images", "psfs", "peaks")
-
-_STACK = BANDS[1:]
-"""Order of the bands of a stack: grizy."""
-
 _SHARE_BINS = ((0.1, 0.3), (0.3, 0.7), (0.7, 0.95), (0.95, 1.01))
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class RealBlend:
-    """A blend, as a file holds it.
-
-    Attributes
-    ----------
-    name : str
-    image : ndarray (y, x)
-        In counts.
-    mask : ndarray (y, x) of bool
-        Where there are no data.
-    variance : ndarray (y, x) or None
-        In counts squared, where it is known.
-    psf : ndarray
-    psf_scale : float or None
-        Arcsec, if its pixels aren't those of the image.
-    zero_point : float or None
-        AB magnitude of a count, where it is known.
-    peaks : ndarray (N, 2)
-        (y, x) in pixels, of the sources of a catalogue.
-    """
-
-    name: str
-    image: FloatArray
-    mask: NDArray[np.bool_]
-    variance: FloatArray | None
-    psf: FloatArray
-    psf_scale: float | None
-    zero_point: float | None
-    peaks: FloatArray
 
 
 @dataclass(frozen=True)
@@ -88,26 +52,36 @@ class SeenBlend:
     ----------
     name : str
     peaks : ndarray (N, 2)
-        (y, x) in pixels of the survey, of the sources that are listed, where there are data.
-    found, further : dict of str to int
-        Method -> listed sources that it shows, and peaks that are nobody's.
-    sources : ndarray (S, 4)
-        y, x in pixels of the survey, share of the samples, and whether one listed is within reach.
-    chi2 : float
-        Per pixel, of the recovered image observed again.
+        (y, x) in pixels of the file, of the sources that are listed, where there are data.
+    shifted : int
+        Sources of all shifted lists, where there are data.
+    found, further, chance : dict of str to int
+        Method -> listed sources that it shows, peaks that are nobody's, and sources of the shifted
+        lists that it shows.
+    sources : ndarray (S, 5)
+        y, x in pixels of the file, share of the samples, whether it is one of those listed, and the
+        part of the shifted lists that have it.
+    chi2 : float or None
+        Per pixel, of the recovered image observed again; None without pixels to measure it in.
     images : dict
         Method -> image (y, x), in the unit of the observed one per pixel of each.
+    extent : tuple of float
+        Left, right, lower and upper end of all images, in pixels of the file: they are wider than
+        the file's, which becomes blocks of the network.
     sigma : float
         Noise of a pixel of the survey.
     """
 
     name: str
     peaks: FloatArray
+    shifted: int
     found: dict[str, int]
     further: dict[str, int]
+    chance: dict[str, int]
     sources: FloatArray
-    chi2: float
+    chi2: float | None
     images: dict[str, NDArray[np.float32]]
+    extent: tuple[float, float, float, float]
     sigma: float
 
 
@@ -130,10 +104,14 @@ class RealBlends:
     def to_dict(self) -> dict[str, Any]:
         """Return methods -> numbers, shares of samples -> numbers, and each blend."""
         listed = sum(len(one.peaks) for one in self.blends)
+        shifted = sum(one.shifted for one in self.blends)
         methods = {
             method: {
                 "found": sum(one.found[method] for one in self.blends),
                 "share": sum(one.found[method] for one in self.blends) / listed,
+                "chance": sum(one.chance[method] for one in self.blends) / shifted
+                if shifted
+                else None,
                 "further": sum(one.further[method] for one in self.blends),
             }
             for method in METHODS
@@ -142,9 +120,9 @@ class RealBlends:
         every = np.concatenate([one.sources for one in self.blends])
         for low, high in _SHARE_BINS:
             rows = (every[:, 2] >= low) & (every[:, 2] < high)
-            near = float(every[rows, 3].mean()) if rows.any() else None
+            near, chance = every[rows, 3:].mean(0).tolist() if rows.any() else (None, None)
             shares.append({"share": [low, min(high, 1.0)], "sources": int(rows.sum()),
-                           "listed": near})  # fmt: skip
+                           "listed": near, "chance": chance})  # fmt: skip
         return {
             "sources": listed,
             "methods": methods,
@@ -168,14 +146,17 @@ class RealBlends:
         told = self.to_dict()
         lines = [
             f"{len(self.blends)} real blends, {told['sources']} sources are listed",
-            f"  {'':16}{'found':>8}{'share':>8}{'further':>9}",
+            f"  {'':16}{'found':>8}{'share':>8}{'chance':>8}{'further':>9}",
         ]
         lines += [
-            f"  {name:16}{one['found']:>8}{one['share']:>8.2f}{one['further']:>9}"
+            f"  {name:16}{one['found']:>8}{one['share']:>8.2f}"
+            f"{'' if one['chance'] is None else format(one['chance'], '.2f'):>8}"
+            f"{one['further']:>9}"
             for name, one in told["methods"].items()
         ]
         said = ", ".join(
             f"{one['share'][0]:g}-{one['share'][1]:g}: {one['listed']:.2f} of {one['sources']}"
+            f" (chance {one['chance']:.2f})"
             for one in told["shares"]
             if one["sources"]
         )
@@ -187,14 +168,21 @@ class RealBlends:
 
 
 DEFINITIONS = {
-    "found": f'listed sources with a peak of their own within {REACH}"; a peak is one of the'
-    " difference of Gaussians of 1 and 4 pixels, above 5 sigma of the observation and 3 % of the"
-    f' highest within {NEIGHBOURHOOD}"',
+    "found": f'listed sources with a peak of their own within {REACH}", paired one to one; a peak'
+    " is one of the difference of Gaussians of 1 and 4 pixels of the image in question, above 5"
+    f' sigma of the observation and 3 % of the highest within {NEIGHBOURHOOD}", not in its 4'
+    " outermost pixels",
+    "survey": "peaks in pixels of the survey, above 5 sigma of one: Gaussians and borders are wider"
+    " than those of the other methods, which have pixels of the recovered image and the sigma that"
+    " one of those has, so that its numbers and theirs aren't of the same depth",
+    "chance": "of the sources of lists that are shifted by one or two thirds of the image along one"
+    " or both axes, and around its ends, the part that is found in the same way: methods with more"
+    " peaks find more of them",
     "further": "peaks that are those of no listed source: knots, neighbours below the limit of the"
     " list, or wrong",
     "samples": f"sources that a share of {LIKELY} of the samples or more have",
-    "shares": "of the sources with such shares of the samples, the part with a listed one within"
-    f' {REACH}"',
+    "shares": "of the sources with such shares of the samples, the part that is a listed one within"
+    f' {REACH}", paired one to one, and the part that is one of a shifted list',
 }
 
 
@@ -218,72 +206,33 @@ def measure_real_blends(
     Raises
     ------
     InputError
-        If a file can't be used, or none has a PSF.
+        If a file can't be used, none has a PSF, or no source is listed where there are data.
     """
     settings = settings or BlendSettings(**given)
     paths = _files(settings.observed)
-    # What is wrong with the input is said before all starts.
-    blends = {path: read_blend(path, settings.band) for path in paths}
+    # What is wrong with the input is said before all starts; a process reads its own blend then.
+    usable, left, listed = [], [], 0
+    for path in paths:
+        blend = read_blend(path, settings.band)
+        if blend is None:
+            left.append(path.name)
+        else:
+            usable.append(path)
+            listed += len(blend.peaks)
     SuperResolver.from_checkpoint(settings.checkpoint)
-    usable = [path for path, blend in blends.items() if blend is not None]
     if not usable:
         raise InputError(f"`observed` {settings.observed}: no file has a PSF, `psfs`; expected one")
+    if not listed:
+        raise InputError(
+            f"`observed` {settings.observed}: no source is listed where there are data; expected"
+            " `peaks` (N, 2), x and y in pixels from 0"
+        )
     seen = []
     with open_engine(len(usable), settings.workers, settings.cluster) as engine:
         for one in engine.map(partial(measure_blend, settings), usable):
             seen.append(one)
             progress(1, len(usable))
-    left = tuple(path.name for path, blend in blends.items() if blend is None)
-    return RealBlends(settings, tuple(seen), left)
-
-
-def read_blend(path: Path, band: str) -> RealBlend | None:
-    """Read a blend; return None if the file has no PSF.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Arrays of NumPy: `images` (y, x), or (5, y, x) in grizy, pixels of the survey; `psfs`;
-        `peaks` (N, 2), x and y in pixels from 0. Where they are known also `weights`, inverse
-        variances, without which the noise is measured in the image, `zero_point`, AB, and
-        `psf_scale`, arcsec.
-    band : str
-        Which of a stack is taken.
-
-    Raises
-    ------
-    InputError
-        If it can't be read, an array is missing or has another shape than it should.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as problem:
-        raise InputError(f"{path}: can't be read as arrays of NumPy; expected a blend") from problem
-    if "psfs" not in arrays:
-        return None
-    missing = next((name for name in _NEEDED if name not in arrays), None)
-    if missing is not None:
-        raise InputError(f"{path}: has no `{missing}`; expected {', '.join(_NEEDED)}")
-    image, psf = (_plane(path, name, arrays[name], band) for name in _NEEDED[:2])
-    peaks = np.asarray(arrays["peaks"], np.float64)
-    if peaks.ndim != 2 or peaks.shape[1] != 2 or not np.isfinite(peaks).all():
-        raise InputError(f"{path}: `peaks` has shape {peaks.shape}; expected (N, 2), x and y")
-    known, variance = np.isfinite(image), None
-    if "weights" in arrays:
-        weight = _plane(path, "weights", arrays["weights"], band)
-        if weight.shape != image.shape:
-            raise InputError(f"{path}: `weights` has shape {weight.shape}; expected {image.shape}")
-        known &= np.isfinite(weight) & (weight > 0)
-        if not known.any():
-            raise InputError(f"{path}: no weight is positive; expected inverse variances")
-        variance = np.where(known, 1 / np.where(known, weight, 1), 0)
-        variance[~known] = np.median(variance[known])
-    given = {name: float(arrays[name]) for name in ("psf_scale", "zero_point") if name in arrays}
-    return RealBlend(
-        path.stem, np.where(known, image, 0), ~known, variance, psf, given.get("psf_scale"),
-        given.get("zero_point"), peaks[:, ::-1],
-    )  # fmt: skip
+    return RealBlends(settings, tuple(seen), tuple(left))
 
 
 def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
@@ -308,43 +257,68 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
         "survey": scene.observed, "richardson_lucy": recovery.richardson_lucy,
         "network": recovery.best, "sample": recovery.samples[0],
     }  # fmt: skip
-    listed = blend.peaks[_inside(blend.peaks, known)]
+    # Places are those of the file, and images those of the scene, which is wider.
+    corner = np.asarray(embedding_corner(blend.image.shape, scene.observed.shape))
     depth = float(scene.sigma) / grid.area_ratio
     ratio = grid.target_scale / grid.observed_scale
+    reach = round(NEIGHBOURHOOD / grid.target_scale)
     places = {
-        name: find_peaks(
-            np.where(scene.observed_mask, 0, image),
-            scene.sigma,
-            round(NEIGHBOURHOOD / grid.observed_scale),
-        )
-        if name == "survey"
-        else (find_peaks(image, depth, round(NEIGHBOURHOOD / grid.target_scale)) + 0.5) * ratio
-        - 0.5
+        name: _places(find_peaks(image, depth, reach), ratio, corner)
         for name, image in images.items()
+        if name != "survey"
     }
+    places["survey"] = _places(
+        find_peaks(
+            np.where(scene.observed_mask, 0, scene.observed), scene.sigma,
+            round(NEIGHBOURHOOD / grid.observed_scale),
+        ), 1.0, corner,
+    )  # fmt: skip
     shown = find_sources(
         np.where(scene.recovered_mask, 0, recovery.samples), depth, recovery.nucleus,
-        grid.target_scale, neighbourhood=round(NEIGHBOURHOOD / grid.target_scale),
+        grid.target_scale, neighbourhood=reach,
     )  # fmt: skip
-    sources = np.array([(one.y[1], one.x[1], one.probability) for one in shown])
-    sources = sources.reshape(-1, 3)
-    sources[:, :2] = (sources[:, :2] + 0.5) * ratio - 0.5
+    sources = np.array([(one.y[1], one.x[1], one.probability) for one in shown]).reshape(-1, 3)
+    sources[:, :2] = _places(sources[:, :2], ratio, corner)
     places["samples"] = sources[sources[:, 2] >= LIKELY, :2]
-    places = {name: one[_inside(one, known)] for name, one in places.items()}
-    reach = REACH / grid.observed_scale
-    found = {name: count_matches(listed, places[name], reach) for name in METHODS}
-    near = np.linalg.norm(sources[:, None, :2] - listed[None], axis=2) <= reach
+    places = {name: one[has_data(one, known)] for name, one in places.items()}
+    near = REACH / grid.observed_scale
+    found = {name: count_matches(blend.peaks, places[name], near) for name in METHODS}
+    shifted = _shifted(blend.peaks, known)
+    chance = {
+        name: sum(count_matches(one, places[name], near) for one in shifted) for name in METHODS
+    }
+    listed = np.zeros((1 + len(shifted), len(sources)))
+    for row, one in zip(listed, (blend.peaks, *shifted), strict=True):
+        row[matches(one, sources[:, :2], near)[:, 1]] = 1
     chi2 = recovery.metrics["network"]["chi2"]
+    (top, left), (height, width) = -corner - 0.5, scene.observed.shape
     return SeenBlend(
         blend.name,
-        listed,
+        blend.peaks,
+        sum(len(one) for one in shifted),
         found,
         {name: len(places[name]) - found[name] for name in METHODS},
-        np.column_stack([sources, near.any(1)]),
-        float("nan") if chi2 is None else float(chi2),
+        chance,
+        np.column_stack([sources, listed[0], listed[1:].mean(0)]),
+        float(chi2) if chi2 is not None and np.isfinite(chi2) else None,
         {name: np.asarray(image, np.float32) for name, image in images.items()},
+        (left, left + width, top, top + height),
         float(scene.sigma),
     )
+
+
+def _places(peaks: FloatArray, ratio: float, corner: NDArray[np.int64]) -> FloatArray:
+    """Return places (N, 2) of a scene, in pixels of `ratio` of the survey's, in those of a file."""
+    return np.asarray((peaks + 0.5) * ratio - 0.5 - corner)
+
+
+def _shifted(peaks: FloatArray, known: NDArray[np.bool_]) -> list[FloatArray]:
+    """Return lists of places that are shifted by thirds of an image, where it has data."""
+    size = np.asarray(known.shape, np.float64)
+    steps = [np.array(divmod(number, 3)) / 3 for number in range(1, 9)]
+    # From the outer ends of pixels, so that what leaves at one end comes back at the other.
+    lists = [(peaks + 0.5 + step * size) % size - 0.5 for step in steps]
+    return [one[has_data(one, known)] for one in lists]
 
 
 def _files(observed: Path | None) -> list[Path]:
@@ -354,23 +328,3 @@ def _files(observed: Path | None) -> list[Path]:
     if not paths:
         raise InputError(f"`observed` {observed}: holds no {ENDING} file; expected real blends")
     return paths
-
-
-def _plane(path: Path, name: str, array: NDArray[Any], band: str) -> FloatArray:
-    """Return an image, or the plane of a band of a stack."""
-    if array.dtype.kind not in "fiu" or array.ndim not in (2, 3):
-        raise InputError(f"{path}: `{name}` has shape {array.shape}; expected an image, or a stack")
-    if array.ndim == 3 and len(array) != len(_STACK):
-        raise InputError(
-            f"{path}: `{name}` has {len(array)} bands; expected {len(_STACK)}, {''.join(_STACK)}"
-        )
-    plane = array if array.ndim == 2 else array[_STACK.index(band)]
-    return np.asarray(plane, np.float64)
-
-
-def _inside(places: FloatArray, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which places (N, 2) lie on pixels with data."""
-    rows, columns = np.rint(places).astype(int).reshape(-1, 2).T
-    inside = (rows >= 0) & (rows < known.shape[0]) & (columns >= 0) & (columns < known.shape[1])
-    found = known[rows.clip(0, known.shape[0] - 1), columns.clip(0, known.shape[1] - 1)]
-    return np.asarray(inside & found)

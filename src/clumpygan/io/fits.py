@@ -28,7 +28,7 @@ ImageSource: TypeAlias = Any
 ENDINGS = (".fits", ".fits.gz", ".fit", ".fits.fz")
 """Of files that are taken where many lie in a folder."""
 
-_HSC_BANDS = "grizy"
+HSC_BANDS = "grizy"
 _GZIP = b"\x1f\x8b"
 
 _PIECE = 2**22
@@ -361,12 +361,12 @@ def _select_plane(data: np.ndarray, plane: int | str | None, name: str) -> np.nd
         )
     if isinstance(plane, str) and not plane.isdigit():
         band = plane.strip().casefold()
-        if len(data) != len(_HSC_BANDS) or len(band) != 1 or band not in _HSC_BANDS:
+        if len(data) != len(HSC_BANDS) or len(band) != 1 or band not in HSC_BANDS:
             raise InputError(
                 f"{name}: no plane {plane!r}; expected a number from 0 to {len(data) - 1}, "
                 "or one of g, r, i, z, y in a stack of five"
             )
-        plane = _HSC_BANDS.index(band)
+        plane = HSC_BANDS.index(band)
     if not 0 <= int(plane) < len(data):
         raise InputError(f"{name}: no plane {plane}; expected 0 to {len(data) - 1}")
     return np.asarray(data[int(plane)])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from clumpygan.instruments.grid_pair import DEFAULT_GRID
 from clumpygan.plots.style import BRIGHTNESS_MAP, new_figure
 
 if TYPE_CHECKING:
@@ -31,22 +30,19 @@ def real_blend_figure(found: RealBlends) -> Figure:
     axes = figure.subplots(len(chosen), len(_WORDS), squeeze=False)
     for line, one in zip(axes, chosen, strict=True):
         survey = one.images["survey"]
-        height, width = survey.shape
-        extent = (-0.5, width - 0.5, -0.5, height - 0.5)
         # Per observed pixel in all panels, in units of its noise.
         stretched = {
             name: np.arcsinh(
-                one.images[name] * (1 if name == "survey" else DEFAULT_GRID.area_ratio)
-                / (2 * one.sigma)
+                one.images[name] * (one.images[name].size / survey.size) / (2 * one.sigma)
             )
             for name in _WORDS
-        }  # fmt: skip
+        }
         top = max(float(np.quantile(stretched["network"], 0.999)), 1.0)
         for axis, (name, words) in zip(line, _WORDS.items(), strict=True):
             axis.imshow(stretched[name], vmin=-0.5, vmax=top, cmap=BRIGHTNESS_MAP,
-                        origin="lower", extent=extent)  # fmt: skip
+                        origin="lower", extent=one.extent)  # fmt: skip
             axis.plot(one.peaks[:, 1], one.peaks[:, 0], "+", color="C1", ms=6, mew=1)
-            axis.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
+            axis.set(xticks=[], yticks=[], xlim=one.extent[:2], ylim=one.extent[2:])
             which = "samples" if name == "network" else name
             axis.set_xlabel(
                 f"{one.found[which]} of {len(one.peaks)}, {one.further[which]} further", fontsize=8
@@ -55,5 +51,6 @@ def real_blend_figure(found: RealBlends) -> Figure:
                 axis.set_title(words, fontsize=9)
         line[2].scatter(one.sources[:, 1], one.sources[:, 0], s=60 * one.sources[:, 2] ** 2,
                         facecolors="none", edgecolors="C0", lw=0.8)  # fmt: skip
-        line[0].set_ylabel(f"{one.name}\nchi2 {one.chi2:.2f}", fontsize=7)
+        fit = "" if one.chi2 is None else f"\nchi2 {one.chi2:.2f}"
+        line[0].set_ylabel(f"{one.name}{fit}", fontsize=7)
     return figure

@@ -227,7 +227,7 @@ def _off_nucleus(
 
 
 def count_matches(true: NDArray[np.float64], found: NDArray[np.float64], reach: float) -> int:
-    """Return how many places are paired one to one within reach: as many, and as near, as can be.
+    """Return how many places `matches` pairs.
 
     Parameters
     ----------
@@ -236,8 +236,29 @@ def count_matches(true: NDArray[np.float64], found: NDArray[np.float64], reach: 
     reach : float
         In their unit.
     """
+    return len(matches(true, found, reach))
+
+
+def matches(
+    true: NDArray[np.float64], found: NDArray[np.float64], reach: float
+) -> NDArray[np.int64]:
+    """Pair places one to one within reach: as many, and as near, as can be.
+
+    Parameters
+    ----------
+    true, found : numpy.ndarray, (N, 2)
+        (y, x).
+    reach : float
+        In their unit.
+
+    Returns
+    -------
+    numpy.ndarray, (M, 2)
+        Which of `true`, and which of `found`.
+    """
     distance = np.linalg.norm(true[:, None] - found[None], axis=2)
     near = distance <= reach
     # a forbidden pair costs more than all allowed ones together, so that their number comes first
     cost = np.where(near, distance, (1.0 + distance.size) * reach)
-    return int(near[linear_sum_assignment(cost)].sum())
+    pairs = np.stack(linear_sum_assignment(cost), 1)
+    return np.asarray(pairs[near[pairs[:, 0], pairs[:, 1]]], np.int64)
