@@ -10,11 +10,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 import clumpygan
-from clumpygan.assessment.kinematics import compare_kinematics
+from clumpygan.assessment.kinematics import compare_kinematics, equal_distance
 from clumpygan.assessment.real_fields import read_fields
 from clumpygan.commands.evaluate import main
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS
 from clumpygan.evaluation.cubes.velocity_fields import FieldDisk, disk_plane
+from clumpygan.evaluation.realism.two_sample import ks_distances
 
 EASY = ("--checkpoint", "none", "--n", "16", "--resolution", "1.2", "--signal-to-noise", "4")
 
@@ -54,11 +55,16 @@ def test_table_picture_and_numbers(folder, capsys):
     assert set(report["sets"]) == {"real", "clumpy_disks", "gas_disks", "cubes of own"}
     assert report["sets"]["cubes of own"]["galaxies"] == 6
     distances = report["ks_distances"]["real"]
-    assert set(distances) == set(report["sets"])
+    assert {"real", *distances} == set(report["sets"])
     assert set(report["definitions"]) == set(STATISTICS)
     for found in distances.values():
         assert 0 <= found["k5_over_k1"]["statistic"] <= 1
         assert 0 <= found["clump_light"]["p_value"] <= 1
+    for name, one in report["sets"].items():
+        assert one["measured"]["k5_over_k1"] == one["matched"]
+        if name != "real":
+            assert distances[name]["k5_over_k1"]["galaxies"] == one["matched"]
+            assert distances[name]["k5_over_k1"]["of_reference"] == 6
     correlations = report["sets"]["gas_disks"]["correlations"]
     assert correlations["half_light_radius, maximum_velocity"] > 0.3
     assert matplotlib.image.imread("k.png").shape[0] > 500
@@ -67,8 +73,19 @@ def test_table_picture_and_numbers(folder, capsys):
 def test_without_observed_galaxies_populations_are_compared():
     found = compare_kinematics(checkpoint="none", n=16, resolution=1.2, signal_to_noise=4.0)
     assert list(found.distances) == ["gas_disks"]
-    assert set(found.distances["gas_disks"]) == {"gas_disks", "clumpy_disks"}
+    assert set(found.distances["gas_disks"]) == {"clumpy_disks"}
     assert "Kolmogorov-Smirnov distance from gas_disks" in str(found)
+
+
+@pytest.mark.parametrize(("a", "b"), [(136, 4), (68, 51)])
+def test_half_of_equal_sets_are_farther_than_the_floor(a, b):
+    generator = np.random.default_rng(5)
+    found = [
+        ks_distances(generator.normal(size=(a, 1)), generator.normal(size=(b, 1)))[0].statistic
+        for _ in range(400)
+    ]
+    assert equal_distance(a, b) == pytest.approx(np.median(found), rel=0.06)
+    assert np.isnan(equal_distance(a, 0))
 
 
 @pytest.fixture
@@ -96,6 +113,12 @@ def refused(folder, capsys):
         ("psf_fwhm", "", "v0.fits: expected the FWHM of its PSF in arcsec, in column psf_fwhm"),
         ("dispersion", "none.fits", "none.fits"),
         ("velocity", "none.fits", "none.fits"),
+        ("velocity", 5.0, "5.0: no such file"),
+        ("light", 5.0, "5.0: no such file"),
+        ("dispersion", 40.0, "40.0: no such file"),
+        ("noise_fwhm", -30.0, "column noise_fwhm has -30; expected arcsec, 0 or more"),
+        ("pixel_scale", -0.5, "column pixel_scale has -0.5; expected arcsec, above 0"),
+        ("set", "gas_disks", "a set is named gas_disks, as another set is; expected a name that"),
     ],
 )
 def test_a_bad_table_is_refused(refused, folder, column, values, message):
@@ -103,6 +126,17 @@ def test_a_bad_table_is_refused(refused, folder, column, values, message):
     table[column] = [values] * len(table)
     table.write("bad.csv")
     assert message in refused("--real", "bad.csv", *EASY)
+
+
+def test_a_number_is_no_cube(refused):
+    Table({"cube": [5.0]}).write("bad.csv")
+    assert "5.0: no such file" in refused("--real", "bad.csv", *EASY)
+
+
+def test_sets_have_names_of_their_own(refused):
+    easy = EASY[2:]
+    message = refused("--real", "real.csv", "--checkpoint", "x/gas_disks.ckpt", *easy)
+    assert "checkpoint x/gas_disks.ckpt is named gas_disks, as another set is" in message
 
 
 def test_bad_input_is_one_line(refused, folder):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS, field_statistics
 from clumpygan.evaluation.cubes.velocity_fields import (
@@ -137,6 +138,61 @@ def test_noise_has_a_floor():
     floor = {name: np.mean([one[name] for one in found]) for name in STATISTICS}
     assert -2.0 < floor["k5_over_k1"] < -1.4
     assert abs(floor["residual_velocity"]) < 4
+
+
+@pytest.mark.parametrize(("resolution", "ratio"), [(1.5, 0.4), (1.5, 0.9), (2.5, 0.6)])
+def test_noise_leaves_no_residual(resolution, ratio):
+    """Of a disk told by a better map, noise takes only its curve and systemic velocity."""
+    lies = LIES._replace(axis_ratio=ratio)
+    clean = match_field(field(error=1e-3, lies=lies), resolution, 1e4, rng())
+    assert clean is not None
+    generator, error = rng(3), 0.1 * clean.amplitude
+    squares = []
+    for _ in range(300):
+        velocity = clean.velocity + error * generator.standard_normal(clean.velocity.shape)
+        noisy = replace(clean, velocity=velocity, error=np.where(clean.known, error, np.nan))
+        rms = measured(noisy)["residual_velocity"] * noisy.amplitude / clean.amplitude
+        squares.append(rms * abs(rms))
+    # In percent of the amplitude, where the square of the noise is 100.
+    expected = measured(clean)["residual_velocity"] ** 2
+    deviation = np.std(squares) / np.sqrt(len(squares))
+    assert np.mean(squares) == pytest.approx(expected, abs=3 * deviation)
+    assert 3 * deviation < 10
+
+
+def test_one_ellipse_has_no_twist_and_none_is_no_map():
+    one = match_field(field(), 1.5, 10.0, rng())
+    assert one is not None
+    assert one.disk is not None
+    small = replace(one, velocity=np.where(disk_plane(one.velocity.shape, one.disk)[0] < 3,
+                                           one.velocity, np.nan))  # fmt: skip
+    found = measured(small)
+    assert np.isnan(found["position_angle_twist"])
+    assert np.isfinite(found["k5_over_k1"])
+    assert match_field(field(lies=LIES._replace(axis_ratio=0.3)), 1.5, 10.0, rng()) is None
+    assert match_field(field(lies=LIES._replace(axis_ratio=0.3)), 2.5, 10.0, rng()) is not None
+
+
+@pytest.mark.parametrize("width", [0.28, 1.5])
+def test_noise_of_velocities_is_no_dispersion(width):
+    """What velocities scatter by their errors within the Gaussian that smooths them."""
+    clean = match_field(replace(field(error=0.1), noise_width=width), 1.5, 3.0, rng())
+    assert clean is not None
+    assert clean.dispersion is not None
+    squares = []
+    for seed in range(4):
+        noise = rng(seed).standard_normal((SIDE, SIDE))
+        if width > 1:
+            noise = gaussian_filter(noise, width, mode="wrap")
+        # Of a noise and its negative, what goes with the velocities themselves cancels.
+        for sign in (-30, 30):
+            one = replace(field(error=30.0), noise_width=width)
+            one = replace(one, velocity=one.velocity + sign * noise / noise.std())
+            matched = match_field(one, 1.5, 3.0, rng())
+            assert matched is not None
+            assert matched.dispersion is not None
+            squares.append(np.nanmean(matched.dispersion**2))
+    assert np.mean(squares) == pytest.approx(np.nanmean(clean.dispersion**2), abs=0.15 * 30**2)
 
 
 def test_what_needs_light_is_unknown_without():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import kstwo
 
 from clumpygan.assessment.progress import Progress, silent
 from clumpygan.assessment.real_fields import read_cube_folder, read_fields
@@ -19,7 +20,7 @@ from clumpygan.errors import InputError
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS, UNITS, field_statistics
 from clumpygan.evaluation.cubes.line_maps import CubeAxes, line_maps
 from clumpygan.evaluation.cubes.velocity_fields import VelocityField, match_field
-from clumpygan.evaluation.realism.two_sample import Test, ks_distances
+from clumpygan.evaluation.realism.two_sample import ks_distances
 from clumpygan.galaxies.disks.cube_conditions import SEEING
 from clumpygan.generation.cubes import generate_cubes
 from clumpygan.generation.settings import NETWORK
@@ -28,9 +29,6 @@ FloatArray = NDArray[np.float64]
 
 POPULATIONS = ("clumpy_disks", "gas_disks")
 """Of the truth that networks learn from."""
-
-HALVINGS = 25
-"""Random halves of an observed set whose mean distance is the floor."""
 
 FEWEST = 4
 """Galaxies that a set has to have to be compared."""
@@ -71,6 +69,31 @@ class FieldSet:
     def __len__(self) -> int:
         return len(self.fields)
 
+    @property
+    def counts(self) -> list[int]:
+        """Maps of which each statistic is known."""
+        return [int(known) for known in np.isfinite(self.statistics).sum(axis=0)]
+
+
+class Distance(NamedTuple):
+    """How far a statistic of a set is from that of a reference, Kolmogorov-Smirnov.
+
+    Attributes
+    ----------
+    statistic, p_value : float
+        Of the test; NaN where one of the two sets has none.
+    floor : float
+        Distance that half of the pairs of equal sets of as many galaxies exceed.
+    galaxies, of_reference : int
+        Of which the statistic is known.
+    """
+
+    statistic: float
+    p_value: float
+    floor: float
+    galaxies: int
+    of_reference: int
+
 
 @dataclass(frozen=True, eq=False)
 class KinematicsReport:
@@ -82,13 +105,13 @@ class KinematicsReport:
     sets : list of FieldSet
         Observed ones first.
     distances : dict
-        Observed set -> other set -> `Test` of each statistic; under its own name the floor.
+        Observed set -> other set -> `Distance` of each statistic.
     seconds : float
     """
 
     settings: KinematicsSettings
     sets: list[FieldSet]
-    distances: dict[str, dict[str, list[Test]]]
+    distances: dict[str, dict[str, list[Distance]]]
     seconds: float
 
     def __str__(self) -> str:
@@ -99,8 +122,12 @@ class KinematicsReport:
         ]
         lines += [f"  {one.name}: {len(one)} of {one.given} galaxies" for one in self.sets]
         for reference, found in self.distances.items():
-            lines += ["", f"Kolmogorov-Smirnov distance from {reference}"]
-            lines.append(f"{'':28s}" + "".join(f"{name[:16]:>18s}" for name in found))
+            lines += [
+                "",
+                f"Kolmogorov-Smirnov distance from {reference} (that of equal sets of as "
+                "many galaxies; galaxies)",
+            ]
+            lines.append(f"{'':28s}" + "".join(f"{name[:18]:>20s}" for name in found))
             for place, name in enumerate(STATISTICS):
                 row = "".join(_cell(tests[place]) for tests in found.values())
                 lines.append(f"{name:28s}{row}")
@@ -121,6 +148,7 @@ class KinematicsReport:
                     "galaxies": one.given,
                     "matched": len(one),
                     "correlations": one.correlations,
+                    "measured": dict(zip(STATISTICS, one.counts, strict=True)),
                     "percentiles_16_50_84": {
                         name: None if np.isnan(column).all() else np.nanpercentile(
                             column, (16, 50, 84)).tolist()
@@ -139,13 +167,16 @@ class KinematicsReport:
                 }
                 for reference, found in self.distances.items()
             },
-            "floor": "of an observed set from itself: mean of random halves",
+            "floor": "distance that half of the pairs of equal sets of as many galaxies exceed",
             "seconds": round(self.seconds, 1),
         }  # fmt: skip
 
 
-def _cell(test: Test) -> str:
-    return f"{'-':>18s}" if np.isnan(test.statistic) else f"{test.statistic:18.2f}"
+def _cell(test: Distance) -> str:
+    if np.isnan(test.statistic):
+        return f"{'-':>20s}"
+    words = f"{test.statistic:.2f} ({test.floor:.2f}; {test.galaxies})"
+    return f"{words:>20s}"
 
 
 def compare_kinematics(
@@ -174,31 +205,42 @@ def compare_kinematics(
     Raises
     ------
     InputError
-        If a file can't be read, or of a set hardly a map can be matched.
+        If a file can't be read, two sets have one name, or of a set hardly a map can be matched.
     """
     begin = time.perf_counter()
     settings = settings or KinematicsSettings(**given)
     report("galaxies")
     measured = partial(_measured, settings=settings, progress=progress)
     # What can be wrong first: it takes less time than what is made.
-    sets, further = [], []
-    if settings.real is not None:
-        for name, own in read_fields(settings.real, progress).items():
-            sets.append(measured(name, own, observed=True))
+    observed = {} if settings.real is None else read_fields(settings.real, progress)
+    makers: dict[str, dict[str, Any]] = {name: {"population": name} for name in POPULATIONS}
+    if settings.checkpoint != NOTHING:
+        network = {"population": NETWORK, "checkpoint": settings.checkpoint}
+        name = Path(settings.checkpoint).stem
+        _check_new(name, makers, f"checkpoint {settings.checkpoint}")
+        makers[name] = network
+    names = [*makers] + ([] if settings.cubes is None else [f"cubes of {settings.cubes.name}"])
+    for name in observed:
+        _check_new(name, names, f"{settings.real}: a set")
+    sets = [measured(name, own, observed=True) for name, own in observed.items()]
+    further = []
     if settings.cubes is not None:
         own = read_cube_folder(settings.cubes, progress)
-        further.append(measured(f"cubes of {settings.cubes.name}", own))
-    makers: list[dict[str, Any]] = [{"population": name} for name in POPULATIONS]
-    if settings.checkpoint != NOTHING:
-        makers.append({"population": NETWORK, "checkpoint": settings.checkpoint})
-    for choice in makers:
+        further.append(measured(names[-1], own))
+    for name, choice in makers.items():
         fields, correlations = made_fields(settings, choice, progress)
-        name = Path(choice.get("checkpoint", choice["population"])).stem
         sets.append(measured(name, fields, correlations=correlations))
     sets += further
-    return KinematicsReport(
-        settings, sets, _distances(sets, settings.seed), time.perf_counter() - begin
-    )
+    return KinematicsReport(settings, sets, _distances(sets), time.perf_counter() - begin)
+
+
+def _check_new(name: str, names: Collection[str], whose: str) -> None:
+    """Refuse a second set of a name: results are told by it."""
+    if name in names:
+        raise InputError(
+            f"{whose} is named {name}, as another set is; expected a name that isn't any of "
+            f"{', '.join(names)}: rename it"
+        )
 
 
 def made_fields(
@@ -277,31 +319,38 @@ def _measured(
     return FieldSet(name, observed, len(fields), matched, np.array(rows), correlations or {})
 
 
-def _distances(sets: list[FieldSet], seed: int) -> dict[str, dict[str, list[Test]]]:
+def _distances(sets: list[FieldSet]) -> dict[str, dict[str, list[Distance]]]:
     """Return the distances of all sets from the observed ones, or else from the last population."""
     references = [one for one in sets if one.observed]
     references = references or [one for one in sets if one.name == POPULATIONS[-1]]
-    found: dict[str, dict[str, list[Test]]] = {}
-    for reference in references:
-        rows = {
-            other.name: ks_distances(other.statistics, reference.statistics)
-            for other in sets
-            if other is not reference
+    return {
+        reference.name: {
+            other.name: _distance(other, reference) for other in sets if other is not reference
         }
-        found[reference.name] = {reference.name: _floor(reference.statistics, seed)} | rows
-    return found
+        for reference in references
+    }
 
 
-def _floor(statistics: FloatArray, seed: int) -> list[Test]:
-    """Return the mean distances of random halves."""
-    generator = np.random.default_rng(seed)
-    values = []
-    for _ in range(HALVINGS):
-        order = generator.permutation(len(statistics))
-        half = len(order) // 2
-        values.append(ks_distances(statistics[order[:half]], statistics[order[half:]]))
+def _distance(other: FieldSet, reference: FieldSet) -> list[Distance]:
+    tests = ks_distances(other.statistics, reference.statistics)
+    counts = zip(other.counts, reference.counts, strict=True)
     return [
-        Test(float(np.mean([one[i].statistic for one in values])),
-             float(np.mean([one[i].p_value for one in values])))
-        for i in range(statistics.shape[1])
-    ]  # fmt: skip
+        Distance(*test, equal_distance(*count), *count)
+        for test, count in zip(tests, counts, strict=True)
+    ]
+
+
+def equal_distance(a: int, b: int) -> float:
+    """Return the Kolmogorov-Smirnov distance that half of all pairs from one distribution exceed.
+
+    Whatever that distribution is: its p-value, with a b / (a + b) for the number of galaxies
+    (Press et al. 2007, Numerical Recipes, sect. 14.3), is 0.5.
+
+    Parameters
+    ----------
+    a, b : int
+        Galaxies of the two sets; NaN without any.
+    """
+    if not (a and b):
+        return float("nan")
+    return float(kstwo.median(max(round(a * b / (a + b)), 1)))

@@ -112,7 +112,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     f"{path}: row {place} has a {name}, which doesn't go with its file; expected "
                     f"some of {', '.join(allowed)}"
                 )
-            if name in _FILES and not _is_number(value):
+            # A number is an error of all velocities, or else the name of a file.
+            if name in _FILES and not (name == "errors" and _is_number(value)):
                 given[name] = path.parent / str(value).strip()
         yield given
 
@@ -133,6 +134,15 @@ def _number(row: Row, name: str) -> float | None:
     return float(row[name])
 
 
+def _arcsec(row: Row, name: str, *, zero: bool = False) -> float | None:
+    """Return a length, which may be 0 or has to be above it."""
+    value = _number(row, name)
+    if value is not None and (value < 0 or (value == 0 and not zero)):
+        wanted = "0 or more" if zero else "above 0"
+        raise InputError(f"column {name} has {value:g}; expected arcsec, {wanted}")
+    return value
+
+
 def _of_map(row: Row) -> VelocityField:
     """Read a published velocity map."""
     path, fwhm = Path(row["velocity"]), _number(row, "psf_fwhm")
@@ -142,7 +152,7 @@ def _of_map(row: Row) -> VelocityField:
     if errors is not None and not isinstance(errors, Path):
         errors = _number(row, "errors")
     found = read_velocity_map(
-        path, errors=errors, light=row.get("light"), pixel_scale=_number(row, "pixel_scale"),
+        path, errors=errors, light=row.get("light"), pixel_scale=_arcsec(row, "pixel_scale"),
         unit="km/s",
     )  # fmt: skip
     scale = found.pixel_scale
@@ -157,7 +167,7 @@ def _of_map(row: Row) -> VelocityField:
                 f"velocities, {found.velocity.shape}"
             )
         dispersion = np.where(beside.known & (beside.velocity > 0), beside.velocity, np.nan)
-    noise = _number(row, "noise_fwhm") or 0.0
+    noise = _arcsec(row, "noise_fwhm", zero=True) or 0.0
     return VelocityField(
         str(row.get("name", path.name)),
         np.where(found.known, found.velocity, np.nan),

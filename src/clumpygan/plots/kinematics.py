@@ -33,8 +33,8 @@ _LIMITS = (1.0, 99.0)
 def kinematics_figure(report: KinematicsReport) -> Figure:
     """Draw the cumulative distribution of each statistic, and maps of each set.
 
-    Observed sets are drawn as thick lines. Maps are matched: of one resolution and S/N; each is
-    scaled by its own amplitude, red receding.
+    Observed sets are drawn as thick lines. Maps are matched: of one resolution, the velocities of
+    one S/N; each is scaled by its own amplitude, red receding.
     """
     height = _PANELS + _ROW * len(report.sets) + _CAPTION
     figure = new_figure(_WIDTH, height)
@@ -69,9 +69,10 @@ def _distributions(axis: Axes, report: KinematicsReport, place: int, name: str) 
         if not len(values):
             continue
         label = one.name
-        test = report.distances[first][one.name][place]
-        if np.isfinite(test.statistic):
-            label += f": {test.statistic:.2f}"
+        if one.name != first:
+            test = report.distances[first][one.name][place]
+            if np.isfinite(test.statistic):
+                label += f": {test.statistic:.2f} ({test.floor:.2f})"
         axis.step(
             np.concatenate([values, values[-1:]]),
             np.concatenate([np.arange(len(values)), [len(values)]]) / len(values),
@@ -99,10 +100,10 @@ def _maps(figure: SubFigure, report: KinematicsReport) -> None:
         row[0].plot([0.5, 0.5 + PIXELS_A_BEAM], [0.3, 0.3], color="k", lw=2)
     settings, reference = report.settings, next(iter(report.distances))
     figure.suptitle(
-        f"Above: numbers are Kolmogorov-Smirnov distances from {reference}, whose own is that of "
-        "its random halves.\n"
+        f"Above: numbers are Kolmogorov-Smirnov distances from {reference}, and those that half of "
+        "the pairs of equal sets of as many galaxies exceed.\n"
         "Below: velocities over their amplitude, which is written below, red receding; the bar is "
-        f"the FWHM of the PSF. All: radius of {settings.resolution:g} FWHM, amplitude / error "
-        f"{settings.signal_to_noise:g}.",
+        f"the FWHM of the PSF. All: radius of {settings.resolution:g} FWHM, amplitude / error of "
+        f"the velocities {settings.signal_to_noise:g}; light and dispersions have their own noise.",
         fontsize=10,
     )

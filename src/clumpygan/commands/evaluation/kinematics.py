@@ -11,8 +11,9 @@ from clumpygan.commands.flags import add_config, add_settings, settings_from
 DESCRIPTION = """\
 Hold velocity maps of the synthetic populations and of a generator against those of observed
 galaxies: harmonics along ellipses (kinemetry), asymmetries, twists, residuals about a disk,
-rotation over dispersion, compact light. All maps are brought to one resolution and one S/N before;
-what is too coarse or too noisy for it is left out, and counted.
+rotation over dispersion, compact light. All maps are brought to one resolution and all velocities
+to one S/N before (light and dispersions keep the noise they have); what is too coarse or too noisy
+for it is left out, and counted.
 
 Sets
   of --real           observed galaxies, by the column `set` of the table
@@ -20,8 +21,8 @@ Sets
   gas_disks           that which follows from mass and redshift
   --checkpoint        a generator
   --cubes             a folder of further cubes
-Each is told by the Kolmogorov-Smirnov distance of each statistic from each observed set; the floor
-is the distance of random halves of that.
+Each is told by the Kolmogorov-Smirnov distance of each statistic from each observed set, beside the
+distance that half of the pairs of equal sets of as many galaxies exceed.
 
 Columns of the table (CSV, ECSV, FITS or Parquet)
   velocity            FITS file of a velocity map, relative to the table; with errors, light,

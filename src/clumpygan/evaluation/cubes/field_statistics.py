@@ -4,7 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from clumpygan.evaluation.cubes.kinemetry import ORDER, THICKNESS, amplitudes, harmonics
+from clumpygan.evaluation.cubes.kinemetry import (
+    FIRST_RADIUS,
+    ORDER,
+    STEP,
+    THICKNESS,
+    amplitudes,
+    harmonics,
+)
 from clumpygan.evaluation.cubes.velocity_fields import (
     FieldDisk,
     VelocityField,
@@ -33,7 +40,8 @@ UNITS: dict[str, tuple[str, str]] = {
     ),
     "position_angle_twist": (
         "deg",
-        "largest less smallest kinematic position angle of the ellipses, from their first harmonic",
+        "largest less smallest kinematic position angle of the ellipses, from their first harmonic;"
+        " of two ellipses or more",
     ),
     "residual_velocity": (
         "%",
@@ -51,7 +59,8 @@ UNITS: dict[str, tuple[str, str]] = {
     ),
     "clump_light": (
         "%",
-        "light that stands above the median of its ellipse on scales of the PSF, over all light",
+        "light that stands above the median of its ellipse on scales of the PSF, over all light;"
+        " with the noise of the light, which isn't matched",
     ),
 }
 """Unit and definition of each statistic."""
@@ -61,8 +70,11 @@ STATISTICS: tuple[str, ...] = tuple(UNITS)
 
 _TINY = 1e-4
 
-_GEOMETRY = 5
-"""Parameters that say how a disk lies: centre, axis ratio, position angle, systemic velocity."""
+_GEOMETRY = 4
+"""Parameters that say how a disk lies: centre, axis ratio, position angle."""
+
+_FEWEST_TURNED = 2
+"""Ellipses, of which position angles differ."""
 
 
 def field_statistics(field: VelocityField) -> FloatArray:
@@ -71,7 +83,8 @@ def field_statistics(field: VelocityField) -> FloatArray:
     Returns
     -------
     ndarray of shape (F,), float64
-        NaN for what can't be measured: what needs light or dispersions, without them.
+        NaN for what can't be measured: what needs light or dispersions, without them; the twist,
+        of a map with one ellipse.
     """
     values = dict.fromkeys(STATISTICS, np.nan)
     disk = field.disk or fit_disk(field)
@@ -82,7 +95,7 @@ def field_statistics(field: VelocityField) -> FloatArray:
     values["k5_over_k1"] = _log(k[:, 5] / k[:, 1].clip(_TINY))
     values["velocity_asymmetry"] = _log(k[:, 2:].sum(axis=1) / (ORDER - 1) / first)
     values["position_angle_twist"] = _twist(velocity, disk)
-    values["residual_velocity"] = _residual(field, disk, velocity)
+    values["residual_velocity"] = _residual(field, disk)
     if field.dispersion is not None:
         values |= _of_dispersions(field, disk, first)
     if field.light is not None:
@@ -98,7 +111,10 @@ def _twist(velocity: FloatArray, disk: FieldDisk) -> float:
     """Return the range of the position angles of the ellipses, degrees.
 
     A phase psi of the first harmonic in the plane of the disk is arctan(q tan(psi)) on the sky.
+    One ellipse has no range: NaN, not 0.
     """
+    if len(velocity) < _FEWEST_TURNED:
+        return float("nan")
     tilt = float(disk.ellipses.inclination[0])
     ratio = apparent_axis_ratio(tilt, THICKNESS)
     phase = np.arctan2(velocity[:, 0, 1], velocity[:, 1, 1])
@@ -106,16 +122,25 @@ def _twist(velocity: FloatArray, disk: FieldDisk) -> float:
     return float(np.ptp(turned))
 
 
-def _residual(field: VelocityField, disk: FieldDisk, velocity: FloatArray) -> float:
-    """Return the rms about the rotation of the ellipses over the amplitude, in percent."""
+def _residual(field: VelocityField, disk: FieldDisk) -> float:
+    """Return the rms about a disk over the amplitude, in percent.
+
+    The curve of the disk, linear between the radii of ellipses, and its systemic velocity are
+    fitted to the pixels within the reach: so noise has as many degrees of freedom as there are
+    pixels less these.
+    """
     radius, azimuth = disk_plane((field.velocity.shape[0], field.velocity.shape[1]), disk)
-    radii = np.concatenate([[0.0], 1.5 + np.arange(len(velocity))])
-    curve = np.concatenate([[0.0], velocity[:, 1, 1]])
-    model = np.median(velocity[:, 0, 0]) + np.interp(radius, radii, curve) * np.cos(azimuth)
-    inside = field.known & (radius <= radii[-1])
-    rest, noise = (field.velocity - model)[inside] ** 2, field.error[inside] ** 2
-    free = max(inside.sum() - _GEOMETRY - len(velocity), 1)
-    square = float(rest.sum() / free - noise.mean())
+    inside = field.known & (radius <= disk.reach)
+    radii = np.concatenate([[0.0], np.arange(FIRST_RADIUS, disk.reach + 0.5 * STEP, STEP)])
+    velocity, noise = field.velocity[inside], field.error[inside] ** 2
+    between = [np.interp(radius[inside], radii, one) for one in np.eye(len(radii))[1:]]
+    design = np.column_stack([np.ones(len(velocity)), *(between * np.cos(azimuth[inside]))])
+    found, _, rank, _ = np.linalg.lstsq(design, velocity, rcond=None)
+    # A disk that another map told took nothing else from the noise of this one.
+    free = inside.sum() - rank - (_GEOMETRY if field.disk is None else 0)
+    if free < 1:
+        return float("nan")
+    square = float(((velocity - design @ found) ** 2).sum() / free - noise.mean())
     return float(100 * np.copysign(np.sqrt(abs(square)), square) / field.amplitude)
 
 

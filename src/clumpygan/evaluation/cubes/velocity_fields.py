@@ -1,8 +1,9 @@
-"""Velocity maps of any source brought to one resolution and one S/N, so that they can be compared.
+"""Maps of any source brought to one resolution, and velocities to one S/N, to be compared.
 
 A map that is seen with more beams across, or with less noise, shows more of what departs from a
 disk. Here the radius out to which a map is known is made so many beams, and the noise so large a
-part of the rotation, for all alike; what is too coarse or too noisy for that is left out.
+part of the rotation, for all alike; what is too coarse or too noisy for that is left out. Noise of
+the light and of the dispersions, of which no error is known, stays as it was.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.optimize import least_squares
 
-from clumpygan.evaluation.cubes.kinemetry import LEAST_KNOWN, THICKNESS, Ellipses
+from clumpygan.evaluation.cubes.kinemetry import LEAST_KNOWN, THICKNESS, Ellipses, harmonics
 from clumpygan.galaxies.geometry import inclination_of
 
 FloatArray = NDArray[np.float64]
@@ -224,7 +225,9 @@ def match_field(
     which it is known is `resolution` times the FWHM of the PSF; sampled with `PIXELS_A_BEAM` a
     FWHM; and given white noise until the error of a velocity is the amplitude over
     `signal_to_noise`. At most 0.8 of that error may be the map's own. Dispersions get
-    what smoothing makes of velocity gradients.
+    what smoothing makes of velocity gradients, without what it makes of the noise of the
+    velocities: that scatters by the square of its error within the Gaussian, less the square of the
+    error of the mean.
 
     Parameters
     ----------
@@ -240,7 +243,7 @@ def match_field(
     -------
     VelocityField or None
         With the disk of the map before, which had more pixels; None if the map is known on
-        too few pixels, is too coarse, or too noisy.
+        too few pixels or no whole ellipse, is too coarse, or too noisy.
     """
     if field.known.sum() < LEAST_SPAXELS:
         return None
@@ -262,13 +265,15 @@ def match_field(
             return np.asarray(gaussian_filter(weight * values, sigma, mode="constant") / total)
 
         mean = smoothed(field.velocity)
-        variance = smoothed(field.error**2) / (1 + (sigma / field.noise_width) ** 2)
+        scatter = smoothed(field.error**2)
+        variance = scatter / (1 + (sigma / field.noise_width) ** 2)
         broad = None
         if field.dispersion is not None:
             own = np.where(np.isfinite(field.dispersion), field.dispersion, 0.0)
             there = np.isfinite(field.dispersion).astype(np.float64)
-            gradient = np.maximum(smoothed(field.velocity**2) - mean**2, 0.0)
-            broad = np.sqrt(smoothed(own**2) / smoothed(there) + gradient)
+            gradient = smoothed(field.velocity**2) - mean**2 - (scatter - variance)
+            # Cut at 0 only at the end: where noise is larger than its mean, and where smaller.
+            broad = np.sqrt(np.maximum(smoothed(own**2) / smoothed(there) + gradient, 0.0))
     light = None if field.light is None else total
     seen = covered > _COVERED
     step = fwhm / PIXELS_A_BEAM
@@ -290,6 +295,9 @@ def match_field(
         return None
     missing = np.sqrt(np.maximum(wanted**2 - variance, 0.0))
     noisy = velocity + missing * generator.standard_normal(velocity.shape)
+    disk = disk._replace(x=float(half), y=float(half), reach=resolution * PIXELS_A_BEAM)
+    if not len(harmonics(noisy[None], disk.ellipses)[0]):
+        return None
     return VelocityField(
         field.name,
         noisy,
@@ -297,5 +305,5 @@ def match_field(
         PIXELS_A_BEAM,
         None if light is None else sampled(light),
         None if broad is None else sampled(broad),
-        disk=disk._replace(x=float(half), y=float(half), reach=resolution * PIXELS_A_BEAM),
+        disk=disk,
     )
