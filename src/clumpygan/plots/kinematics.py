@@ -26,7 +26,7 @@ TITLES = {
 _SHOWN = 10
 """Maps in a row."""
 
-_WIDTH, _PANELS, _ROW, _CAPTION = 15.0, 6.6, 1.55, 0.75
+_WIDTH, _PANELS, _ROW, _CAPTION = 15.0, 6.6, 1.55, 1.0
 _LIMITS = (1.0, 99.0)
 
 
@@ -103,7 +103,8 @@ def _maps(figure: SubFigure, report: KinematicsReport) -> None:
         f"Above: numbers are Kolmogorov-Smirnov distances from {reference}, and those that half of "
         "the pairs of equal sets of as many galaxies exceed.\n"
         "Below: velocities over their amplitude, which is written below, red receding; the bar is "
-        f"the FWHM of the PSF. All: radius of {settings.resolution:g} FWHM, amplitude / error of "
+        "the FWHM of the PSF.\n"
+        f"All: radius of {settings.resolution:g} FWHM, amplitude / error of "
         f"the velocities {settings.signal_to_noise:g}; light and dispersions have their own noise.",
         fontsize=10,
     )
