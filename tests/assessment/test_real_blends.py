@@ -7,6 +7,7 @@ import galsim
 import numpy as np
 import pytest
 
+from benchmarks import real_blends as benchmark
 from clumpygan.assessment import real_blends
 from clumpygan.assessment.blend_settings import BlendSettings
 from clumpygan.assessment.real_blends import METHODS, RealBlends, SeenBlend, measure_real_blends
@@ -263,3 +264,15 @@ def test_sources_of_a_blend_that_hsc_has_seen(real_data):
     (one,) = found.blends
     assert one.found["network"] >= 2
     assert 0.5 < one.chi2 < 1.6
+
+
+def test_the_benchmark_wants_to_be_told_where_the_data_are(monkeypatch, tmp_path, capsys):
+    """It looks nowhere else."""
+    monkeypatch.delenv("CLUMPYGAN_REAL_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["real_blends.py"])
+    with pytest.raises(SystemExit) as refused:
+        benchmark.main()
+    assert refused.value.code == 2
+    assert "set CLUMPYGAN_REAL_DATA" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
