@@ -18,7 +18,6 @@ from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame, rows_of
 from clumpygan.gan.galaxies import random_input
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
-from clumpygan.networks.gas.cube import GasCubeGenerator
 from clumpygan.networks.gas.structure import COMPANION_POINTS, EXTENT, Painting
 from clumpygan.networks.physical_cube import PhysicalCubeGenerator
 from clumpygan.settings import from_mapping
@@ -225,11 +224,11 @@ class CubeGenerator:
             given.get(name, np.full(len(rows), model.defaults()[model.index(name)]))
             for name in ("half_light_radius", "sersic_index")
         )
-        if isinstance(self.network, GasCubeGenerator):
-            painted = self.network.paint(z.to(device), rows.to(device), told)
+        painted = self.network.paint(z.to(device), rows.to(device), told)
+        if isinstance(painted, Painting):
             return np.asarray(radius * _radii_of(painted, index))
-        maps = self.network.painter(z.to(device), rows.to(device), told)[:, 0].cpu().numpy()
-        return np.asarray(radius * half_light_radii(maps, index, EXTENT))
+        assert isinstance(painted, Tensor)
+        return np.asarray(radius * half_light_radii(painted[:, 0].cpu().numpy(), index, EXTENT))
 
     @torch.no_grad()
     def smooth(

@@ -167,7 +167,12 @@ class PhysicalCubeGenerator(nn.Module):
         """
         if self.renderer is None:
             raise RuntimeError("a physical generator without its renderer")
-        return self.renderer(parameters, self.painter(z, parameters, noise))
+        return self.renderer(parameters, self.paint(z, parameters, noise))
+
+    def paint(self, z: Tensor, parameters: Tensor, noise: Noise) -> Tensor | tuple[Tensor, ...]:
+        """Return what galaxies are made of, before they are observed: here maps of their disks."""
+        maps: Tensor = self.painter(z, parameters, noise)
+        return maps
 
 
 def _soft(values: Tensor) -> Tensor:

@@ -56,22 +56,6 @@ class GasCubeGenerator(PhysicalCubeGenerator):
             *self.painter.draw_noise(count, generator),
         )
 
-    def forward(self, z: Tensor, parameters: Tensor, noise: Noise = ()) -> Tensor:
-        """Return noiseless cubes (B, 1, v, y, x) in the unit of the parameter `flux`.
-
-        Parameters
-        ----------
-        z : Tensor (B, latent_dim)
-        parameters : Tensor (B, K)
-            Conditions in physical units.
-        noise : tuple of Tensor
-            From `draw_noise`.
-        """
-        if self.renderer is None:
-            raise RuntimeError("a physical generator without its renderer")
-        cubes: Tensor = self.renderer(parameters, self.paint(z, parameters, noise))
-        return cubes
-
     def paint(self, z: Tensor, parameters: Tensor, noise: Noise) -> Painting:
         """Return what galaxies are made of, before they are observed."""
         drawn = len(noise) - len(self.painter.sides)
