@@ -13,7 +13,13 @@ from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W, ObservationOperator
 from clumpygan.io import Image
 from clumpygan.recovery import SuperResolver, recover
-from clumpygan.recovery.observed_noise import IN_SKY, depth_of, noise_model, of_map
+from clumpygan.recovery.observed_noise import (
+    IN_SKY,
+    depth_of,
+    noise_model,
+    of_map,
+    shared_noise,
+)
 from clumpygan.recovery.scene import SeenThrough
 from tests.recovery.examples import galaxy
 
@@ -180,7 +186,7 @@ def test_the_noise_of_correlated_fields_and_their_depth(smoothing: float, flux: 
         model, how = noise_model(image)
         assert how == IN_SKY
         noise = of_map(np.full((40, 40), model.sigma**2), image.mask, how)
-        found.append((model.sigma, depth_of(image, noise)))
+        found.append((model.sigma, depth_of(image, noise, shared_noise(image))))
     sigma, reached = np.mean(found, axis=0)
     assert sigma == pytest.approx(2.28, rel=0.05)
     assert reached == pytest.approx(depth, abs=0.1)

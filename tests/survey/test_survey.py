@@ -14,12 +14,14 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.visualization.wcsaxes import WCSAxes
 from astropy.wcs import WCS
+from scipy.ndimage import gaussian_filter
 
 import clumpygan
 from clumpygan.commands.survey import main
 from clumpygan.errors import InputError
 from clumpygan.plots import survey as survey_plots
 from clumpygan.plots.style import png_of
+from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.survey import run as run_module
 from clumpygan.survey.columns import COLUMNS, COMPONENTS
 from clumpygan.survey.patches import read_patch
@@ -170,6 +172,62 @@ def test_workers_change_nothing(recover):
     recover("shared", workers=2, cutouts="samples")
     assert len(bytes_of("alone")) > 15
     assert bytes_of("alone") == bytes_of("shared")
+
+
+def test_the_network_is_told_of_the_noise_that_neighbours_share(recover, monkeypatch):
+    told = []
+    recovered = SuperResolver.recover
+
+    def listen(self, observed, sigma, transfer, *, noise=None, **more):
+        told.append((float(sigma), noise))
+        return recovered(self, observed, sigma, transfer, noise=noise, **more)
+
+    monkeypatch.setattr(SuperResolver, "recover", listen)
+    found = {"workers": 1, "catalog": None, "detect": True}
+    with fits.open("patch/calexp.fits", mode="update") as hdus:
+        hdus["VARIANCE"].data[80:] *= 4
+    white = recover("white", **found)
+    told.clear()
+    with fits.open("patch/calexp.fits", mode="update") as hdus:
+        # As warping does it in coadds.
+        image, variance = hdus["IMAGE"].data, hdus["VARIANCE"].data
+        known = np.isfinite(image)
+        kernel = gaussian_filter(np.eye(1, 9, 4), (0, 0.45))
+        image[:] = gaussian_filter(np.where(known, image, 0), 0.45)
+        image[~known] = np.nan
+        variance *= np.square(kernel).sum() ** 2
+    shared = recover("shared", **found)
+    assert (white["shared_noise"] < 1.05).all()
+    excess = 1 / np.square(kernel).sum()  # of a sum of pixels, over what their scatter says
+    assert shared["shared_noise"] == pytest.approx(excess, abs=0.06)
+    assert len(set(shared["shared_noise"])) == 1
+    good = shared[shared["status"] == "good"]
+    assert len(told) == len(good) > 10
+    np.testing.assert_allclose(
+        [one for one, _ in told], good["shared_noise"] * good["noise"], rtol=1e-5
+    )
+    uneven = [(row, noise) for row, (_, noise) in zip(good, told, strict=True) if noise is not None]
+    assert uneven
+    seen = read_patch(Path("patch/calexp.fits"), 0.168)
+    for row, noise in uneven:
+        own = seen.cut(row["x"], row["y"], 40)[1]
+        np.testing.assert_allclose(noise[0, 0], row["shared_noise"] * own, rtol=1e-5)
+    # So the depth is what it was, and no more is found.
+    assert np.median(good["depth"]) == pytest.approx(np.median(white["depth"]), abs=0.05)
+    assert len(shared) <= len(white)
+
+
+def test_halos_and_seams_are_no_noise_that_neighbours_share(tmp_path):
+    size = 512
+    sigma = np.where(np.arange(size) < size // 2, 1, 3) * np.ones((size, 1))
+    data = sigma * np.random.default_rng(2).normal(size=(size, size))
+    y, x = np.indices(data.shape)
+    data += 100 * np.exp(-np.hypot(y, x) / 60)
+    header = fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.168})
+    planes = [("IMAGE", data), ("VARIANCE", sigma**2)]
+    images = [fits.ImageHDU(one.astype(np.float32), header, name=name) for name, one in planes]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "halo.fits")
+    assert read_patch(tmp_path / "halo.fits", 0.168).shared_noise < 1.02
 
 
 def test_a_galaxys_row_depends_on_no_other(recover):

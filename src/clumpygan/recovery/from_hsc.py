@@ -114,7 +114,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         observed=np.where(mask, 0, embed(image.data, shape, 0)),
         sigma=noise.sigma,
         sigma_map=sigma_map,
-        shared_noise=shared,
+        shared_noise=shared.excess,
         psf=psf,
         seeing=float(psf.fwhm),
         observed_mask=mask,
@@ -128,8 +128,8 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         else rescaled_wcs(wcs, grid.coarse_block / grid.fine_block),
         facts={
             "noise_from": noise.how,
-            "shared_noise": shared,
-            "depth": depth_of(image, noise),
+            "shared_noise": shared.excess,
+            "depth": depth_of(image, noise, shared),
             "resampled": resampled or None,
             **sky,
         },
@@ -137,8 +137,8 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
             *([f"observed image resampled: {resampled}"] if resampled else []),
             f"noise of {noise.sigma:.3g} {unit} per {survey.short_name} pixel, {noise.how}",
             *(
-                [f"neighbouring pixels share noise: {shared:.2f} times as much in apertures"]
-                if shared > _WHITE
+                [f"neighbouring pixels share noise: {shared.excess:.2f} times as much in apertures"]
+                if shared.excess > _WHITE
                 else []
             ),
             *noise.remarks(image.mask, OBSERVED_MAP),

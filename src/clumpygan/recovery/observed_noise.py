@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.instruments import (
@@ -92,6 +93,25 @@ class ObservedNoise:
         if high < UNEVEN * low:
             return ()
         return (f"the variance differs by a factor of {high / low:.1f} within the image: {use}",)
+
+
+class SharedNoise(NamedTuple):
+    """What neighbouring pixels of an image share of its noise.
+
+    Attributes
+    ----------
+    excess : float
+        By how much noise in apertures exceeds that of white noise (`excess_of_apertures`); 1 where
+        there is no sky.
+    correlation : numpy.ndarray
+        Correlation coefficients at lags in pixels, 1 in the middle, see `NoiseModel`.
+    in_sky : bool
+        Whether they were measured in pixels without source.
+    """
+
+    excess: float
+    correlation: NDArray[np.float64]
+    in_sky: bool
 
 
 def of_map(variance: np.ndarray, mask: np.ndarray, how: str) -> ObservedNoise:
@@ -260,18 +280,20 @@ def noise_model(image: Image) -> tuple[NoiseModel, str]:
     return (least, BY_DIFFERENCES) if sky is None else (separable(sky), IN_SKY)
 
 
-def shared_noise(image: Image) -> float:
-    """Return by how much noise in apertures exceeds that of white noise; 1 where there is no sky.
+def shared_noise(image: Image) -> SharedNoise:
+    """Measure what neighbouring pixels share of the noise.
 
-    See `excess_of_apertures`. Around bright galaxies their halos count as well, which is why it is
-    1.4 at most.
+    Around bright galaxies their halos count as well, which is why the excess is 1.4 at most.
     """
     try:
         least = small_scale_noise(image.data, image.pixel_scale, image.mask)
     except InputError:
-        return 1.0
+        return SharedNoise(1.0, np.ones((1, 1)), in_sky=False)
     sky = _noise_in_sky(image, least)
-    return 1.0 if sky is None else min(excess_of_apertures(sky), _MOST_SHARED)
+    if sky is None:
+        return SharedNoise(1.0, least.correlation, in_sky=False)
+    excess = min(excess_of_apertures(sky), _MOST_SHARED)
+    return SharedNoise(excess, separable(sky).correlation, in_sky=True)
 
 
 def _noise_in_sky(image: Image, least: NoiseModel) -> NoiseModel | None:
@@ -283,18 +305,14 @@ def _noise_in_sky(image: Image, least: NoiseModel) -> NoiseModel | None:
     return None if sky.sigma > _CROWDED * least.sigma else sky
 
 
-def depth_of(image: Image, noise: ObservedNoise) -> float | None:
-    """Return the 5-sigma depth in a 2" aperture, with what neighbouring pixels share; or None.
+def depth_of(image: Image, noise: ObservedNoise, shared: SharedNoise) -> float | None:
+    """Return the 5-sigma depth in a 2" aperture, with what neighbouring pixels share.
 
-    AB magnitudes; None where fluxes are in counts, or nothing can be measured.
+    AB magnitudes; None where fluxes are in counts.
     """
     if image.zero_point is None:
         return None
-    try:
-        shared = noise_model(image)[0].correlation
-    except InputError:
-        shared = np.ones((1, 1))
     scale = image.pixel_scale
     ky, kx = (torch.fft.fftfreq(_DEPTH_GRID, scale), torch.fft.rfftfreq(_DEPTH_GRID, scale))
-    power = NoiseModel(noise.sigma, scale, shared).power((ky[:, None], kx[None, :]))
+    power = NoiseModel(noise.sigma, scale, shared.correlation).power((ky[:, None], kx[None, :]))
     return effective_depth(power, scale)

@@ -57,7 +57,9 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "seeing_error": ("float32", "arcsec", "its error, where it was measured of stars"),
     "cutout": ("string", "", "file of its recovered images, in the folder of the survey"),
     "noise": ("float32", "nJy", "of a pixel of the patch, median of the stamp"),
-    "depth": ("float32", "mag", '5 sigma in r = 1"'),
+    "shared_noise": ("float32", "", "by how much noise in apertures exceeds that of white noise, as"
+                     " neighbouring pixels of the patch share it"),
+    "depth": ("float32", "mag", '5 sigma in r = 1", with what is shared'),
 }  # fmt: skip
 """Name -> type, unit and description, of the catalogue."""
 

@@ -260,14 +260,16 @@ def find_peaks_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where a patch, smoothed by its PSF, has peaks above `DETECTION` sigma: x and y.
 
-    Of a point source in white noise that is the best filter; peaks are those of photutils.
+    Of a point source in white noise that is the best filter; noise that neighbours share raises the
+    level. Peaks are those of photutils.
     """
     from photutils.detection import find_peaks
 
     width = fwhm * _FWHM_TO_SIGMA
     smooth = gaussian_filter(np.where(patch.mask, 0, patch.data), width)
     # White noise smoothed by a Gaussian of width s has sigma / (2 sqrt(pi) s).
-    level = DETECTION * gaussian_filter(patch.sigma, width) / (2 * np.sqrt(np.pi) * width)
+    noise = patch.shared_noise * gaussian_filter(patch.sigma, width) / (2 * np.sqrt(np.pi) * width)
+    level = DETECTION * noise
     found = find_peaks(smooth, level, box_size=max(3, round(fwhm) | 1), mask=patch.mask)
     if found is None:
         return np.zeros(0), np.zeros(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,13 +12,19 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.io import read_image
+from clumpygan.io import Image, read_image
 from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.photometry import nanojansky_per_count
-from clumpygan.recovery.observed_noise import measured_noise
+from clumpygan.recovery.observed_noise import measured_noise, shared_noise
 
 _SCALE = 0.01
 """Relative difference up to which pixels are the network's."""
+
+_BLOCK = 256
+"""Pixels on a side of the parts of a patch in which noise that neighbours share is measured."""
+
+_MOST_BLOCKS = 8
+"""Parts along each axis: beyond, more sky says nothing new and costs time in each worker."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,8 @@ class SurveyPatch:
     mask : ndarray (y, x) of bool
         True where nothing was observed.
     wcs : WCS or None
+    shared_noise : float
+        By how much noise in apertures exceeds that of white noise.
     """
 
     path: Path
@@ -40,6 +48,7 @@ class SurveyPatch:
     sigma: NDArray[np.float32]
     mask: NDArray[np.bool_]
     wcs: WCS | None
+    shared_noise: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -125,7 +134,29 @@ def _read(
         mask = mask | ~known
         filled = np.where(known, variance, np.median(variance[known]))
         sigma = (np.sqrt(filled) * unit).astype(np.float32)
-    return SurveyPatch(path, np.where(mask, 0, image.data), sigma, mask, image.wcs)
+    data = np.where(mask, 0, image.data)
+    shared = _shared_noise(replace(image, data=data, mask=mask), sigma)
+    return SurveyPatch(path, data, sigma, mask, image.wcs, shared)
+
+
+def _shared_noise(image: Image, sigma: NDArray[np.float32]) -> float:
+    """Return by how much noise in apertures exceeds that of white noise: 1 where there is no sky.
+
+    The median of blocks on a grid, each in units of the noise of its pixels: halos of stars and
+    seams between depths, which look like noise that is shared, are in few of them.
+    """
+    found = []
+    starts = []
+    for length in image.data.shape:
+        count = min(max(length // _BLOCK, 1), _MOST_BLOCKS)
+        starts.append(np.linspace(0, max(length - _BLOCK, 0), count).astype(int))
+    for top in starts[0]:
+        for left in starts[1]:
+            block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
+            data = image.data[block] / sigma[block]
+            one = shared_noise(replace(image, data=data, mask=image.mask[block]))
+            found += [one.excess] if one.in_sky else []
+    return float(np.median(found)) if found else 1.0
 
 
 def _relative_noise(weight: Path, mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -148,7 +148,11 @@ def _stamp(
     psf = psf_of(galaxy.psf, settings.psf_fwhm, resolver.pair)
     noise = float(np.median(sigma[~mask]))
     area = np.pi * (_APERTURE / resolver.grid.observed_scale) ** 2
-    row |= {"noise": noise, "depth": magnitude(5 * noise * area**0.5)}
+    row |= {
+        "noise": noise,
+        "shared_noise": patch.shared_noise,
+        "depth": magnitude(5 * patch.shared_noise * noise * area**0.5),
+    }
     if resolver.population is not None:
         like = resolver.population.likeness(
             *observed_features(data, sigma, psf.fwhm, resolver.grid.observed_scale, mask)
@@ -188,8 +192,9 @@ def _recover(
     name = int.from_bytes(sha256(stamp.galaxy.id.encode()).digest()[:8], "big")
     state = np.random.SeedSequence([settings.seed, name]).generate_state(1)
     found = resolver.recover(
-        observed, sigma, stamp.psf.transfer, samples=settings.samples, seed=int(state[0]) % 2**31,
-        noise=each if _is_uneven(stamp) else None, mask=mask, window=settings.window,
+        observed, patch.shared_noise * sigma, stamp.psf.transfer, samples=settings.samples,
+        seed=int(state[0]) % 2**31, mask=mask, window=settings.window,
+        noise=patch.shared_noise * each if _is_uneven(stamp) else None,
     )  # fmt: skip
     operator, grid = resolver.operator, resolver.grid
     with torch.no_grad():
