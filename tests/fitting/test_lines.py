@@ -81,6 +81,57 @@ def test_no_line_is_put_on_another_ones_place(order, sigmas, systemic):
     assert values["doublet_ratio"] == pytest.approx(fluxes[order[0]] / fluxes[order[1]], rel=0.7)
 
 
+def seen_in(channels: slice, order: tuple[int, ...], systemic: float):
+    """Return the frame of some channels and H alpha and [NII] in them, the latter's ratio known."""
+    edges = GRID.edges[list(order)][:, channels.start : channels.stop + 1]
+    shape = (channels.stop - channels.start, *GRID.shape[1:])
+    fluxes = [(1.0, 0.33, 0.11)[k] for k in order]
+    grid = CubeGrid(shape, 0.25, edges, tuple(fluxes), (40.0,) * 3)
+    model = DiskModel(extra_lines=1)
+    galaxy = DiskParameters.from_dict(
+        TRUTH
+        | {"systemic_velocity": systemic, "doublet_ratio": fluxes[0] / fluxes[1],
+           "line_3_ratio": fluxes[2] / fluxes[1]},
+        model,
+    )  # fmt: skip
+    clean = CubeRenderer(grid, model, FRAME.transfer)(galaxy.to_vector()[None])[0]
+    noise = float(clean.max()) / 15 * np.random.default_rng(8).standard_normal(clean.shape)
+    return ObservedFrame(grid, FRAME.transfer, FRAME.psf_fwhm), clean + noise, noise.std() ** 2
+
+
+def test_a_line_of_which_only_a_wing_is_seen_is_not_taken_for_the_brightest():
+    """[NII] first, H alpha at its left end, the fainter [NII] beyond."""
+    frame, data, variance = seen_in(slice(0, 36), (1, 0, 2), -1050.0)
+    observation = DiskFitter(DiskModel(), frame).observe(data, variance)
+    guess = guess_parameters(observation)
+    assert guess.lines[2] == 0
+    assert guess.velocity == pytest.approx(-1050.0, abs=80.0)
+
+
+def test_spaxels_in_which_one_line_was_taken_for_another_are_left_out():
+    frame, data, variance = seen_in(slice(0, 38), (1, 2, 0), 0.0)
+    guess = guess_parameters(DiskFitter(DiskModel(), frame).observe(data, variance))
+    assert guess.velocity == pytest.approx(0.0, abs=40.0)
+
+
+@pytest.mark.parametrize(
+    ("channels", "systemic", "message"),
+    [
+        (slice(18, 44), -410.0, "the first isn't among the channels"),
+        (slice(18, 44), -500.0, "one taken for another"),
+    ],
+)
+def test_lines_that_may_be_others_are_refused(channels, systemic, message):
+    """[NII] alone is seen, which H alpha would be at a velocity that is not much farther from 0."""
+    frame, data, variance = seen_in(channels, (0, 1, 2), systemic)
+    laplace = SamplerSettings("laplace")
+    with pytest.raises(InputError, match=message) as told:
+        DiskFitter(DiskModel(), frame, sampler=laplace).fit(data, variance)
+    assert "`start` systemic_velocity" in str(told.value)
+    said = {"systemic_velocity": "normal:400:100"}
+    DiskFitter(DiskModel(), frame, priors=said, sampler=laplace).fit(data, variance)
+
+
 def test_lines_that_are_not_in_the_channels_are_refused():
     axis = SpectralAxis("wavelength", 9830.0, 1.5, 24, redshift=0.5)
     shape = (24, 9, 9)

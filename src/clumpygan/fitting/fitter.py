@@ -19,6 +19,7 @@ from clumpygan.fitting.goodness.remains import remains_of
 from clumpygan.fitting.goodness.verdict import Detection, detect, judge
 from clumpygan.fitting.initial_guess import (
     away_from_bounds,
+    check_identification,
     guess_parameters,
     starting_vectors,
 )
@@ -229,6 +230,9 @@ class DiskFitter:
         generator = np.random.default_rng(seed)
         grid = observation.frame.grid
         guess = guess_parameters(observation)
+        said = {*self.starts, *self.choices.fixed, *self.choices.priors, *self.choices.tied}
+        if "systemic_velocity" not in said:
+            check_identification(guess, observation)
         choices = with_scale(self.choices, self.model, observation, self.redshift, self.distance)
         coordinates = Coordinates.of(self.model, choices, grid, guess.flux)
         vectors = starting_vectors(guess, coordinates, self.starts)

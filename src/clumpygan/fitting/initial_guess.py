@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,11 @@ from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.parameter_choices import DOUBLET
 from clumpygan.galaxies.disks.disk_model import MASS_CURVES
 from clumpygan.galaxies.disks.halo_relations import HUBBLE_CONSTANT
-from clumpygan.galaxies.measuring.line_identification import identify_lines
+from clumpygan.galaxies.measuring.line_identification import (
+    Identification,
+    closest_lines,
+    identify_lines,
+)
 from clumpygan.galaxies.measuring.moments import Moments, moments
 from clumpygan.galaxies.measuring.position_velocity import velocity_gradient
 from clumpygan.galaxies.rendering.thick_sersic import GRAVITY
@@ -48,6 +52,12 @@ disk both look the same."""
 _ALIKE = 8.0
 """Degrees of inclination between starts."""
 
+_CLEAR = 100.0
+"""Chi^2 that lines gain, above which a place that they can't have, or two, are no noise."""
+
+_AS_NEAR = 2.0
+"""Times farther from 0 may be another velocity of the lines that isn't less likely for that."""
+
 _FARTHEST = 2.5
 """Standard deviations of the prior: starts beyond are brought here, away from bounds."""
 
@@ -76,6 +86,8 @@ class InitialGuess:
     lines : tuple of float
         Relative fluxes of several lines, in their order; empty of one line, or of lines that lie
         too close to be told apart.
+    identified : Identification or None
+        Where these are.
     """
 
     flux: float
@@ -88,6 +100,7 @@ class InitialGuess:
     rotation: float
     dispersion: float
     lines: tuple[float, ...] = ()
+    identified: Identification | None = None
 
     def values(self, inclination: float | None = None) -> dict[str, float]:
         """Return starting values by the names of the table of parameters.
@@ -138,8 +151,11 @@ def guess_parameters(observation: Observation) -> InitialGuess:
         If no line stands out of the noise.
     """
     grid = observation.frame.grid
-    lines = _lines_of(observation)
+    found = _lines_of(observation)
+    lines = () if found is None else tuple(found.fluxes.tolist())
     maps = _maps(observation, lines)
+    if found is not None:
+        maps = _of_these_lines(maps, found.velocity, 0.5 * closest_lines(grid.edges))
     rows, columns = np.nonzero(maps.mask)
     weight = maps.flux[maps.mask]
     scale = grid.pixel_scale
@@ -172,7 +188,37 @@ def guess_parameters(observation: Observation) -> InitialGuess:
         rotation=float(rotation),
         dispersion=max(0.7 * dispersion, 0.1 * width),
         lines=lines,
+        identified=found,
     )
+
+
+def check_identification(guess: InitialGuess, observation: Observation) -> None:
+    """Refuse lines of which it isn't clear which is which, or whose first isn't in the channels.
+
+    Parameters
+    ----------
+    guess : InitialGuess
+    observation : Observation
+
+    Raises
+    ------
+    InputError
+    """
+    found, edges = guess.identified, observation.frame.grid.edges[0]
+    if found is None or found.gain < _CLEAR:
+        return
+    low, high = sorted((float(edges[0]), float(edges[-1])))
+    remedy = "give another `redshift`, a wider `velocity_range`, or `start` systemic_velocity"
+    if not low <= found.velocity <= high:
+        raise InputError(
+            f"the lines that are seen may be those of a galaxy at {found.velocity:.0f} km/s, where "
+            f"the first isn't among the channels, {low:.0f} to {high:.0f} km/s: {remedy}"
+        )
+    if found.rival is not None and abs(found.rival) < _AS_NEAR * abs(found.velocity):
+        raise InputError(
+            f"the lines that are seen may be those of a galaxy at {found.velocity:.0f} km/s or, "
+            f"one taken for another, at {found.rival:.0f}: {remedy}"
+        )
 
 
 def starting_vectors(
@@ -233,22 +279,28 @@ def away_from_bounds(coordinates: Coordinates, vector: FloatArray) -> FloatArray
     return np.clip(coordinates.coordinates(vector), -_FARTHEST, _FARTHEST)
 
 
-def _lines_of(observation: Observation) -> tuple[float, ...]:
-    """Return the relative fluxes of lines, as the spectrum of what is brightest has them.
+def _lines_of(observation: Observation) -> Identification | None:
+    """Return where several lines are, and their fluxes, in the spectrum of what is brightest.
 
     Without them a velocity that puts one line on another's place looks as good.
     """
     grid = observation.frame.grid
     edges = grid.edges if grid.edges[0, -1] > grid.edges[0, 0] else grid.edges[:, ::-1]
     if len(edges) < 2 or np.abs(edges - edges[0]).mean(axis=1).max() < DOUBLET:
-        return ()
+        return None
     light = _brightest(observation).any(axis=0)
     known = observation.valid & light
     spectrum = np.where(known, observation.data, 0.0).sum(axis=(1, 2))
     variance = np.where(known, observation.variance, 0.0).sum(axis=(1, 2))
     variance[variance == 0] = np.inf
-    found = identify_lines(spectrum, variance, edges)
-    return () if found is None else tuple(found.fluxes.tolist())
+    return identify_lines(spectrum, variance, edges)
+
+
+def _of_these_lines(maps: Moments, velocity: float, reach: float) -> Moments:
+    """Leave out spaxels in which one line was taken for another, unless these are all."""
+    with np.errstate(invalid="ignore"):
+        near = maps.mask & (np.abs(maps.velocity - velocity) < reach)
+    return replace(maps, mask=near) if near.any() else maps
 
 
 def _maps(observation: Observation, fluxes: tuple[float, ...]) -> Moments:
@@ -300,11 +352,7 @@ def _without_neighbours(maps: Moments) -> Moments:
     if count == 1:
         return maps
     flux = ndimage.sum(np.nan_to_num(maps.flux), labels, np.arange(1, count + 1))
-    mask = labels == 1 + int(np.argmax(flux))
-    return Moments(
-        maps.flux, maps.velocity, maps.dispersion, maps.flux_error, maps.velocity_error,
-        maps.dispersion_error, mask,
-    )  # fmt: skip
+    return replace(maps, mask=labels == 1 + int(np.argmax(flux)))
 
 
 def _brightest(observation: Observation) -> NDArray[np.bool_]:
