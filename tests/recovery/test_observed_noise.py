@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import galsim
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W, ObservationOperato
 from clumpygan.io import Image
 from clumpygan.recovery import SuperResolver, recover
 from clumpygan.recovery.observed_noise import (
+    BY_DIFFERENCES,
     IN_SKY,
     depth_of,
     noise_model,
@@ -190,3 +192,41 @@ def test_the_noise_of_correlated_fields_and_their_depth(smoothing: float, flux: 
     sigma, reached = np.mean(found, axis=0)
     assert sigma == pytest.approx(2.28, rel=0.05)
     assert reached == pytest.approx(depth, abs=0.1)
+
+
+@pytest.mark.parametrize("side", [12, 16, 24])
+def test_the_noise_of_a_few_pixels_that_a_bright_galaxy_fills(side: int) -> None:
+    light = galaxy((side, side), 0.168, SEEING, 30_000, 0.0)
+    assert light.max() > 400  # sigma below is 2
+    found = []
+    for seed in range(12):
+        model, how = noise_model(
+            image_of(light + 2 * np.random.default_rng(seed).normal(size=light.shape))
+        )
+        assert how == BY_DIFFERENCES
+        found.append(model.sigma / 2)
+    # 60 differences scatter by 0.2; white noise is taken for that of coadds, 8 % larger.
+    assert np.mean(found) == pytest.approx(1.08, abs=0.15)
+    assert max(found) < 2
+
+
+@pytest.mark.parametrize("flux", [3e4, 3e5])
+@pytest.mark.parametrize("radius", [1.5, 3.0])
+def test_halos_of_large_galaxies_are_no_noise(flux: float, radius: float) -> None:
+    places = np.random.default_rng(1).normal(0, radius / 2, (10, 2))
+    clumps = [galsim.Gaussian(sigma=0.1, flux=0.02 * flux).shift(*place) for place in places]
+    disk = galsim.Exponential(half_light_radius=radius, flux=flux).shear(g1=0.3)
+    light = galsim.Convolve(galsim.Add([disk, *clumps]), SEEING).drawImage(
+        nx=40, ny=40, scale=0.168, method="no_pixel", dtype=float
+    ).array  # fmt: skip
+    found = [
+        noise_model(image_of(light + 2 * np.random.default_rng(seed).normal(size=light.shape)))[0]
+        for seed in range(6)
+    ]
+    assert np.mean([model.sigma for model in found]) == pytest.approx(2.16, rel=0.1)
+
+
+def test_what_neighbours_share_is_that_of_coadds_where_light_leaves_no_sky() -> None:
+    light = galaxy((20, 20), 0.168, SEEING, 30_000, 0.0)
+    image = image_of(light + 2 * np.random.default_rng(3).normal(size=light.shape))
+    assert shared_noise(image).excess == pytest.approx(1.11)

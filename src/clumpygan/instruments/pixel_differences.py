@@ -25,6 +25,7 @@ def small_scale_noise(
     pixel_scale: float,
     mask: NDArray[np.bool_] | None = None,
     largest_drop: float = LARGEST_DROP,
+    usual_drop: float = 0.0,
 ) -> NoiseModel:
     """Measure noise from the differences of neighbouring pixels, where these see no sky.
 
@@ -44,6 +45,8 @@ def small_scale_noise(
         Shape (y, x), True for bad pixels.
     largest_drop : float
         Pixels; light that isn't smooth is taken for no more than such a correlation.
+    usual_drop : float
+        Pixels; taken where the drop is too small to be measured. 0 for white noise.
 
     Returns
     -------
@@ -66,14 +69,12 @@ def small_scale_noise(
         raise InputError("neighbouring pixels don't differ: give the noise level itself")
     drops = np.linspace(0.02, max(largest_drop, 0.04), 150)
     ratios = np.array([_excess(_THIRD, drop) / _excess(_FIRST, drop) for drop in drops])
-    nearest = int(np.argmin(np.abs(np.log(ratios / (third / first)))))
-    if drops[nearest] < _WHITE_DROP:
+    drop = float(drops[np.argmin(np.abs(np.log(ratios / (third / first))))])
+    if drop < _WHITE_DROP:
+        drop = usual_drop
+    if drop == 0:
         return NoiseModel(second / float(np.square(_SECOND).sum()), pixel_scale)
-    return NoiseModel(
-        second / _excess(_SECOND, float(drops[nearest])),
-        pixel_scale,
-        _correlation(float(drops[nearest])),
-    )
+    return NoiseModel(second / _excess(_SECOND, drop), pixel_scale, _correlation(drop))
 
 
 def _spread(

@@ -12,7 +12,13 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import INSTRUMENTS, NoiseModel, estimate_noise, small_scale_noise
 from clumpygan.instruments.correlation import DRIZZLE_PIXFRAC, separable
 from clumpygan.recovery.bad_pixels import quantisation_step
-from clumpygan.recovery.observed_noise import ObservedNoise, of_map, variance_map, weight_map
+from clumpygan.recovery.observed_noise import (
+    ObservedNoise,
+    of_map,
+    scattered_by_light,
+    variance_map,
+    weight_map,
+)
 from clumpygan.recovery.scene import asked_part
 
 if TYPE_CHECKING:
@@ -20,9 +26,6 @@ if TYPE_CHECKING:
     from clumpygan.io import Image
     from clumpygan.recovery.settings import RecoverySettings
 
-_FARTHER = (
-    1.5  # times the reach of noise, sigma in large apertures over that of a pixel: it is light
-)
 _SAME_LEVEL = 1.5  # up to which a weight map is the inverse of the variance, and not times a factor
 
 
@@ -108,7 +111,7 @@ def noise_of(image: Image, camera: ImagingInstrument) -> NoiseModel:
         )
     except InputError:
         fine = None
-    if sky is not None and (fine is None or not _scattered_by_light(sky, fine)):
+    if sky is not None and (fine is None or not scattered_by_light(sky, fine)):
         return sky
     if fine is not None:
         return fine
@@ -120,16 +123,6 @@ def noise_of(image: Image, camera: ImagingInstrument) -> NoiseModel:
         stacklevel=2,
     )
     return noise
-
-
-def _scattered_by_light(sky: NoiseModel, fine: NoiseModel) -> bool:
-    """Whether what scatters in pixels taken for sky reaches farther than the noise of neighbours.
-
-    At the edge of a mosaic noise differs from pixel to pixel, by more than neighbours tell; but it
-    is no smoother than elsewhere.
-    """
-    reach, of_noise = (one.white_sigma / one.sigma for one in (separable(sky), fine))
-    return reach > _FARTHER * of_noise
 
 
 def _largest_drop(camera: ImagingInstrument) -> float:
