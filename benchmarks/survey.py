@@ -2,11 +2,13 @@
 
 A patch is simulated (or taken from a folder of `generate.py patch`), its galaxies are recovered by
 one worker and by two, and by `recover` one by one; magnitudes and radii are compared with those of
-the sharp image of the truth, neighbours included, measured alike. `--widening` finds the factors by
-which intervals of surveys are to be widened, as the network's card has them.
+the sharp image of the truth, neighbours included, measured alike, and P(blend) with what that image
+shows. `--widening` finds the factors by which intervals of surveys are to be widened, as the
+network's card has them; `--found` compares a survey that was recovered before, detected or not.
 
     python benchmarks/survey.py --size 900 --n 300
     python benchmarks/survey.py --size 1300 --n 700 --seed 2 --widening widening.yaml
+    python benchmarks/survey.py --patch patch/ --found out/
 """
 
 import argparse
@@ -22,13 +24,15 @@ import numpy as np
 import yaml
 from astropy.io import fits
 from astropy.table import Table
+from scipy.spatial import cKDTree
 
 import clumpygan
+from clumpygan.evaluation.recovery.blends import split_image
+from clumpygan.evaluation.recovery.clump_reliability import Clumps
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
 from clumpygan.evaluation.recovery.intervals import Widening, brightness_of
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
 from clumpygan.galaxies import StampRenderer
-from clumpygan.instruments import SurveyPair
 from clumpygan.recovery.pipeline import recover_with
 from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.recovery.settings import RecoverySettings
@@ -39,8 +43,10 @@ ROOT = Path(__file__).parents[1]
 BINS = ((20, 22), (22, 23), (23, 24), (24, 25))
 NAMES = ("flux_0.18", "flux_0.3", "flux_0.6", "flux_1", "flux_1.5", "half_light_radius",
          "concentration", "ellipticity")  # fmt: skip
-REACH = 3.5
-"""Arcsec within which neighbours count for the sharp image of the truth."""
+SIDE, REACH = 112, 3.5
+"""Pixels of the sharp image of the truth, and arcsec within which neighbours count for it."""
+STAR, MATCH = 5.0, 0.5
+"""Arcsec: nearer to a star nothing is compared; as near as this a galaxy is that of the truth."""
 
 
 def survey(patch: Path, catalog: Path, workers: int, output: Path) -> tuple[float, float, float]:
@@ -77,39 +83,58 @@ def one_by_one(patch: Path, rows: Table) -> float:
     return float(np.median(spent))
 
 
-def truth_of(truth: Table, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what is measured of the sharp images of the truth: `QUANTITIES`, and magnitudes."""
-    pair = SurveyPair.of()
-    renderer = StampRenderer(112, pair.grid.target_scale, psf=pair.target.psf())
-    found = []
-    for number in rows:
-        image = np.zeros((112, 112))
-        own = truth[int(number)]
-        dy, dx = ((truth[axis] - own[axis]) * 0.168 for axis in "yx")
-        for other in np.flatnonzero(np.hypot(dy, dx) < REACH):
-            galaxy = {name: truth[int(other)][name] for name in truth.colnames}
-            if galaxy["star"]:
-                continue
-            galaxy["offset_y"], galaxy["offset_x"] = dy[other], dx[other]
+def truth_of(truth: Table, found: Table, resolver: SuperResolver) -> dict[str, np.ndarray]:
+    """Return what is measured of the sharp images of the truth: `QUANTITIES`, and others.
+
+    Those are magnitudes, and whether the image shows two galaxies by the contrast of the card.
+    """
+    pair, galaxies = resolver.pair, truth[~np.array(truth["star"])]
+    scale = pair.grid.target_scale
+    renderer = StampRenderer(SIDE, scale, psf=pair.target.psf())
+    places = np.stack([galaxies["y"], galaxies["x"]], 1)
+    near = cKDTree(places)
+    values, two = [], []
+    for row in found:
+        image = np.zeros((SIDE, SIDE))
+        middle = np.array([row["y"], row["x"]])
+        for other in near.query_ball_point(middle, REACH / pair.grid.observed_scale):
+            galaxy = dict(zip(galaxies.colnames, galaxies[other], strict=True))
+            away = (places[other] - middle) * pair.grid.observed_scale
+            galaxy["offset_y"], galaxy["offset_x"] = away
             image += renderer.render(galaxy)
-        nucleus = nucleus_of(image)
-        one = Measured(image, nucleus, 0.0, pair.grid.target_scale)
-        found.append([QUANTITIES[name].measure(one) for name in NAMES])
-    values = dict(zip(NAMES, np.array(found).T, strict=True))
-    return values | {"magnitude": 31.4 - 2.5 * np.log10(values["flux_1.5"])}
+        one = Measured(image, nucleus_of(image), 0.0, scale)
+        values.append([QUANTITIES[name].measure(one) for name in NAMES])
+        split = split_image(image, float(row["noise"]) / pair.grid.area_ratio, scale)
+        two.append(split.contrast > resolver.blend_contrast)
+    measured = dict(zip(NAMES, np.array(values).T, strict=True))
+    magnitude = 31.4 - 2.5 * np.log10(measured["flux_1.5"])
+    return measured | {"magnitude": magnitude, "two": np.array(two)}
+
+
+def known_galaxies(found: Table, truth: Table) -> tuple[Table, np.ndarray]:
+    """Return the rows that are galaxies far from stars, and the H of the brightest within 0.5".
+
+    What has none there is told, and left out.
+    """
+    star = np.array(truth["star"])
+    places = np.stack([truth["y"], truth["x"]], 1) * 0.168
+    found = found[found["status"] == "good"]
+    own = np.stack([found["y"], found["x"]], 1) * 0.168
+    away = cKDTree(places[star]).query(own)[0] if star.any() else np.full(len(own), np.inf)
+    found, own = found[away > STAR], own[away > STAR]
+    bright = np.array(truth["h_magnitude"])[~star]
+    close = cKDTree(places[~star]).query_ball_point(own, MATCH)
+    brightest = np.array([min((bright[i] for i in one), default=np.nan) for one in close])
+    known = np.isfinite(brightest)
+    print(f'{len(found)} far from stars, {np.sum(~known)} of them without a galaxy within {MATCH}"')
+    return found[known], brightest[known]
 
 
 def compare(found: Table, truth: Table) -> Widening:
     """Print bias, scatter and coverage by magnitude; return what would make intervals hold 68 %."""
-    place = {str(one): i for i, one in enumerate(truth["id"])}
-    number = np.array([place[one] for one in found["id"]])
-    star = np.array(truth["star"])[number]
-    dy, dx = (np.subtract.outer(np.array(truth[a]), np.array(truth[a])) * 0.168 for a in "yx")
-    near_star = (np.hypot(dy, dx)[:, np.array(truth["star"])] < 5).any(1)[number]
-    keep = (found["status"] == "good") & ~star & ~near_star
-    found, number = found[keep], number[keep]
-    true_values = truth_of(truth, number)
-    own = np.array(truth["h_magnitude"])[number]
+    found, own = known_galaxies(found, truth)
+    resolver = SuperResolver.from_checkpoint()
+    true_values = truth_of(truth, found, resolver)
     for low, high in BINS:
         rows = (own >= low) & (own < high)
         if rows.sum() < 5:
@@ -122,9 +147,11 @@ def compare(found: Table, truth: Table) -> Widening:
             middle = np.nanmedian(shift[rows])
             held = (true >= found[f"{name}_low"]) & (true <= found[f"{name}_high"])
             scatter = 1.4826 * np.nanmedian(np.abs(shift[rows] - middle))
-            words.append(f"{name} {middle:+.3f} +- {scatter:.3f}, held {np.mean(held[rows]):.2f}")
+            words.append(f"{name} {middle:+.3f} +- {scatter:.3f}, held {np.mean(held[rows]):.3f}")
         print(f"  H {low}-{high}, {rows.sum()} galaxies: {'; '.join(words)}")
-    used = SuperResolver.from_checkpoint().survey_widening
+    two = true_values["two"]
+    print(f"P(blend): {Clumps(np.asarray(found['p_blend'], float), two, int(two.sum()))}")
+    used = resolver.survey_widening
     middle = {name: (found[f"{name}_low"] + found[f"{name}_high"]) / 2 for name in NAMES}
     brightness = np.array([brightness_of(float(flux)) for flux in middle["flux_1.5"]])
     apart = {}
@@ -135,23 +162,10 @@ def compare(found: Table, truth: Table) -> Widening:
     return Widening.measured(apart, brightness)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("survey_benchmark"))
-    parser.add_argument("--patch", type=Path, help="of generate.py patch; made by default")
-    parser.add_argument("--size", type=int, default=900)
-    parser.add_argument("--seed", type=int, default=1, help="of the patch")
-    parser.add_argument("--widening", type=Path, help="factors (YAML), for the network's card")
-    parser.add_argument("--n", type=int, default=300, help="galaxies that are recovered")
-    options = parser.parse_args()
-    home = options.folder
-    home.mkdir(exist_ok=True)
-    patch = options.patch or home / "patch"
-    if not (patch / "calexp.fits").exists():
-        clumpygan.generate_patch(size=options.size, output=patch, seed=options.seed).write()
-    truth = Table.read(patch / "truth.fits")
+def recover_again(home: Path, patch: Path, truth: Table, count: int) -> Path:
+    """Recover the middle of a patch by one worker, by two and by `recover`; return the folder."""
     middle = np.abs(truth["x"] - truth["x"].max() / 2) + np.abs(truth["y"] - truth["y"].max() / 2)
-    chosen = truth[np.argsort(np.where(truth["star"], np.inf, middle))[: options.n]]
+    chosen = truth[np.argsort(np.where(truth["star"], np.inf, middle))[:count]]
     catalog = home / "objects.fits"
     chosen["id", "ra", "dec"].write(catalog, overwrite=True)
     for workers in (1, 2):
@@ -164,7 +178,27 @@ def main() -> None:
     same = [(home / f"out{workers}" / "catalogue.parquet").read_bytes() for workers in (1, 2)]
     print(f"the same bytes: {same[0] == same[1]}")
     print(f"recover, one by one: {one_by_one(patch, chosen[:5]):.3f} CPU s a galaxy", flush=True)
-    factors = compare(read_catalogue(home / "out1" / "catalogue.parquet"), truth)
+    return home / "out1"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("survey_benchmark"))
+    parser.add_argument("--patch", type=Path, help="of generate.py patch; made by default")
+    parser.add_argument("--size", type=int, default=900)
+    parser.add_argument("--seed", type=int, default=1, help="of the patch")
+    parser.add_argument("--widening", type=Path, help="factors (YAML), for the network's card")
+    parser.add_argument("--found", type=Path, help="survey of that patch, in place of new ones")
+    parser.add_argument("--n", type=int, default=300, help="galaxies that are recovered")
+    options = parser.parse_args()
+    home = options.folder
+    home.mkdir(exist_ok=True)
+    patch = options.patch or home / "patch"
+    if not (patch / "calexp.fits").exists():
+        clumpygan.generate_patch(size=options.size, output=patch, seed=options.seed).write()
+    truth = Table.read(patch / "truth.fits")
+    out = options.found or recover_again(home, patch, truth, options.n)
+    factors = compare(read_catalogue(out / "catalogue.parquet"), truth)
     if options.widening:
         section = {"survey_widening": factors.to_dict()}
         options.widening.write_text(yaml.safe_dump(section, default_flow_style=None))

@@ -99,7 +99,7 @@ def survey_page(
         pictures = [Picture(name, title, words, png_of(one)) for name, title, words, one in figures]
         pictures.append(
             Picture("strangest", "The strangest", "As observed, in units of the noise, arcsinh"
-                    " stretch; below each its id, likeness and by what it differs.",
+                    " stretch; above each its id, likeness and by what it differs.",
                     png_of(_strangest(strange, patches, pixel_scale, weights, wcs)))
         )  # fmt: skip
         parts += [html_figure(picture) for picture in pictures]
