@@ -32,9 +32,6 @@ class Likelihood:
     ----------
     observation : Observation
     settings : NoiseSettings, optional
-    tempering : float
-        Sigma is this many times as large: for a likelihood that is as wide as the errors, where
-        the model leaves more than noise.
 
     Attributes
     ----------
@@ -55,7 +52,6 @@ class Likelihood:
         self,
         observation: Observation,
         settings: NoiseSettings | None = None,
-        tempering: float = 1.0,
     ) -> None:
         self.observation, self.settings = observation, settings or NoiseSettings()
         correlation = observation.frame.correlation
@@ -64,7 +60,7 @@ class Likelihood:
         self._amplitude: NDArray[np.float32] | None = None
         if correlation is not None and self.settings.correlated == "scale":
             self.shared = float(np.sqrt(correlation.sum()))
-        self.inflation = self.scale * self.shared * tempering
+        self.inflation = self.scale * self.shared
         if correlation is not None and self.settings.correlated == "covariance":
             self._padded = tuple(
                 fft.next_fast_len(n + side // 2, real=True)
@@ -76,10 +72,6 @@ class Likelihood:
         self._data = observation.data.astype(np.float32)
         self._empty = float(self.rho(self.whiten(-self._data * self._inverse)).sum())
 
-    def tempered(self, scale: float) -> "Likelihood | None":
-        """Return the likelihood with sigma larger by a factor; None if there is none."""
-        return Likelihood(self.observation, self.settings, scale)
-
     def residuals(self, cube: NDArray[np.floating]) -> Residuals:
         """Return the whitened residuals (N,) of a model cube (v, y, x)."""
         return self.whiten((cube.astype(np.float32, copy=False) - self._data) * self._inverse)
@@ -88,8 +80,17 @@ class Likelihood:
         """Return a model cube with what is integrated over at its most probable: here nothing."""
         return cube
 
-    def left_of(self, changes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what integration leaves of changes (n, N) of whitened residuals: here all."""
+    def left_of(
+        self, changes: NDArray[np.float32], part: tuple[slice, ...] | None = None
+    ) -> NDArray[np.float32]:
+        """Return what integration leaves of changes of whitened residuals: here all.
+
+        Parameters
+        ----------
+        changes : ndarray (n, N), float32
+        part : tuple of slice, optional
+            Of the cube (v, y, x), if changes are of voxels of it, and elsewhere there are none.
+        """
         return changes
 
     def response(self, change: NDArray[np.floating]) -> Residuals:

@@ -48,9 +48,10 @@ def test_draws_are_widened_about_their_mean():
     random = np.random.default_rng(0)
     x = random.standard_normal((4000, 2)) + 3
     draws = Draws("laplace", x, np.full(4000, 1 / 4000), np.full(2, 4000.0))
-    assert Misfit().widened(draws, np.eye(2)) is draws
-    wide = Misfit(0.1, np.array([[4.0, 2.0], [2.0, 10.0]]), 2.5).widened(draws, np.eye(2))
-    np.testing.assert_allclose(wide.coordinates.mean(0), x.mean(0))
+    assert Misfit().widened(draws, np.eye(2), random) is draws
+    ends = np.array([[[1.0, 1.0], [1.0, 8.0]], [[7.0, 3.0], [3.0, 12.0]]])
+    wide = Misfit(0.1, ends, 2.5).widened(draws, np.eye(2), random)
+    np.testing.assert_allclose(wide.coordinates.mean(0), x.mean(0), atol=0.1)
     np.testing.assert_allclose(np.cov(wide.coordinates.T), [[4, 2], [2, 10]], rtol=0.1, atol=0.1)
     assert replace(wide, coordinates=x).effective is draws.effective
 

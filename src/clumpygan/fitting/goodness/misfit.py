@@ -1,21 +1,22 @@
 """What a model gets wrong of a real galaxy, as a part of the errors.
 
-Clumps, arms and warps leave residuals that go together over a beam and a line, and that move the
-optimum. They are taken for a random field with which the light of the model is multiplied,
-delta m = m epsilon, with the covariance M = m_i m_j K_ij of its neighbours, K being a Gaussian.
-The variance of epsilon is that which the score statistic r' M r asks for (r: residuals in sigma),
-beyond what noise has, and less what the parameters have absorbed of M (P projects on them):
+Lumps, turbulence and warps leave residuals that go together, and move the optimum. They are taken
+for what irregular disks have in common (`goodness.irregular_disks`): changes s R a of the cube, in
+sigma, with R (N, m) and a ~ N(0, 1), and one number s for how irregular a disk is. With the
+residuals r at the optimum, J (N, n) and H the Jacobian and the Hessian there, and the noise k^2,
 
-    e^2 = (r' M r - tr (1 - P) M) / tr ((1 - P) M (1 - P) M).
+    G = R' R - R' J H^-1 J' R,
+    ln p(r | s) = r' R (k^4 / s^2 + k^2 G)^-1 R' r / 2 - ln det(1 + s^2 G / k^2) / 2 + const.
 
-The covariance of the parameters is then H^-1 + f e^2 H^-1 J M J' H^-1, with the Jacobian J of the
-residuals. No residual tells of departures that the parameters can absorb altogether; those are
-larger than the rest, by the factor f.
+A priori half of all galaxies are as smooth as the model, s = 0; that of the others is lognormal.
+A posteriori the covariance of the parameters is k^2 H^-1 + s^2 T T', with T = H^-1 J' R, the sum of
+squares of what the irregularities move the optimum by. Draws are of all s, each as often as it is
+probable, so that what residuals don't tell is in the errors as far as it is probable. Where the
+half-light radius is that of the galaxy's own light, which the irregularities move too, T is less by
+that.
 
-Where the likelihood integrates over the light (`structure.light_map`), what that leaves of M in the
-residuals, S M S', takes the place of M in this covariance. The traces in e^2 stay those of all of
-M, though the map has absorbed a part of it, so that e comes out too small: e^2 f is at least
-e_0^2 f_0, e_0 being that of the fit without a map.
+Where the likelihood integrates over the light (`structure.light_map`), R is what that leaves of the
+irregularities; s is at least that of the fit without a map, which has absorbed a part of them.
 """
 
 from dataclasses import dataclass, replace
@@ -24,37 +25,38 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from clumpygan.fitting.goodness.irregular_disks import irregularities
 from clumpygan.fitting.goodness.noise import NoiseCheck
 from clumpygan.fitting.optimize import NEAR, Optimum
 from clumpygan.fitting.sampling.draws import Draws
 from clumpygan.fitting.target import Target
-from clumpygan.instruments.spread import FWHM_PER_SIGMA
 
 FloatArray = NDArray[np.float64]
 
-_NARROW, _WIDE = 0.7, 1.5
-"""Standard deviations of K in those of the PSF: where the amplitude is measured, as residuals show
-it best, and of the departures that move the optimum."""
+_SMOOTH = 0.5
+"""Share of galaxies that are as smooth as the model, a priori."""
 
-_LINES = 1.2
-"""The same along the spectrum, in standard deviations of the observed line."""
+_MEDIAN, _SCATTER = 0.5, 0.6
+"""Of the lognormal prior of s of the others. The population of `ClumpyDisks` has 0.4 by turbulence
+alone, and clumps and arms on top."""
 
-_ABSORBED = 4.0
-"""The factor f: with it, 68 % intervals of generated clumpy galaxies hold the truth as often."""
+_AMPLITUDES = np.geomspace(0.02, 3.0, 60)
+"""Those s of which the probability is computed."""
 
-_MAPPED = 2.5
-"""The factor f_0: with it, 68 % intervals of generated clumpy galaxies hold the truth as often."""
+_UNLIKELY = 0.2
+"""Probability of a misfit below which there is none."""
 
-_SURE = 3.0
-"""Standard deviations of the score beyond which there is a misfit."""
+_LEVELS = 16
+"""Numbers s that stand for their distribution: the middles of as many parts, equally probable."""
 
 _ROUND = 1.1
 """Factor of the variance below which it is chance that neighbours share more than is known."""
 
 _NOTABLE = 1.2
-"""Factor of the errors beyond which it is drawn from a likelihood of that width."""
+"""Factor of the errors beyond which the misfit, not the noise, says how wide they are."""
 
-_REACH = 3.0
+_RADIUS_STEP = 0.01
+"""Of ln R, for a derivative."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,33 +66,30 @@ class Misfit:
     Attributes
     ----------
     amplitude : float
-        Root mean square of epsilon, the departure of the light over that of the model.
-    covariance : ndarray (n, n), optional
-        Of the coordinates, with the misfit; None if there is none.
+        Root mean square of the departure of the light over that of the model.
+    covariances : ndarray (K, n, n), optional
+        Of the coordinates, with the misfit, equally probable; None if there is none.
     factor : float
         Median factor of the errors.
     """
 
     amplitude: float = 0.0
-    covariance: FloatArray | None = None
+    covariances: FloatArray | None = None
     factor: float = 1.0
 
     @property
-    def tempering(self) -> float:
-        """By how much sigma is larger in the likelihood that is drawn from.
-
-        Where the model leaves much, the likelihood of independent noise is so narrow that the
-        steps of the renderer are larger, and says nothing of the shape of the posterior.
-        """
-        return self.factor if self.factor > _NOTABLE else 1.0
+    def rules(self) -> bool:
+        """Whether it is the misfit that says how wide the errors are."""
+        return self.factor > _NOTABLE
 
     def settled(self, optimum: Optimum) -> Optimum:
         """Return the optimum, reached where all that is left to gain is small for the errors."""
-        return replace(
-            optimum, converged=optimum.converged or optimum.gain < NEAR * self.tempering**2
-        )
+        near = NEAR * self.factor**2 if self.rules else NEAR
+        return replace(optimum, converged=optimum.converged or optimum.gain < near)
 
-    def widened(self, draws: Draws, covariance: FloatArray) -> Draws:
+    def widened(
+        self, draws: Draws, covariance: FloatArray, generator: np.random.Generator
+    ) -> Draws:
         """Return the draws around the same mean, with the misfit in their spread.
 
         Parameters
@@ -98,14 +97,20 @@ class Misfit:
         draws : Draws
         covariance : ndarray (n, n)
             Of the Gaussian that is closest to what they were drawn from.
+        generator : numpy.random.Generator
+            Says which draw has which of the covariances.
         """
-        if self.covariance is None:
+        if self.covariances is None:
             return draws
-        widening = np.linalg.cholesky(self.covariance) @ np.linalg.inv(
-            np.linalg.cholesky(covariance)
-        )
+        back = np.linalg.inv(np.linalg.cholesky(covariance))
         middle = draws.weights @ draws.coordinates
-        return replace(draws, coordinates=middle + (draws.coordinates - middle) @ widening.T)
+        away = (draws.coordinates - middle) @ back.T
+        level = generator.permutation(len(away)) % len(self.covariances)
+        coordinates = np.empty_like(draws.coordinates)
+        for k, one in enumerate(self.covariances):
+            own = level == k
+            coordinates[own] = middle + away[own] @ np.linalg.cholesky(one).T
+        return replace(draws, coordinates=coordinates)
 
 
 def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfit:
@@ -125,35 +130,74 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
         return Misfit()  # a likelihood with the covariance of neighbours has modes, not voxels
     model = likelihood.response(target.cube(optimum.coordinates)).reshape(shape)
     part = _around(np.asarray(model))
-    light, rest = model[part], optimum.residuals.reshape(shape)[part]
     jacobian = optimum.jacobian.reshape(-1, *shape)[(slice(None), *part)]
-    widths = _widths(target, optimum)
+    jacobian = jacobian.reshape(len(jacobian), -1)
+    rest = optimum.residuals.reshape(shape)[part].ravel()
     inverse = optimum.covariance
     extra = max((noise.inflation(model) / likelihood.shared) ** 2, 1.0)
     extra = extra if extra > _ROUND else 1.0
-    narrow = (widths[0], _NARROW * widths[1])
-    seen = np.stack([_with_neighbours(light, row, narrow).ravel() for row in jacobian])
-    flat = jacobian.reshape(len(jacobian), -1)
-    absorbed = inverse @ (flat @ seen.T)
-    score = float((rest * _with_neighbours(light, rest, narrow)).sum())
-    score -= extra * (float((light**2).sum()) - float(np.trace(absorbed)))
-    power = float((light**2 * _smoothed(light**2, *(w / np.sqrt(2) for w in narrow))).sum())
-    power += float(-2 * np.trace(inverse @ (seen @ seen.T)) + np.trace(absorbed @ absorbed))
-    real = power > 0 and score > _SURE * extra * np.sqrt(2 * power)
-    before = likelihood.departure
-    if not real and extra == 1 and not before:
+    irregular = irregularities(target, optimum.coordinates, part)
+    modes = likelihood.left_of(irregular.cubes, part)
+    moving = (jacobian @ modes.T).astype(np.float64)
+    kept = (modes @ modes.T).astype(np.float64) - moving.T @ inverse @ moving
+    levels = _probable(kept, (modes @ rest).astype(np.float64), extra)
+    levels = np.maximum(levels, likelihood.departure)
+    if extra == 1 and not levels.any():
         return Misfit()
-    squared, covariance = score / power if real else 0.0, extra * inverse
-    if real or before:
-        wide = (widths[0], _WIDE * widths[1])
-        left = likelihood.left_of(optimum.jacobian).reshape(-1, *shape)[(slice(None), *part)]
-        moved = np.stack([_with_neighbours(light, row, wide).ravel() for row in left])
-        moved_by = left.reshape(len(left), -1) @ moved.T
-        size = max(_ABSORBED * squared, _MAPPED * before**2)
-        covariance = covariance + size * inverse @ moved_by @ inverse
-    covariance = _within_prior(covariance)
-    factor = float(np.median(np.sqrt(np.diag(covariance) / np.diag(inverse))))
-    return Misfit(max(float(np.sqrt(squared)), before), covariance, factor)
+    moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
+    wide = moved @ moved.T
+    covariances = np.stack([_within_prior(extra * inverse + s**2 * wide) for s in levels])
+    middle = covariances.mean(axis=0)
+    factor = float(np.median(np.sqrt(np.diag(middle) / np.diag(inverse))))
+    return Misfit(float(np.sqrt((levels**2).mean())), covariances, factor)
+
+
+def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
+    """Return numbers s (`_LEVELS`,), equally probable; zeros where there is no misfit.
+
+    Parameters
+    ----------
+    kept : ndarray (m, m)
+        G: products of the modes, less what the parameters absorb of them.
+    pull : ndarray (m,)
+        Products of the modes and the residuals.
+    extra : float
+        k^2, the variance of the noise that neighbours share.
+    """
+    powers, axes = np.linalg.eigh(0.5 * (kept + kept.T))
+    powers, along = np.maximum(powers, 0.0), (axes.T @ pull) ** 2
+    squared = _AMPLITUDES[:, None] ** 2
+    gain = 0.5 * (squared * along / (extra * (extra + squared * powers))).sum(axis=1)
+    gain -= 0.5 * np.log1p(squared * powers / extra).sum(axis=1)
+    prior = np.exp(-0.5 * (np.log(_AMPLITUDES / _MEDIAN) / _SCATTER) ** 2)
+    highest = max(float(gain.max()), 0.0)
+    weights = (1 - _SMOOTH) * prior / prior.sum() * np.exp(gain - highest)
+    smooth = _SMOOTH * np.exp(-highest)
+    share = float(weights.sum() / (weights.sum() + smooth))
+    if share < _UNLIKELY:
+        return np.zeros(_LEVELS)
+    grown = np.concatenate([[0.0], np.cumsum(weights)]) / weights.sum() * share + 1 - share
+    middles = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    found = np.interp(middles, grown, np.concatenate([_AMPLITUDES[:1], _AMPLITUDES]))
+    return np.where(middles < 1 - share, 0.0, found)
+
+
+def _of_radius(target: Target, coordinates: FloatArray) -> FloatArray:
+    """Return the changes (n,) of the coordinates with ln R, of the half-light radius.
+
+    None of them with a map, of whose light the radius is.
+    """
+    mapped = target.coordinates.model.light_map is not None
+    if mapped or "half_light_radius" not in target.coordinates.names:
+        return np.zeros(coordinates.size)
+    place = target.coordinates.model.index("half_light_radius")
+    here = target.coordinates.vectors(coordinates)
+    ends = []
+    for step in (-_RADIUS_STEP, _RADIUS_STEP):
+        moved = here.copy()
+        moved[place] *= np.exp(step)
+        ends.append(target.coordinates.coordinates(moved))
+    return np.asarray((ends[1] - ends[0]) / (2 * _RADIUS_STEP))
 
 
 def _within_prior(covariance: FloatArray) -> FloatArray:
@@ -163,33 +207,8 @@ def _within_prior(covariance: FloatArray) -> FloatArray:
     return np.asarray((vectors * np.minimum(values, 1.0)) @ vectors.T)
 
 
-def _widths(target: Target, optimum: Optimum) -> tuple[float, float]:
-    """Return the standard deviations of the line in channels, and of the PSF in pixels."""
-    frame = target.likelihood.observation.frame
-    vector = target.coordinates.vectors(optimum.coordinates)
-    own = float(vector[target.coordinates.model.index("velocity_dispersion")])
-    line = np.hypot(own, frame.grid.line_spread[0]) / frame.grid.channel_width
-    beam = (frame.psf_fwhm or 0.0) / frame.grid.pixel_scale / FWHM_PER_SIGMA
-    return max(_LINES * float(np.hypot(line, 12**-0.5)), 0.5), max(beam, 0.5)
-
-
 def _around(model: NDArray[np.floating]) -> tuple[slice, ...]:
     """Return the part of the cube where the model has light, of which alone a misfit can be."""
     bright = np.abs(model) > 1e-3 * float(np.abs(model).max())
     (part,) = ndimage.find_objects(bright.astype(np.int8))
     return part  # type: ignore[no-any-return]
-
-
-def _with_neighbours(
-    light: NDArray[np.floating], values: NDArray[np.floating], widths: tuple[float, float]
-) -> NDArray[np.float32]:
-    """Return M times values (v, y, x)."""
-    return np.asarray(light * _smoothed(light * values, *widths))
-
-
-def _smoothed(values: NDArray[np.floating], line: float, beam: float) -> NDArray[np.float32]:
-    """Return K times values (v, y, x): a Gaussian that is 1 in the middle."""
-    answer = ndimage.gaussian_filter(
-        values.astype(np.float32), (line, beam, beam), mode="constant", truncate=_REACH
-    )
-    return np.asarray(answer * np.float32((2 * np.pi) ** 1.5 * line * beam**2))

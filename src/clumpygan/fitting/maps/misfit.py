@@ -135,7 +135,8 @@ def measure_map_misfit(
     widening = root @ (vectors * np.sqrt(np.maximum(values, 1.0))) @ vectors.T @ np.linalg.inv(root)
     spread = widening @ inverse @ widening.T
     factor = float(np.median(np.sqrt(np.diag(spread) / np.diag(inverse))))
-    return Misfit(float(np.sqrt(correlated.shared)), 0.5 * (spread + spread.T), factor)
+    spread = 0.5 * (spread + spread.T)
+    return Misfit(float(np.sqrt(correlated.shared)), spread[None], factor)
 
 
 def _smoothed(observation: MapObservation, values: FloatArray, length: float) -> FloatArray:

@@ -134,17 +134,18 @@ class MapLikelihood(Likelihood):
         # As many numbers as the map takes out of the data.
         self.count -= round(float((mapped.powers / (1 + mapped.powers)).sum()))
 
-    def tempered(self, scale: float) -> None:
-        """Return None: how far the map is integrated over was settled with sigma as it is."""
-
     def residuals(self, cube: NDArray[np.floating]) -> Residuals:
         """Return residuals (N,) whose squares add up to chi^2 after integration over the map."""
         z = super().residuals(cube) - self._mapped.offset
         return np.asarray(self.left_of(z[None])[0])
 
-    def left_of(self, changes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def left_of(
+        self, changes: NDArray[np.float32], part: tuple[slice, ...] | None = None
+    ) -> NDArray[np.float32]:
         """Return changes (n, N) of whitened residuals without what the map may make of them."""
         u = self._mapped.directions
+        if part is not None:
+            u = u.reshape(-1, *self.observation.data.shape)[:, *part].reshape(len(u), -1)
         return np.asarray(changes - (self._shrinking * (changes @ u.T)) @ u, dtype=np.float32)
 
     def completed(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -276,7 +276,7 @@ class CubeRenderer:
         """
         cube = np.empty(self.grid.shape, dtype=np.float32)
         told = np.asarray(vector, dtype=np.float64)
-        lines = self._shares(told) if shares is None else np.asarray(shares, dtype=np.float64)
+        lines = self.line_shares(told) if shares is None else np.asarray(shares, dtype=np.float64)
         fourier, frequency = self.sampling.plan(told)
         groups = self.sampling.points(told, frequency)
         self._assemble(told, fourier, groups, lines[None], cube, blur)
@@ -338,7 +338,7 @@ class CubeRenderer:
         if continuum:
             cube += image[..., channels] * self.continuum(p)[:, None, None]
 
-    def _shares(self, p: FloatArray) -> FloatArray:
+    def line_shares(self, p: FloatArray) -> FloatArray:
         """Return the shares of the lines in the flux."""
         if len(self.line_fluxes) != 2 + self.model.extra_lines:
             return self.line_fluxes
