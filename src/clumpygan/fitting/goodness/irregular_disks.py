@@ -8,7 +8,8 @@ logarithm of its light. Fields are sums of the modes in which a disk varies most
 
     epsilon(x) = s sum_j a_j B_j(x),  a_j ~ N(0, 1),
 
-the eigenvectors of their covariance, weighted with an exponential disk (Karhunen 1947, Loeve 1948).
+the eigenvectors of their covariance, weighted with the root of an exponential disk, so that its
+wings have some, too (Karhunen 1947, Loeve 1948).
 The light of a galaxy doesn't depend on where it is, so modes of the light leave its sum what it is.
 """
 
@@ -303,7 +304,7 @@ def _fields() -> tuple[FloatArray, ...]:
         np.abs(np.subtract.outer(rows, rows)), np.abs(np.subtract.outer(columns, columns))
     ]
     places = _EXTENT * ((2 * np.arange(_SIDE) + 1) / _SIDE - 1)
-    weight = np.exp(-0.5 * _SCALE_LENGTHS * np.hypot.outer(places, places)).ravel()
+    weight = np.exp(-0.25 * _SCALE_LENGTHS * np.hypot.outer(places, places)).ravel()
     values, vectors = np.linalg.eigh(weight[:, None] * covariance * weight)
     modes = (vectors * np.sqrt(np.maximum(values, 0)) / weight[:, None]).T[::-1]
     return tuple(modes[:count].reshape(count, _SIDE, _SIDE) for count in _MODES)

@@ -8,7 +8,7 @@ residuals r at the optimum, J (N, n) and H the Jacobian and the Hessian there, a
     G = R' R - R' J H^-1 J' R,
     ln p(r | s) = r' R (k^4 / s^2 + k^2 G)^-1 R' r / 2 - ln det(1 + s^2 G / k^2) / 2 + const.
 
-A priori half of all galaxies are as smooth as the model, s = 0; that of the others is lognormal.
+A priori some galaxies are as smooth as the model, s = 0; that of the others is lognormal.
 A posteriori the covariance of the parameters is k^2 H^-1 + s^2 T T', with T = H^-1 J' R, the sum of
 squares of what the irregularities move the optimum by. Draws are of all s, each as often as it is
 probable, so that what residuals don't tell is in the errors as far as it is probable. Where the
@@ -30,11 +30,12 @@ from clumpygan.fitting.goodness.noise import NoiseCheck
 from clumpygan.fitting.optimize import NEAR, Optimum
 from clumpygan.fitting.sampling.draws import Draws
 from clumpygan.fitting.target import Target
+from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 
 FloatArray = NDArray[np.float64]
 
-_SMOOTH = 0.5
-"""Share of galaxies that are as smooth as the model, a priori."""
+_SMOOTH = ClumpyDisks().clumpless
+"""Share of galaxies that are as smooth as the model, a priori: those without a clump."""
 
 _MEDIAN, _SCATTER = 0.5, 0.6
 """Of the lognormal prior of s of the others. The population of `ClumpyDisks` has 0.4 by turbulence
@@ -43,7 +44,7 @@ alone, and clumps and arms on top."""
 _AMPLITUDES = np.geomspace(0.02, 3.0, 60)
 """Those s of which the probability is computed."""
 
-_UNLIKELY = 0.2
+_UNLIKELY = 0.15
 """Probability of a misfit below which there is none."""
 
 _LEVELS = 16
