@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from clumpygan.errors import InputError
 from clumpygan.fitting.optimize import LevenbergMarquardt, find_optimum
 from tests.fitting.conftest import make_mock
 from tests.fitting.test_target import make_target
@@ -84,3 +85,10 @@ def test_the_optimum_of_noise_with_outliers():
         worst.append(np.abs((optimum.coordinates - truth) / errors).max())
     assert worst[0] > 6
     assert worst[1] < 4
+
+
+def test_a_model_that_is_not_finite_ends_the_fit(mock):
+    target = make_target(mock, 1e-3)
+    target.renderer = lambda vectors: np.full((len(vectors), *mock.data.shape), np.nan, np.float32)
+    with pytest.raises(InputError, match="isn't finite near the starting values"):
+        find_optimum(target, [start(target, mock)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clumpygan.errors import InputError
 from clumpygan.fitting.likelihood import Residuals
 from clumpygan.fitting.sampling.progress import tell
 from clumpygan.fitting.target import Target
@@ -169,6 +170,11 @@ class LevenbergMarquardt:
             step = -np.linalg.solve(self.hessian + self.damping * scale, self._gradient)
             if float(np.abs(step).max()) <= _LONGEST_STEP:
                 break
+            if not np.isfinite(step).all():
+                raise InputError(
+                    "the model isn't finite near the starting values: expected others; give "
+                    "`start`, or `bound`s that hold them"
+                )
             # A shorter step of the same direction would zigzag along a valley.
             self.damping *= 2.0
         expected = -float(step @ self._gradient + 0.5 * step @ self.hessian @ step)

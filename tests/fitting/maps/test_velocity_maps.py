@@ -42,6 +42,15 @@ def mock(sigma: float = 6.0, seed: int = 3, **values: float) -> VelocityMap:
     return VelocityMap(field + noise, np.full(field.shape, sigma), SCALE, light)
 
 
+@pytest.mark.parametrize("samples", [3, 4, 5])
+def test_a_small_disk_has_velocities_all_over_a_large_field(samples: int) -> None:
+    """Where there is no light, what few samples make of the PSF isn't taken for some."""
+    renderer = VelocityFieldRenderer((40, 40), FWHM / samples, psf=PSF, psf_fwhm=FWHM)
+    field, _ = renderer.render(vector_of(half_light_radius=0.4, inclination=78.0))
+    assert np.abs(field - 1020.0).max() < 210.0
+    assert np.ptp(field) > 200
+
+
 @pytest.mark.parametrize("flow", [0.0, -40.0])
 def test_the_field_is_that_of_the_formula(flow: float) -> None:
     vector = vector_of(radial_velocity=flow)

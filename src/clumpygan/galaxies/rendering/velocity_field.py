@@ -46,6 +46,7 @@ _MARGIN = 2.5
 """FWHM of the PSF beyond the field from which light is taken."""
 
 _FAINT = 1e-9
+"""Of the brightest light: as much is added everywhere, at least."""
 
 _SHARPENING = 20
 """Steps of Richardson and Lucy; fewer leave light smeared, more make noise of it."""
@@ -130,6 +131,12 @@ class VelocityFieldRenderer:
             self.model.asymmetric_drift,
         )
         self._multiplier, self._padded = self._optics(step)
+        self._faint = _FAINT
+        if self._multiplier is not None:
+            # What of the PSF the samples can't carry rings around bright light.
+            rows = self._multiplier.shape[0] // 2
+            ends = (self._multiplier[rows], self._multiplier[:, -1])
+            self._faint = max(_FAINT, *(float(np.abs(end).max()) for end in ends))
         self._light: FloatArray | None = None
         if light is not None:
             self._light = self._sharpened(np.asarray(light, dtype=np.float64)).ravel()
@@ -153,7 +160,7 @@ class VelocityFieldRenderer:
         if self._light is not None:
             light = self._light
         # Far outside there is nothing to divide by; a floor makes it the velocity itself.
-        light = light.reshape(sides) + _FAINT * light.max()
+        light = light.reshape(sides) + self._faint * light.max()
         # Relative to the systemic velocity, so that nothing is lost by rounding.
         systemic = float(vector[_SYSTEMIC])
         moving = light * (velocity.reshape(sides) - systemic)
