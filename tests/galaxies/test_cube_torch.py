@@ -82,6 +82,25 @@ def test_gradients_are_finite_differences(name: str) -> None:
     np.testing.assert_array_less(np.abs(slopes - expected), 1e-5 * np.abs(expected) + floor)
 
 
+def test_no_line_is_narrower_than_a_share_of_a_channel_and_cubes_come_to_it_smoothly() -> None:
+    """Of a dispersion that no channel tells from none, a fit finds the end."""
+    case = CASES["narrow line"]
+    compiled = CubeRenderer(case.grid, case.parameters.model, case.transfer, 1e-5)
+    floor = compiled.narrowest
+    on_tensors, vector = renderer_for(case, accuracy=1e-5), case.parameters.to_vector()
+    vectors = np.repeat(vector[None], 7, axis=0)
+    dispersions = floor * np.array([0.0, 0.98, 1.0, 1.02, 1.98, 2.0, 2.02])
+    vectors[:, case.parameters.model.index("velocity_dispersion")] = dispersions
+    cubes = compiled(vectors)
+    with torch.no_grad():
+        same = on_tensors(torch.tensor(vectors)).numpy()[:, 0]
+    np.testing.assert_allclose(cubes, same, atol=1e-4)
+    for middle in (2, 5):
+        below, above = (same[middle + k] - same[middle + k - 1] for k in (0, 1))
+        assert np.abs(above).max() > 0
+        np.testing.assert_allclose(above, below, atol=0.06 * np.abs(above).max())
+
+
 def test_every_parameter_has_a_gradient_somewhere() -> None:
     """Else the comparisons above might compare zeros."""
     felt = set()

@@ -195,7 +195,7 @@ class TorchCubeRenderer(nn.Module):
         grid = self.grid
         edges = self._constants("edges", parameters, grid.edges)
         spreads = self._constants("spreads", parameters, self.compiled.spreads)
-        smallest = self.compiled.narrowest**2
+        narrowest = self.compiled.narrowest
         shares = self._constants("shares", parameters, self.compiled.line_fluxes[:, None])
         if len(shares) == 2 + self.model.extra_lines:
             ratio = parameters[:, self.model.index("doublet_ratio")]
@@ -203,7 +203,10 @@ class TorchCubeRenderer(nn.Module):
             shares = torch.stack(fluxes) / sum(fluxes)
         total = torch.zeros_like(velocity)[..., None]
         for line, share in enumerate(shares):
-            width = (sigma.square() + spreads[line].square()).clamp(min=smallest).sqrt()[..., None]
+            square = sigma.square() + spreads[line].square()
+            width = square.clamp(min=4 * narrowest**2).sqrt()
+            narrow = narrowest + square / (4 * narrowest)
+            width = torch.where(square < 4 * narrowest**2, narrow, width)[..., None]
             if grid.channel_response:
                 steps = (edges[line] - velocity[..., None]) / width
                 channels = torch.special.ndtr(steps).diff(dim=-1)

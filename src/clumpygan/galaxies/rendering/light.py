@@ -118,8 +118,14 @@ def _cumulative(x):
 
 @njit
 def line_width(dispersion, spread, narrowest):
-    """Return the standard deviation of a line: dispersion and LSF, but not below the narrowest."""
-    return math.sqrt(max(dispersion * dispersion + spread * spread, narrowest * narrowest))
+    """Return the standard deviation of a line: dispersion and LSF, but not below the narrowest.
+
+    Below twice that it comes to it smoothly, for a fit's way would end at a kink.
+    """
+    square = dispersion * dispersion + spread * spread
+    if square < 4 * narrowest * narrowest:
+        return narrowest + square / (4 * narrowest)
+    return math.sqrt(square)
 
 
 @njit
