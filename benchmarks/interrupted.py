@@ -23,10 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 from astropy.table import Table
@@ -39,13 +40,13 @@ CUBES = "--shape 16 16 16 --instrument muse_wfm --seed 1"
 PROGRAMS: dict[str, str] = {
     "train": "train.py model=dcgan debug=fast shorten_to=96 threads=1 callbacks.pictures=1"
     " data.size=32 model.generator.channels=4 model.discriminator.channels=4 output=out name=net",
-    "generate cubes": "generate.py cubes --n 12 --seed 1 --output out.fits",
+    "generate cubes": "generate.py cubes --n 60 --seed 1 --output out.fits",
     "generate galaxies": "generate.py galaxies --n 40 --seed 1 --output out.fits --picture out.png"
     " --metrics out.json",
     "prepare cubes": f"prepare.py cubes --n 60 --workers 1 {CUBES} --output out",
     "prepare cutouts": "prepare.py cutouts --mosaic mosaic.fits --catalog catalog.fits --size 20"
     " --output out",
-    "prepare idx": "prepare.py idx --input stamps.npy --output out.idx",
+    "prepare idx": "prepare.py idx --input many.npy --output out.idx",
     "fit": "fit.py a.fits b.fits c.fits d.fits --psf-fwhm 0.6 --method laplace --no-picture"
     " --workers 2 --seed 1 --output out --metrics out.json",
     "survey": "survey.py --image hsc.fits --detect --psf-fwhm 0.6 --samples 4 --unit 1 --workers 2"
@@ -69,11 +70,12 @@ TIMES = re.compile(
 
 @dataclass(frozen=True)
 class Run:
-    """How a program ended, and what it said."""
+    """How a program ended, what it said, how long it took, and when it first wrote a file."""
 
     code: int
     said: str
     seconds: float
+    first: float
 
 
 def main() -> None:
@@ -107,16 +109,20 @@ def _try(name: str, command: Sequence[str], folder: Path, kills: int, disks: int
     for number in range(kills):
         home = folder / f"killed{number}"
         shutil.copytree(good, home)
-        # From the end of the imports on: a kill before that does nothing.
-        moment = usual.seconds * (0.35 + 0.6 * (number + 0.5) / kills)
+        # From the first file on: a kill before that does nothing.
+        moment = (number + 0.5) / kills * 0.9 * (usual.seconds - usual.first)
         killed += _killed(command, home, moment)
         again = _run(command, home)
         if again.code:
-            problems.append(f"killed after {moment:.1f} s, then: {again.said.strip()[-200:]}")
+            problems.append(
+                f"killed {moment:.1f} s after its first file, then: {again.said.strip()[-200:]}"
+            )
         differing = _differing(expected, _digests(home))
         same += not differing and not again.code
         if differing:
-            problems.append(f"killed after {moment:.1f} s: differs in {', '.join(differing[:5])}")
+            problems.append(
+                f"killed {moment:.1f} s after its first file: differs in {', '.join(differing[:5])}"
+            )
     told, more = _full(command, good, folder / "small", expected, disks)
     problems += more
     stayed = _processes(folder)
@@ -134,6 +140,9 @@ def _make_good(folder: Path) -> None:
     make_good(folder)
     for seed, name in enumerate("abcd"):
         make_cube(folder / f"{name}.fits", seed=seed)
+    # Larger than the pages of a small disk.
+    stamps = np.random.default_rng(0).normal(size=(2000, 16, 16)).astype(np.float32)
+    np.save(folder / "many.npy", stamps)
 
 
 def _environment() -> dict[str, str]:
@@ -153,26 +162,38 @@ def _run(words: Sequence[str], home: Path, largest: int | None = None) -> Run:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest or 0, largest or 0))
 
     begin = time.monotonic()
-    done = subprocess.run(
-        _command(words), cwd=home, env=_environment(), capture_output=True, text=True, check=False,
-        timeout=600, preexec_fn=limit if largest is not None else None,
+    running = _start(words, home, limit if largest is not None else None)
+    first = _wait_for_a_file(running, home) - begin
+    said = running.communicate(timeout=600)[1]
+    return Run(running.returncode, said, time.monotonic() - begin, first)
+
+
+def _start(
+    words: Sequence[str], home: Path, before: Callable[[], None] | None = None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command(words), cwd=home, env=_environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, preexec_fn=before,
     )  # fmt: skip
-    return Run(done.returncode, done.stderr, time.monotonic() - begin)
+
+
+def _wait_for_a_file(running: subprocess.Popen[str], home: Path) -> float:
+    """Return the time at which a program wrote its first file, or ended."""
+    known = set(home.rglob("*"))
+    while running.poll() is None and set(home.rglob("*")) == known:
+        time.sleep(0.01)
+    return time.monotonic()
 
 
 def _killed(words: Sequence[str], home: Path, after: float) -> bool:
-    """Kill a program after so many seconds; return whether it was still running."""
-    running = subprocess.Popen(
-        _command(words), cwd=home, env=_environment(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        running.wait(after)
-    except subprocess.TimeoutExpired:
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        return True
-    return False
+    """Kill a program so many seconds after its first file; return whether it was still running."""
+    running = _start(words, home)
+    _wait_for_a_file(running, home)
+    time.sleep(after)
+    was_running = running.poll() is None
+    running.kill()
+    running.communicate()
+    return was_running
 
 
 def _full(
