@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,29 @@ import torch
 from astropy.io import fits
 from astropy.table import Table
 
+from clumpygan.commands.flags import read_config, settings_from
+from clumpygan.commands.recover import _parser as recover_parser
 from clumpygan.data.cubes.settings import CubeSettings
 from clumpygan.data.cubes.store import open_cubes, prepare_cubes
 from clumpygan.data.cutouts.extraction import prepare_cutouts
 from clumpygan.data.cutouts.settings import CutoutSettings
 from clumpygan.data.cutouts.store import open_cutouts
+from clumpygan.data.real_galaxies.recipe import read_recipe
 from clumpygan.errors import InputError
 from clumpygan.gan.checkpoint import build_network, load_checkpoint, save_checkpoint
+from clumpygan.instruments.presets import read_survey
 from clumpygan.io import read_catalog, read_cube, read_image, read_psf
 from clumpygan.io.arrays import load_array
 from clumpygan.io.fits import open_fits
 from clumpygan.io.idx import read_idx, write_idx
 from clumpygan.io.image_stack import read_stack
+from clumpygan.io.listed_blends import read_blend
 from clumpygan.io.mosaic import open_mosaic
+from clumpygan.io.rotation_table import read_rotation_table
+from clumpygan.io.spread_functions import read_line_spread, read_measured_psf
+from clumpygan.io.velocity_map import read_velocity_map
+from clumpygan.recovery.settings import RecoverySettings
+from clumpygan.resources import resource_folder
 from clumpygan.training.states import read_state
 from tests.data.survey import make_survey
 
@@ -34,7 +45,9 @@ SECONDS = 5
 
 TINY = {"channels": 8, "blocks": [1, 1], "fine_channels": 4, "noise_channels": 2}
 
-WORDS = ("2147483647", "-1", "0", "99999999999", "'abc'", "NaN", "1e999", "T", "3", "1E400", "")
+WORDS = ("2147483647", "-1", "0", "99999999999", "'abc'", "NaN", "1e999", "T", "3", "1E400", "",
+         "2020-13-45", "!!int", "!!bool 3", "[" * 2000, "9" * 5000, "&a [*a]", "{}", "null", "=",
+         "!!timestamp")  # fmt: skip
 """What a damaged card may say."""
 
 
@@ -56,6 +69,7 @@ def make_originals(folder: Path) -> Originals:
     }.items():  # fmt: skip
         sky[key] = value
     fits.writeto(folder / "image.fits", image, sky)
+    fits.writeto(folder / "psf.fits", np.abs(image), sky)
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image, sky)]).writeto(
         folder / "image.fits.fz"
     )
@@ -93,6 +107,24 @@ def make_originals(folder: Path) -> Originals:
         folder / "cutouts", CutoutSettings((make_survey(folder / "survey").files(),), size=8)
     )
     shutil.rmtree(folder / "survey")
+    (folder / "settings.yaml").write_text("samples: 8\nseeing: 0.7\nmax_hmag: 24\nband: i\n")
+    (folder / "survey.yaml").write_bytes(
+        (files("clumpygan.instruments") / "surveys" / "euclid_vis.yaml").read_bytes()
+    )
+    recipe = (resource_folder("configs") / "real_galaxies.yaml").read_text()
+    (folder / "recipe.yaml").write_text(recipe.replace("$CLUMPYGAN_REAL_DATA", "."))
+    (folder / "rotation.txt").write_text("radius velocity\n0.1 30\n0.5 120.5\n1.2 180\n")
+    (folder / "lsf.csv").write_text("wavelength,fwhm\n4800,2.7\n7000,2.5\n9300,2.4\n")
+    velocities = generator.normal(0, 90, (8, 9)).astype(np.float32)
+    fits.HDUList(
+        [
+            fits.PrimaryHDU(),
+            fits.ImageHDU(velocities, fits.Header({**sky, "BUNIT": "km/s"}), name="VEL"),
+            fits.ImageHDU(np.full((8, 9), 5.0, np.float32), name="VEL_ERR"),
+        ]
+    ).writeto(folder / "velocities.fits")
+    planes = np.abs(generator.normal(size=(5, 12, 12)))
+    np.savez(folder / "blend.npz", images=planes, psfs=planes, peaks=np.array([[5.0, 6.0]]))
     found = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return Originals(
         {str(path.relative_to(folder)): path.read_bytes() for path in found if path.name != "lock"}
@@ -122,6 +154,20 @@ def _read_cutouts(path: Path) -> None:
     open_cutouts(path.parent)
 
 
+def _read_settings(path: Path) -> None:
+    parser = recover_parser()
+    options = parser.parse_args(["--config", str(path)])
+    read_config(options, parser)
+    try:
+        settings_from(RecoverySettings, options)
+    except InputError as refused:  # a setting names itself, not the file
+        raise InputError(f"{path}: {refused}") from refused
+
+
+def _read_blend(path: Path) -> None:
+    read_blend(path, "i")
+
+
 READERS: dict[str, tuple[Callable[[Path], object], ...]] = {
     "image.fits": (read_image, read_psf, _read_mosaic, _read_fits),
     "image.fits.fz": (read_image, _read_mosaic),
@@ -129,6 +175,14 @@ READERS: dict[str, tuple[Callable[[Path], object], ...]] = {
     "table.fits": (read_catalog,),
     "table.csv": (read_catalog,),
     "table.ecsv": (read_catalog,),
+    "rotation.txt": (read_rotation_table,),
+    "lsf.csv": (read_line_spread,),
+    "velocities.fits": (read_velocity_map,),
+    "psf.fits": (read_measured_psf,),
+    "blend.npz": (_read_blend,),
+    "settings.yaml": (_read_settings,),
+    "survey.yaml": (read_survey,),
+    "recipe.yaml": (read_recipe,),
     "stack.npy": (read_stack, load_array),
     "stack.fits": (read_stack,),
     "stack.idx": (read_idx,),

@@ -93,7 +93,8 @@ def test_flags_become_settings(words: str, expected: dict[str, Any]) -> None:
         ("--seed -1", "argument --seed: invalid value: '-1' (expected an integer from 0 to"),
         ("--sampels 3", "unrecognized arguments: --sampels (did you mean --samples?)"),
         ("--position 1 2", "--position goes with --width; give nothing else"),
-        ("--config nowhere.yaml", "[Errno 2] No such file or directory: 'nowhere.yaml'"),
+        ("--config nowhere.yaml", "--config nowhere.yaml can't be read: No such file or directory"),
+        ("--config /dev/zero", "--config /dev/zero can't be read as YAML (more than 4 MB)"),
     ],
 )
 def test_bad_flags_are_one_line(

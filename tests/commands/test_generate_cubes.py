@@ -1,6 +1,7 @@
 """The program `generate.py cubes`: files that other tools read, runs that go on, bad input."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -286,6 +287,15 @@ def test_another_network_of_the_same_name_does_not_go_on(folder, refused):
     save_file({name: 1.01 * array for name, array in weights.items()}, "physical.safetensors")
     said = refused("--n", 3, "--seed", 1, "--output", "g.fits")
     assert f"g holds cubes of another weights ({made}" in said
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "{", '{"seed": "x"}'])
+def test_damaged_settings_of_a_folder_are_named(content, folder, refused):
+    generate("--n", 2, "--seed", 1, "--output", "g.fits")
+    (folder / "g/settings.json").write_text(content)
+    assert re.search(
+        r"g/settings\.json .*delete the folder g", refused("--n", 3, "--output", "g.fits")
+    )
 
 
 def test_foreign_folders_are_left_alone(refused, folder):

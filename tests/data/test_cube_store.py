@@ -121,6 +121,19 @@ def test_a_note_that_was_half_written_is_done_again(whole, tmp_path, monkeypatch
     assert np.array_equal(prepare_cubes(home, SETTINGS, 10, 1).cubes, whole.cubes)
 
 
+def test_notes_that_nobody_wrote_are_named(tmp_path, monkeypatch):
+    home = tmp_path / "set"
+    with monkeypatch.context() as context:
+        interrupt_after(context, 1)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_cubes(home, SETTINGS, 10, 1)
+    for content in ("words\n", "\n", "0 3\n\xff\n"):
+        (home / "done.txt").write_text(content, encoding="latin1")
+        with pytest.raises(InputError, match=r"done\.txt doesn't say .*: delete the folder"):
+            prepare_cubes(home, SETTINGS, 10, 1)
+        assert (home / "done.txt").read_text(encoding="latin1") == content
+
+
 def test_a_finished_set_is_left_alone(whole):
     before = (whole.folder / "cubes.npy").stat().st_mtime_ns
     prepare_cubes(whole.folder, SETTINGS, 10, 1)

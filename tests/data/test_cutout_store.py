@@ -331,6 +331,18 @@ def test_an_interrupted_set_goes_on_and_ends_the_same(
     assert {path.name for path in home.iterdir()} == {path.name for path in whole.folder.iterdir()}
 
 
+def test_notes_that_nobody_wrote_are_named(survey, tmp_path, monkeypatch, small_chunks):
+    wanted, home = settings(survey.files()), tmp_path / "set"
+    with monkeypatch.context() as context:
+        interrupt_after(context, 1)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_cutouts(home, wanted)
+    for content in ("words\n", "[]\n", '{"seen": 3}\n', "\xff\n"):
+        (home / "done.txt").write_text(content, encoding="latin1")
+        with pytest.raises(InputError, match=r"done\.txt doesn't say .*: delete the folder"):
+            prepare_cutouts(home, wanted)
+
+
 def test_killed_while_it_completes(survey, whole, tmp_path, monkeypatch):
     survey.weight[50:60] = 0
     wanted = settings(survey.files())

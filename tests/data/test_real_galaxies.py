@@ -148,7 +148,7 @@ def test_they_are_mixed_with_synthetic_ones(recipe, tmp_path):
         ("groups: [{name: a, images: b, pixel_scale: 1, psf_fwhm: [1], galaxy: a}]", "0 groups"),
         ("groups: [{name: a, image: b}]", "image"),
         ("groups: [{name: a, images: 'x*.fits', pixel_scale: 1, psf_fwhm: [1]}]", "no file fits x"),
-        ("{", "not a YAML file"),
+        ("{", "can't be read as YAML"),
     ],
 )
 def test_bad_recipes_are_refused_in_one_line(tmp_path, content, words):
@@ -179,7 +179,7 @@ def test_the_recipe_of_the_shipped_weights_is_read(monkeypatch):
 
 
 def test_a_missing_recipe_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none\.yaml: not a YAML file"):
+    with pytest.raises(InputError, match=r"none\.yaml can't be read: No such file"):
         read_recipe(tmp_path / "none.yaml")
 
 

@@ -30,6 +30,7 @@ from clumpygan.settings import (
     settings_of,
     words_of,
 )
+from clumpygan.settings.documents import read_yaml
 
 T = TypeVar("T")
 
@@ -137,15 +138,7 @@ def read_config(options: Namespace, parser: ArgumentParser) -> None:
     path = vars(options).get(CONFIG)
     if path is None:
         return
-    import yaml
-
-    try:
-        stored = yaml.safe_load(path.read_text())
-    except (UnicodeDecodeError, yaml.YAMLError) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(
-            f"`{CONFIG}` {path}: expected a YAML file of settings ({reason})"
-        ) from None
+    stored = read_yaml(path, "expected a YAML file of settings", f"`{CONFIG}` {path}")
     if not isinstance(stored, dict):
         raise InputError(f"`{CONFIG}` {path}: expected lines of the form NAME: VALUE")
     called: ArgumentParser = vars(options).get("_parser", parser)

@@ -21,6 +21,7 @@ from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.arrays import allocate_array, load_array
 from clumpygan.io.atomic import naming, only_one
+from clumpygan.settings.documents import read_yaml
 
 CARD, NOTES, LOCK = "card.yaml", "done.txt", "lock"
 
@@ -217,10 +218,7 @@ def read_card(home: Path, version: int, needed: Collection[str], what: str) -> d
     InputError
         If it can't be read or is another kind of card.
     """
-    try:
-        card = yaml.safe_load((home / CARD).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{home / CARD} can't be read: delete the folder {home}") from error
+    card = read_yaml(home / CARD, f"delete the folder {home}")
     if not isinstance(card, dict) or not {"format", *needed} <= set(card):
         raise InputError(f"{home / CARD} is no card of a {what}: choose another folder")
     if card["format"] != version:
@@ -277,14 +275,19 @@ def check_same(
 def _read_notes(notes: Path, count: int, chunk: int) -> NDArray[np.bool_]:
     """Return which rows are done (n,), and drop a line that was only half written."""
     done = np.zeros(count, dtype=bool)
-    lines = notes.read_text(encoding="ascii").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
+    try:
+        lines = notes.read_text(encoding="ascii").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        for line in whole:
+            # Notes of old are the first row of a chunk alone.
+            first, *last = map(int, line.split())
+            done[first : last[0] if last else first + chunk] = True
+    except ValueError as problem:
+        raise InputError(
+            f"{notes} doesn't say which rows are done: delete the folder {notes.parent}"
+        ) from problem
     with atomic_path(notes) as temporary:
         temporary.write_text("".join(whole), encoding="ascii")
-    for line in whole:
-        # Notes of old are the first row of a chunk alone.
-        first, *last = map(int, line.split())
-        done[first : last[0] if last else first + chunk] = True
     return done
 
 

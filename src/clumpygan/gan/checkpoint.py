@@ -24,6 +24,7 @@ from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.resources import resource_folder
 from clumpygan.settings import differences
+from clumpygan.settings.documents import read_yaml
 
 _ENDINGS = (".safetensors", ".yaml")
 
@@ -330,10 +331,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"no card {path.name} beside {path.with_suffix('.safetensors')}")
-    try:
-        card = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a card: {' '.join(str(error).split())[:160]}") from error
+    card = read_yaml(path, "it is not a card")
     if not isinstance(card, dict) or not isinstance(card.get("network"), dict):
         raise InputError(f"{path} is not a card: it has no section 'network'")
     for name in ("arguments", "observation"):

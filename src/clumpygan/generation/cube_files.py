@@ -16,6 +16,7 @@ from clumpygan.generation.settings import (
     CubesSettings,
 )
 from clumpygan.io import atomic_path, read_cube
+from clumpygan.settings.documents import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,18 +137,17 @@ def _settle(wanted: CubesSettings, folder: Path, depends: dict[str, Any]) -> tup
         return drawn, source
     note = folder / SETTINGS
     if note.exists():
-        try:
-            before = json.loads(note.read_text())
-        except ValueError as problem:
-            raise InputError(f"{note} can't be read: delete the folder {folder}") from problem
-        seed = before.get("seed") if wanted.seed is None else wanted.seed
+        before = read_json(note, f"delete the folder {folder}")
+        if not isinstance(before, dict) or not isinstance(before.get("seed"), int):
+            raise InputError(f"{note} holds no settings: delete the folder {folder}")
+        seed = before["seed"] if wanted.seed is None else wanted.seed
         for name, value in {**depends, "seed": seed}.items():
             if before.get(name) != value:
                 raise InputError(
                     f"{folder} holds cubes of another {name} ({before.get(name)}, now {value}): "
                     "choose another `output`, or delete it"
                 )
-        return int(seed), GIVEN if wanted.seed is not None else _DRAWN_FROM_THE_FOLDER
+        return seed, GIVEN if wanted.seed is not None else _DRAWN_FROM_THE_FOLDER
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} holds other files: choose another `output`")
     folder.mkdir(exist_ok=True)

@@ -11,11 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clumpygan.errors import InputError
 from clumpygan.instruments.imaging import ImagingInstrument, noise_equivalent_radius
 from clumpygan.settings import did_you_mean, from_mapping
+from clumpygan.settings.documents import read_yaml
 
 QUANTITIES = ("pixel_scale", "zero_point", "psf", "depth", "noise")
 """What a file has to name the source of."""
@@ -35,10 +34,7 @@ def read_survey(path: Path) -> dict[str, ImagingInstrument]:
     InputError
         If it isn't such a file, a number is missing or out of range, or a source is missing.
     """
-    try:
-        section = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} can't be read: {' '.join(str(error).split())[:160]}") from error
+    section = read_yaml(path, "expected the fields of an imaging instrument")
     if not isinstance(section, dict):
         raise InputError(f"{path} is no survey: expected the fields of an imaging instrument")
     bands = section.pop("bands", None)

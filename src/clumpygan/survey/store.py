@@ -15,6 +15,7 @@ import yaml
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.atomic import check_output_folder, check_output_path, only_one
+from clumpygan.settings.documents import read_yaml
 from clumpygan.survey.columns import COLUMNS, COMPONENTS, arrow_table, schema_of
 
 CATALOGUE, PARTS, CARD, UNITS = "catalogue.parquet", "components.parquet", "card.yaml", "units"
@@ -62,8 +63,8 @@ def unit_name(number: int) -> str:
 def measured_digest(home: Path) -> str:
     """Return what the card in a folder says of measured PSFs, empty where there is none."""
     try:
-        card = yaml.safe_load((home / CARD).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        card = read_yaml(home / CARD, "")
+    except InputError:
         return ""  # what is wrong with it says who opens the folder
     return str(card.get(MEASURED_PSF) or "") if isinstance(card, dict) else ""
 
@@ -168,10 +169,7 @@ class SurveyStore:
             with atomic_path(path) as temporary:
                 temporary.write_text(yaml.safe_dump(self.card, sort_keys=False), encoding="utf-8")
             return
-        try:
-            before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-            raise InputError(f"{path} can't be read: delete the folder {self.home}") from problem
+        before = read_yaml(path, f"delete the folder {self.home}")
         if not isinstance(before, dict):
             raise InputError(f"{path} is no card of a survey: choose another `output`")
         for name in (*self.card, *(set(before) - set(self.card))):

@@ -22,6 +22,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.settings import differences
+from clumpygan.settings.documents import read_json
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 """Names of the states in the output folder."""
@@ -220,13 +221,11 @@ def _check_state(state: Path, kept: dict[str, Any], *, strict: bool) -> None:
 
 def _read_settings(notes: Path) -> Any:
     """Return the settings of the training that an output folder holds."""
-    try:
-        return json.loads(notes.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{notes} can't be read, so nobody knows of which training {LAST} is: "
-            "choose another name=..., or ckpt_path=null to start anew"
-        ) from error
+    return read_json(
+        notes,
+        f"so nobody knows of which training {LAST} is: choose another name=..., or"
+        " ckpt_path=null to start anew",
+    )
 
 
 def read_state(path: Path, *, mmap: bool = False) -> dict[str, Any]:

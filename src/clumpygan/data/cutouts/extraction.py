@@ -268,10 +268,15 @@ def _read_notes(path: Path) -> dict[str, Any]:
     """Return the last whole note: galaxies seen, rows written, stamps skipped."""
     notes: dict[str, Any] = {"seen": 0, "rows": 0, "skipped": {}}
     if path.exists():
-        text = path.read_text(encoding="ascii")
-        whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        try:
+            text = path.read_text(encoding="ascii")
+            whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+            if whole:
+                notes = {name: json.loads(whole[-1])[name] for name in notes}
+        except (ValueError, LookupError, TypeError) as problem:
+            raise InputError(
+                f"{path} doesn't say what is done: delete the folder {path.parent}"
+            ) from problem
         # A line that was only half written would run into the next.
         path.write_text("".join(whole[-1:]), encoding="ascii")
-        if whole:
-            notes = json.loads(whole[-1])
     return notes

@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from clumpygan.errors import InputError
 from clumpygan.settings import check, from_mapping, setting
+from clumpygan.settings.documents import read_yaml
 
 
 @dataclass(frozen=True)
@@ -104,11 +103,7 @@ def read_recipe(path: Path) -> Recipe:
     InputError
         If it can't be read, or a setting is unknown or makes no sense.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        words = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a YAML file of groups of images: {words}") from error
+    content = read_yaml(path, "expected groups of images")
     expected = (
         "expected `groups`, a list of sections, and perhaps `held_out`, a list of names, and "
         "`folder`"
@@ -125,5 +120,8 @@ def read_recipe(path: Path) -> Recipe:
     for number, section in enumerate(groups):
         if not isinstance(section, dict):
             raise InputError(f"{path}: group {number + 1} is no section: {expected}")
-        made.append(from_mapping(Group, section, f"groups[{number}]"))
+        try:
+            made.append(from_mapping(Group, section, f"groups[{number}]"))
+        except InputError as problem:
+            raise InputError(f"{path}: {problem}") from problem
     return Recipe(Path(folder), tuple(made), tuple(str(name) for name in held_out))

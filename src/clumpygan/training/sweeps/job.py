@@ -1,6 +1,5 @@
 """One job of a sweep: trained, resumed or skipped, and what became of it written down."""
 
-import json
 import logging
 import math
 import sys
@@ -17,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import only_one
 from clumpygan.settings import differences
+from clumpygan.settings.documents import read_json
 from clumpygan.training.run import train
 from clumpygan.training.settings import plain_config, shortened
 from clumpygan.training.sweeps.results import FAILED, FINISHED, PRUNED, Result, read_result
@@ -167,8 +167,8 @@ def _is_done(before: Result, config: DictConfig) -> bool:
     if before.status not in (FINISHED, PRUNED) or config.ckpt_path != "last":
         return False
     try:
-        kept = json.loads((before.folder / "settings.json").read_text())
-    except (OSError, ValueError):
+        kept = read_json(before.folder / "settings.json", "")
+    except InputError:
         return False
     plain = shortened(plain_config(config))
     return not differences(kept, {key: plain.get(key) for key in kept})

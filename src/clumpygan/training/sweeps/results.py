@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clumpygan.io import atomic_path
+from clumpygan.settings.documents import read_json
 
 RESULT = "result.json"
 """Name of the file in the folder of a job."""
@@ -68,7 +69,7 @@ class Result:
 def read_result(folder: Path) -> Result | None:
     """Return what became of the job of a folder, or None if it says nothing readable."""
     try:
-        fields: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        fields: dict[str, Any] = read_json(folder / RESULT, "")
         return Result(folder, **(fields | {"overrides": tuple(fields["overrides"])}))
     except (OSError, ValueError, TypeError, KeyError):
         return None
