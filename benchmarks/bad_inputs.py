@@ -62,6 +62,8 @@ USUAL: dict[str, str] = {
     "evaluate realism": "--n 20 --train-size 0 --pixel-epochs 0 --output report",
     "evaluate cubes": "--n 20 --train-size 0 --fits 0 --groups 0 --epochs 0 --workers 1"
     " --output report",
+    "evaluate kinematics": "--n 12 --checkpoint none --resolution 1 --signal-to-noise 5 --seed 1"
+    " --metrics o.json",
     "evaluate shear": "--n 0 --signals 10 --sizes 2 --inclinations 60 --workers 1 --output report",
     "survey": "--image hsc.fits --detect --psf-fwhm 0.6 --samples 4 --workers 1 --output surveyed",
     "app": "--port 0 --no-browser",
@@ -71,7 +73,8 @@ USUAL: dict[str, str] = {
 GOOD = ("hsc.fits", "cube.fits", "mosaic.fits", "stamps.npy")
 """Files that the good command lines read."""
 
-OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "regions", "population", "report")
+OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "regions", "population", "report",
+           "cache")  # fmt: skip
 INPUTS = ("image", "catalog", "data_root", "observed", "reference", "weight", "mask", "variance",
           "psf", "reference_psf", "config", "set", "rotation_table", "mosaic", "redshifts",
           "segmentation", "input", "real", "generated", "train", "root", "table", "checkpoint",

@@ -69,7 +69,9 @@ def make_originals(folder: Path) -> Originals:
     }.items():  # fmt: skip
         sky[key] = value
     fits.writeto(folder / "image.fits", image, sky)
-    fits.writeto(folder / "psf.fits", np.abs(image), sky)
+    y, x = np.mgrid[-4:5, -4:5]
+    psf = np.exp(-(x**2 + y**2) / 4.0)
+    fits.writeto(folder / "psf.fits", psf / psf.sum(), sky)
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image, sky)]).writeto(
         folder / "image.fits.fz"
     )
