@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import pytorch_lightning as pl
@@ -248,6 +249,15 @@ def test_bad_states_are_one_line(tiny, tmp_path):
     alone.write_bytes(alone.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"alone\.ckpt is truncated"):
         train(tiny(f"ckpt_path={alone}", name="other"))
+    # An archive, but of something else: said before data are rendered.
+    with zipfile.ZipFile(alone, "w") as archive:
+        archive.writestr("a", "b")
+    with pytest.raises(InputError, match=r"alone\.ckpt is damaged"):
+        train(tiny(f"ckpt_path={alone}", f"data.cache={tmp_path / 'cache'}", name="other"))
+    assert not (tmp_path / "cache").exists()
+    (tmp_path / "run" / "settings.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"settings\.json holds no settings, so nobody knows"):
+        train(tiny(f"ckpt_path={tmp_path / 'run' / 'best.ckpt'}"))
 
 
 class Stranger:

@@ -5,7 +5,15 @@ Every program turns `InputError` into one line on standard error and exit code 2
 
 
 class InputError(ValueError):
-    """Bad input: the message is one line that names the value, what was expected, what to do."""
+    """Bad input: the message is one line that names the value, what was expected, what to do.
+
+    Names of files and columns may hold anything: line breaks become spaces, and what else isn't
+    printable is escaped.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        line = " ".join(one.strip() for one in message.splitlines())
+        super().__init__("".join(one if one.isprintable() else ascii(one)[1:-1] for one in line))
 
 
 class PixelScaleError(InputError):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 
 import galsim
 import numpy as np
@@ -248,7 +249,14 @@ def test_no_such_files(tmp_path):
     (tmp_path / "nothing.npz").touch()
     with (tmp_path / "single.npz").open("wb") as file:
         np.save(file, np.zeros((40, 45)))
-    for name in ("nothing", "single"):
+    # Headers of arrays are read as Python; archives may be of a kind that isn't known, or a bomb.
+    for name, content in (
+        ("header", b"\x93NUMPY\x01\x00\x10\x00{'descr': ('<f8' \n"),
+        ("bomb", bytes(2**28 + 1)),
+    ):
+        with zipfile.ZipFile(tmp_path / f"{name}.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("images.npy", content)
+    for name in ("nothing", "single", "header", "bomb"):
         with pytest.raises(InputError, match="can't be read as arrays"):
             read_blend(tmp_path / f"{name}.npz", "i")
     with pytest.raises(InputError, match="not both"):

@@ -1,3 +1,4 @@
+import pickle
 import signal
 import subprocess
 import sys
@@ -65,6 +66,12 @@ def test_bad_input_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str]) ->
         run_program(body, parser(), [])
     assert stop.value.code == 2
     assert complaint(capsys) == "boz.py: error: a.fits: no such file; expected an image"
+
+
+def test_names_with_line_breaks_and_without_letters_are_one_line_from_python_too() -> None:
+    problem = InputError("a\n\r b.csv: has columns x\x00, \ud800y;\n  expected z")
+    assert str(problem) == r"a  b.csv: has columns x\x00, \ud800y; expected z"
+    assert str(pickle.loads(pickle.dumps(problem))) == str(problem)
 
 
 def test_the_operating_systems_refusals_are_bad_input(capsys: pytest.CaptureFixture[str]) -> None:

@@ -217,15 +217,19 @@ def _check_state(state: Path, kept: dict[str, Any], *, strict: bool) -> None:
         )
     if not zipfile.is_zipfile(state):
         raise InputError(f"{state} is truncated: ckpt_path=null starts anew")
+    read_state(state, mmap=True)  # before data are rendered for it
 
 
-def _read_settings(notes: Path) -> Any:
+def _read_settings(notes: Path) -> dict[str, Any]:
     """Return the settings of the training that an output folder holds."""
-    return read_json(
-        notes,
-        f"so nobody knows of which training {LAST} is: choose another name=..., or"
-        " ckpt_path=null to start anew",
+    what_to_do = (
+        f"so nobody knows of which training {LAST} is: choose another name=..., or ckpt_path=null "
+        "to start anew"
     )
+    kept = read_json(notes, what_to_do)
+    if not isinstance(kept, dict):
+        raise InputError(f"{notes} holds no settings, {what_to_do}")
+    return kept
 
 
 def read_state(path: Path, *, mmap: bool = False) -> dict[str, Any]:
