@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
+from clumpygan.fitting.batch.summary import text_of
 from clumpygan.fitting.optimize import Optimum
 from clumpygan.fitting.result import tabulate
 from clumpygan.fitting.sampling.draws import Draws
@@ -23,3 +25,19 @@ def test_intervals_hold_68_percent_of_the_draws():
         assert below == pytest.approx(0.1587, abs=0.003), row["name"]
         assert above == pytest.approx(0.1587, abs=0.003), row["name"]
         assert np.mean(values < row["median"]) == pytest.approx(0.5, abs=0.003)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"), [("< 9", "V/sigma > 20 (84 %)"), ("", "V/sigma 80 +- 2.4e+02")]
+)
+def test_a_limit_of_the_dispersion_is_one_of_v_over_sigma(limit, words):
+    row = {"name": "velocity_dispersion", "unit": "km/s", "median": 2.0, "lower": 0.3,
+           "upper": 8.0, "limit": limit}  # fmt: skip
+    ratio = {"name": "velocity_over_dispersion", "unit": "", "median": 80.0, "lower": 20.0,
+             "upper": 500.0}  # fmt: skip
+    meta = {
+        "chi_squared": 10.0, "degrees_of_freedom": 9, "signal_to_noise": 30.0, "verdict": "good",
+        "log_evidence": None, "remarks": [], "quantities": [ratio],
+        "goodness": {"chi_squared_of_signal": 1.0, "share_left": 0.0},
+    }  # fmt: skip
+    assert words in text_of(Table([row], meta=meta))

@@ -95,16 +95,25 @@ def text_of(table: Table) -> str:
     )
     # The table itself shows limits.
     remarks = [text for text in meta["remarks"] if LIMIT not in text]
-    lines += [f"  {text}" for text in (", ".join(words), _quoted(meta), judged, *remarks) if text]
+    narrow = any(
+        row["name"] == "velocity_dispersion" and str(row["limit"]).startswith("<") for row in table
+    )
+    quoted = _quoted(meta, narrow)
+    lines += [f"  {text}" for text in (", ".join(words), quoted, judged, *remarks) if text]
     return "\n".join([*lines, *_text_of_models(meta.get("models", ()))])
 
 
-def _quoted(meta: Mapping[str, Any]) -> str:
-    """Return what papers quote most, with half of the 68 % interval."""
+def _quoted(meta: Mapping[str, Any], narrow: bool) -> str:
+    """Return what papers quote most, with half of the 68 % interval.
+
+    Where of the dispersion only an upper limit is known (`narrow`), of V/sigma a lower one is.
+    """
     words = []
     found = {one["name"]: one for one in meta.get("quantities", ())}
     for name, text in _QUOTED.items():
-        if name in found:
+        if name == "velocity_over_dispersion" and name in found and narrow:
+            words.append(f"{text} > {found[name]['lower']:.2g} (84 %)")
+        elif name in found:
             value, unit = found[name]["median"], found[name]["unit"]
             half = 0.5 * (found[name]["upper"] - found[name]["lower"])
             words.append(f"{text} {value:.3g} +- {half:.2g} {unit}".rstrip())
