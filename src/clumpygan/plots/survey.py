@@ -33,6 +33,10 @@ _MAPS = 4
 _UNKNOWN = "-"
 """In place of what the network's card doesn't say, as the likeness."""
 
+_DOT, _DOTS = 9.0, 20_000.0
+"""Square points of a galaxy on the map, at most, and of all of them: so that patches of thousands
+aren't covered."""
+
 _BINS = 40
 _SHOWN = {
     "magnitude": 'AB, in r = 1.5"', "half_light_radius": "half-light radius [arcsec]",
@@ -137,10 +141,11 @@ def _map(table: Table, good: Table, names: Sequence[str]) -> Figure:
         rest = table[(np.asarray(table["patch"]) == name) & (table["status"] != _GOOD)]
         axis.plot(rest["x"], rest["y"], ".", ms=2, color="0.6")
         own = good[np.asarray(good["patch"]) == name]
-        shown = axis.scatter(own["x"], own["y"], 9, own["magnitude"], cmap="viridis_r",
-                             vmin=bright, vmax=faint)  # fmt: skip
+        area = min(_DOT, _DOTS / max(len(own), 1))
+        shown = axis.scatter(own["x"], own["y"], area, own["magnitude"], cmap="viridis_r",
+                             vmin=bright, vmax=faint, linewidths=0)  # fmt: skip
         odd = own[np.asarray(own["unusual"], bool)]
-        axis.plot(odd["x"], odd["y"], "x", color="C3", ms=5, mew=0.8)
+        axis.plot(odd["x"], odd["y"], "x", color="C3", ms=5 * (area / _DOT) ** 0.5, mew=0.8)
         axis.set_aspect("equal")
         axis.set_title(name, fontsize=9, parse_math=False)
         axis.set(xlabel="x [pixel]", ylabel="y [pixel]")
