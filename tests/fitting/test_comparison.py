@@ -40,7 +40,12 @@ def test_the_table_is_sorted_and_complete(compared):
     assert table["log_bayes_factor"][0] == 0
     ratio = np.exp(table["log_bayes_factor"]) * table["probability"][0]
     np.testing.assert_allclose(table["probability"], ratio, rtol=1e-10)
-    assert (table["log_evidence_error"] < 0.1).all()
+    # Of a model that leaves more than noise the evidence is that of the normal approximation.
+    exact = [compared.results[name].draws.method == "importance" for name in table["model"]]
+    assert exact[0]
+    assert exact.count(True) == 2
+    assert (table["log_evidence_error"][exact] < 0.1).all()
+    assert np.isfinite(table["log_evidence"]).all()
     free = {row["model"]: row["degrees_of_freedom"] for row in table}
     assert free["freeman"] == free["tanh"] + 1
 
