@@ -230,6 +230,32 @@ def test_halos_and_seams_are_no_noise_that_neighbours_share(tmp_path):
     assert read_patch(tmp_path / "halo.fits", 0.168).shared_noise < 1.02
 
 
+def shared_in(path, data, sigma):
+    """Return what is shared by neighbours in a patch (y, x) of nJy with noise `sigma`."""
+    header = fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.168})
+    planes = [("IMAGE", data), ("VARIANCE", np.full(data.shape, sigma**2))]
+    images = [fits.ImageHDU(one.astype(np.float32), header, name=name) for name, one in planes]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
+    return read_patch(path, 0.168).shared_noise
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (499, 499)])
+def test_all_of_a_small_patch_tells_what_neighbours_share(tmp_path, corner):
+    noise = gaussian_filter(np.random.default_rng(2).normal(size=(500, 500)), 0.45)
+    y, x = np.indices(noise.shape)
+    halo = 100 * np.exp(-np.hypot(y - corner[0], x - corner[1]) / 60)
+    assert shared_in(tmp_path / "halo.fits", noise + halo, noise.std()) == pytest.approx(
+        1.3, abs=0.05
+    )
+
+
+def test_neighbours_share_as_usual_in_a_patch_without_sky(tmp_path):
+    y, x = np.indices((300, 300))
+    light = 1e5 * np.exp(-np.hypot(y - 150, x - 150) / 50)
+    noise = np.random.default_rng(2).normal(size=light.shape)
+    assert shared_in(tmp_path / "full.fits", light + noise, 1.0) == pytest.approx(1.11)
+
+
 def test_a_galaxys_row_depends_on_no_other(recover):
     """Neither on which others are in the catalogue, nor on their order or the units."""
     everything = recover()

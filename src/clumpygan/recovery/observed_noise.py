@@ -43,12 +43,17 @@ OBSERVED_MAP = (
 )
 """What makes use of the map of an observed image."""
 
+USUALLY_SHARED = 1.11
+"""Excess of noise in apertures that is assumed where light lets none be measured.
+
+By the variance maps of HSC's coadds. Other surveys warp their coadds too, but tell no such factor.
+"""
+
 _CROWDED = 2.0  # times as much as neighbours differ, and what scatters is light
 _FARTHER = 1.5  # times the reach of noise, sigma in large apertures over that of a pixel: so too
 _MOST_SHARED = 1.4  # what variance maps of HSC's coadds imply at most
 _ENOUGH_TO_SEE_IT_SHARED = 1200  # pixels
-_USUALLY_SHARED = 1.11  # by HSC's coadds, taken where it can't be measured
-_USUAL_DROP = 3 * (1 - 1 / _USUALLY_SHARED)  # pixels, of `drizzled_correlation`
+_USUAL_DROP = 3 * (1 - 1 / USUALLY_SHARED)  # pixels, of `drizzled_correlation`
 _DEPTH_GRID = 64  # pixels, wider than the aperture of the depth
 
 
@@ -297,7 +302,7 @@ def shared_noise(image: Image) -> SharedNoise:
         return SharedNoise(1.0, np.ones((1, 1)), in_sky=False)
     sky = _noise_in_sky(image, least)
     if sky is None:
-        return SharedNoise(_USUALLY_SHARED, least.correlation, in_sky=False)
+        return SharedNoise(USUALLY_SHARED, least.correlation, in_sky=False)
     excess = min(excess_of_apertures(sky), _MOST_SHARED)
     return SharedNoise(excess, separable(sky).correlation, in_sky=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import Image, read_image
 from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.photometry import nanojansky_per_count
-from clumpygan.recovery.observed_noise import measured_noise, shared_noise
+from clumpygan.recovery.observed_noise import USUALLY_SHARED, measured_noise, shared_noise
 
 _SCALE = 0.01
 """Relative difference up to which pixels are the network's."""
@@ -23,8 +24,8 @@ _SCALE = 0.01
 _BLOCK = 256
 """Pixels on a side of the parts of a patch in which noise that neighbours share is measured."""
 
-_MOST_BLOCKS = 8
-"""Parts along each axis: beyond, more sky says nothing new and costs time in each worker."""
+_MOST_BLOCKS = 4
+"""Parts along each axis, spread over the patch: more say nothing new and cost each worker time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,15 +141,15 @@ def _read(
 
 
 def _shared_noise(image: Image, sigma: NDArray[np.float32]) -> float:
-    """Return by how much noise in apertures exceeds that of white noise: 1 where there is no sky.
+    """Return by how much noise in apertures exceeds that of white noise, as usual without sky.
 
-    The median of blocks on a grid, each in units of the noise of its pixels: halos of stars and
-    seams between depths, which look like noise that is shared, are in few of them.
+    The median of blocks spread over the patch, each in units of the noise of its pixels: halos of
+    stars and seams between depths, which look like noise that is shared, are in few of them.
     """
     found = []
     starts = []
     for length in image.data.shape:
-        count = min(max(length // _BLOCK, 1), _MOST_BLOCKS)
+        count = min(ceil(length / _BLOCK), _MOST_BLOCKS)
         starts.append(np.linspace(0, max(length - _BLOCK, 0), count).astype(int))
     for top in starts[0]:
         for left in starts[1]:
@@ -156,7 +157,7 @@ def _shared_noise(image: Image, sigma: NDArray[np.float32]) -> float:
             data = image.data[block] / sigma[block]
             one = shared_noise(replace(image, data=data, mask=image.mask[block]))
             found += [one.excess] if one.in_sky else []
-    return float(np.median(found)) if found else 1.0
+    return float(np.median(found)) if found else USUALLY_SHARED
 
 
 def _relative_noise(weight: Path, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
