@@ -1,5 +1,6 @@
 """YAML and JSON that nobody should write is refused in a line; what a pipe holds is read."""
 
+import datetime
 import os
 import threading
 from pathlib import Path
@@ -15,6 +16,11 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+MERGED = b"a: &a {%s}\nb: {<<: [%s]}" % (
+    b",".join(b"k%d: 1" % one for one in range(2000)),
+    b",".join([b"*a"] * 2000),
+)
+
 
 @pytest.mark.parametrize(
     ("content", "reason"),
@@ -23,7 +29,14 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         (b"seed: !!int ''", "can't be read as YAML"),
         (b"seed: !!bool abc", "can't be read as YAML"),
         (b"seed: !!timestamp now", "can't be read as YAML"),
-        (b"seed: " + b"1" * 5000, "can't be read as YAML"),
+        (b"seed: " + b"1" * 5000, "a number of more than 100 digits"),
+        (b"samples: 0x" + b"f" * 5000, "a number of more than 100 digits"),
+        (b"samples: -" + b"9" * 5000, "a number of more than 100 digits"),
+        (b"a: [{b: 0b" + b"1" * 5000 + b"}]", "a number of more than 100 digits"),
+        (b"? 0" + b"7" * 5000 + b"\n: key", "a number of more than 100 digits"),
+        (b"hours: 1" + b":1" * 20_000, "a number of more than 100 digits"),
+        (b"hours: 1" + b":1" * 20_000 + b".5", "can't be read as YAML"),
+        (MERGED, "more than a million values"),
         (b"[" * 5000, "nested too deeply"),
         (b"a: [", "can't be read as YAML"),
         (b"\xff\xfe", "can't be read as YAML"),
@@ -41,7 +54,9 @@ def test_yaml_that_is_none(content: bytes, reason: str, tmp_path: Path) -> None:
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[" * 200_000, b"\xff", b"9" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[" * 200_000, b"\xff", b"9" * 5000, b"[-%s]" % (b"9" * 101)]
+)
 def test_json_that_is_none(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "notes.json"
     path.write_bytes(content)
@@ -67,3 +82,20 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     writer.join()
     (tmp_path / "notes.json").write_text('{"seed": 3}')
     assert read_json(tmp_path / "notes.json", "try another") == {"seed": 3}
+
+
+def test_what_yaml_is_written_for_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(
+        f"day: 2026-11-30\nlong: 1:30:00\nhex: 0xff\nmost: {'9' * 100}\ntiny: 0.{'0' * 120}1\n"
+        "usual: &usual {a: 1, b: 2}\nmine: {<<: *usual, b: 3}"
+    )
+    assert read_yaml(path, "try another") == {
+        "day": datetime.date(2026, 11, 30),
+        "long": 5400,
+        "hex": 255,
+        "most": 10**100 - 1,
+        "tiny": 1e-121,
+        "usual": {"a": 1, "b": 2},
+        "mine": {"a": 1, "b": 3},
+    }

@@ -12,6 +12,7 @@ from clumpygan.errors import InputError
 _LARGEST = 4 * 2**20  # bytes; the largest card has 12,000, and /dev/zero ends nowhere
 _MOST_VALUES = 1_000_000
 _REASON = 120  # letters
+_TOO_LARGE = 10**100  # for anything that is counted or measured; Python can't even print 10**4300
 
 
 def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
@@ -30,46 +31,91 @@ def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
     ------
     InputError
         If it can't be read, has more than 4 MB, isn't text in UTF-8 or no YAML, or its values, with
-        all aliases written out, are more than a million.
+        all aliases written out, are more than a million, or whole numbers of over 100 digits.
     """
-    import yaml
+    from clumpygan.settings.frugal_yaml import FrugalLoader
 
-    return _read(path, yaml.safe_load, "YAML", what_to_do, name)
+    def parse(text: str) -> Any:
+        loader = FrugalLoader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+
+    called = name or str(path)
+    return _parsed(_content(path, called, "YAML", what_to_do), parse, called, "YAML", what_to_do)
 
 
 def read_json(path: Path, what_to_do: str, name: str | None = None) -> Any:
     """Return what a JSON file holds, as `read_yaml` does."""
-    return _read(path, json.loads, "JSON", what_to_do, name)
-
-
-def _read(
-    path: Path, parse: Callable[[str], Any], kind: str, what_to_do: str, name: str | None
-) -> Any:
     called = name or str(path)
+    return parse_json(_content(path, called, "JSON", what_to_do), called, what_to_do)
+
+
+def parse_json(text: str, called: str, what_to_do: str) -> Any:
+    """Return what a text in JSON says: lists, dicts, numbers, words, or None.
+
+    Parameters
+    ----------
+    text : str
+    called : str
+        How the message begins: what the text is.
+    what_to_do : str
+        How it ends.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, or holds more values or larger numbers than `read_yaml` takes.
+    """
+    return _parsed(text, json.loads, called, "JSON", what_to_do)
+
+
+def _content(path: Path, called: str, kind: str, what_to_do: str) -> str:
+    """Return the text of a file, pipe or device."""
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise ValueError("more than 4 MB")
-        found = parse(content.decode("utf-8"))
-        if _is_endless(found):
-            raise ValueError("more than a million values")
+        return content.decode("utf-8")
     except OSError as problem:
         raise InputError(
             f"{called} can't be read: {problem.strerror or problem}; {what_to_do}"
         ) from problem
+    except ValueError as problem:
+        raise _refused(called, kind, problem, what_to_do) from problem
+
+
+def _parsed(text: str, parse: Callable[[str], Any], called: str, kind: str, what_to_do: str) -> Any:
+    """Return what a text says, if that is something a program can work with."""
+    try:
+        found = parse(text)
+        _check_size(found)
     except RecursionError as problem:
         raise InputError(
             f"{called} can't be read as {kind}: it is nested too deeply; {what_to_do}"
         ) from problem
     except Exception as problem:  # constructors of YAML raise anything: !!int "", 2020-13-45
-        reason = " ".join(str(problem).split())[:_REASON] or type(problem).__name__
-        raise InputError(f"{called} can't be read as {kind} ({reason}); {what_to_do}") from problem
+        raise _refused(called, kind, problem, what_to_do) from problem
     return found
 
 
-def _is_endless(document: Any) -> bool:
-    """Whether a document, written out, has too many values: aliases of aliases, or of itself."""
+def _refused(called: str, kind: str, problem: Exception, what_to_do: str) -> InputError:
+    reason = " ".join(str(problem).split())[:_REASON] or type(problem).__name__
+    return InputError(f"{called} can't be read as {kind} ({reason}); {what_to_do}")
+
+
+def _check_size(document: Any) -> None:
+    """Refuse a document of too many values, written out, or of numbers that are too large.
+
+    Values are too many by aliases of aliases, or of itself.
+
+    Raises
+    ------
+    ValueError
+        If one of them is.
+    """
     seen, waiting = 0, [document]
     while waiting:
         one = waiting.pop()
@@ -77,7 +123,8 @@ def _is_endless(document: Any) -> bool:
             waiting.extend(one.values())
         elif isinstance(one, (list, tuple, set)):
             waiting.extend(one)
+        elif isinstance(one, int) and abs(one) >= _TOO_LARGE:
+            raise ValueError("a number of more than 100 digits")
         seen += 1
         if seen + len(waiting) > _MOST_VALUES:
-            return True
-    return False
+            raise ValueError("more than a million values")
