@@ -7,6 +7,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings, observe_cube
 from clumpygan.fitting.initial_guess import guess_parameters
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
+from clumpygan.galaxies.measuring.line_identification import identify_lines
 from clumpygan.io import Cube, SpectralAxis
 from tests.fitting.conftest import FRAME, TRUTH
 
@@ -106,6 +107,28 @@ def test_a_line_of_which_only_a_wing_is_seen_is_not_taken_for_the_brightest():
     guess = guess_parameters(observation)
     assert guess.lines[2] == 0
     assert guess.velocity == pytest.approx(-1050.0, abs=80.0)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)])
+@pytest.mark.parametrize("start", range(21, 27))
+@pytest.mark.parametrize("stop", [38, 44])
+def test_lines_that_the_ends_cut_have_a_flux(start, stop, order):
+    """H alpha at the left end, [NII] at the right one: wherever these are, one line is seen."""
+    frame, data, variance = seen_in(slice(start, stop), order, 0.0)
+    observation = DiskFitter(DiskModel(), frame).observe(data, variance)
+    guess = guess_parameters(observation)
+    assert max(guess.lines) > 0
+    assert guess.identified.velocity == pytest.approx(0.0, abs=160.0)
+    assert all(np.isfinite(value) for value in guess.values().values())
+
+
+def test_a_velocity_at_which_no_line_is_seen_is_none():
+    """Far below 0 nothing but the one channel with light tells velocities apart."""
+    spectrum, variance = np.full(44, -50.0), np.ones(44)
+    spectrum[30] = 100.0
+    found = identify_lines(spectrum, variance, GRID.edges)
+    assert found is not None
+    assert found.fluxes.max() > 0
 
 
 def test_spaxels_in_which_one_line_was_taken_for_another_are_left_out():

@@ -37,7 +37,7 @@ class Identification:
     velocity : float
         km/s, of all lines.
     fluxes : ndarray (lines,)
-        0 or more, of each.
+        0 or more, of each; of one at least above 0.
     width : float
         Standard deviation in km/s.
     gain : float
@@ -99,7 +99,13 @@ def identify_lines(
             return None
         fluxes = np.zeros(len(edges))
         fluxes[seen], left = nnls((profiles[seen] * weight).T, data)
-        fluxes[inside < _INSIDE] = 0.0
+        if not fluxes.any():
+            return None
+        clear = inside >= _INSIDE
+        if not fluxes[clear].any():
+            # Of wings alone, the one with the most light is the likeliest to be a line.
+            clear = np.arange(len(edges)) == int(np.argmax(fluxes * inside))
+        fluxes[~clear] = 0.0
         return left**2, Identification(velocity, fluxes, width)
 
     # Also where the first line isn't in the channels: others may be.
