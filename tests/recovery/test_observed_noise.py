@@ -15,8 +15,10 @@ from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W, ObservationOperato
 from clumpygan.io import Image
 from clumpygan.recovery import SuperResolver, recover
 from clumpygan.recovery.observed_noise import (
+    ASSUMED,
     BY_DIFFERENCES,
     IN_SKY,
+    SharedNoise,
     depth_of,
     noise_model,
     of_map,
@@ -172,6 +174,12 @@ def image_of(data: np.ndarray) -> Image:
     return Image(data.astype(np.float32), 0.168, None, 31.4, blank, Header(), Path("image"))
 
 
+def halo_of(side: int) -> np.ndarray:
+    """Return light that fills an image of such a side."""
+    y, x = np.indices((side, side)) - (side - 1) / 2
+    return 500 * np.exp(-np.hypot(y, x) / 8)
+
+
 @pytest.mark.parametrize("smoothing", [0, 0.4, 0.6, 0.8])
 @pytest.mark.parametrize("flux", [2000, 20000])
 def test_the_noise_of_correlated_fields_and_their_depth(smoothing: float, flux: float) -> None:
@@ -226,7 +234,27 @@ def test_halos_of_large_galaxies_are_no_noise(flux: float, radius: float) -> Non
     assert np.mean([model.sigma for model in found]) == pytest.approx(2.16, rel=0.1)
 
 
-def test_what_neighbours_share_is_that_of_coadds_where_light_leaves_no_sky() -> None:
-    light = galaxy((20, 20), 0.168, SEEING, 30_000, 0.0)
-    image = image_of(light + 2 * np.random.default_rng(3).normal(size=light.shape))
-    assert shared_noise(image).excess == pytest.approx(1.11)
+@pytest.mark.parametrize(("side", "smoothing"), [(20, 0), (40, 0), (40, 0.6)])
+def test_what_neighbours_share_is_assumed_where_light_leaves_no_sky(
+    side: int, smoothing: float
+) -> None:
+    light = galaxy((side, side), 0.168, SEEING, 30_000, 0.0) + halo_of(side)
+    noise = gaussian_filter(np.random.default_rng(3).normal(size=light.shape), smoothing)
+    image = image_of(light + 2 * noise / noise.std())
+    shared = shared_noise(image)
+    assert shared.how == ASSUMED
+    assert shared.excess == pytest.approx(1.11)
+    # The network and the depth are told by the same.
+    assert shared.correlation.sum() ** 0.5 == pytest.approx(1.11, abs=1e-3)
+    level = of_map(np.full(light.shape, 4.0), image.mask, "")
+    white = depth_of(image, level, SharedNoise(1.0, np.ones((1, 1)), ASSUMED))
+    assert depth_of(image, level, shared) == pytest.approx(white - 2.5 * np.log10(1.11), abs=0.02)
+
+
+@pytest.mark.usefixtures("without_network")
+def test_what_neighbours_share_is_said_to_be_assumed() -> None:
+    light = halo_of(40) + np.random.default_rng(3).normal(size=(40, 40))
+    recovery = recover(light, **OBSERVED)
+    [said] = [remark for remark in recovery.remarks if "share noise" in remark]
+    assert said.endswith("1.11 times as much in apertures, assumed, as in HSC's coadds")
+    assert recovery.to_dict()["shared_noise_from"] == ASSUMED

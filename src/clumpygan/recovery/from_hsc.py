@@ -129,6 +129,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         facts={
             "noise_from": noise.how,
             "shared_noise": shared.excess,
+            "shared_noise_from": shared.how,
             "depth": depth_of(image, noise, shared),
             "resampled": resampled or None,
             **sky,
@@ -137,7 +138,10 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
             *([f"observed image resampled: {resampled}"] if resampled else []),
             f"noise of {noise.sigma:.3g} {unit} per {survey.short_name} pixel, {noise.how}",
             *(
-                [f"neighbouring pixels share noise: {shared.excess:.2f} times as much in apertures"]
+                [
+                    f"neighbouring pixels share noise: {shared.excess:.2f} times as much in"
+                    f" apertures, {shared.how}"
+                ]
                 if shared.excess > _WHITE
                 else []
             ),

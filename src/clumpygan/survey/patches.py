@@ -16,7 +16,12 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import Image, read_image
 from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.photometry import nanojansky_per_count
-from clumpygan.recovery.observed_noise import USUALLY_SHARED, measured_noise, shared_noise
+from clumpygan.recovery.observed_noise import (
+    IN_SKY,
+    USUALLY_SHARED,
+    measured_noise,
+    shared_noise,
+)
 
 _SCALE = 0.01
 """Relative difference up to which pixels are the network's."""
@@ -156,7 +161,7 @@ def _shared_noise(image: Image, sigma: NDArray[np.float32]) -> float:
             block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
             data = image.data[block] / sigma[block]
             one = shared_noise(replace(image, data=data, mask=image.mask[block]))
-            found += [one.excess] if one.in_sky else []
+            found += [one.excess] if one.how == IN_SKY else []
     return float(np.median(found)) if found else USUALLY_SHARED
 
 
