@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from scipy.ndimage import gaussian_filter
 
 from clumpygan import fit
 from clumpygan.commands.fit import main
@@ -92,6 +93,26 @@ def test_smearing_is_the_mean_over_light_and_psf(scale: float) -> None:
         assert field[row, column] == pytest.approx(expected, abs=1.5)
     unsmeared = VelocityFieldRenderer((11, 11), scale)(vector_of())[0]
     assert np.abs(field - unsmeared).max() > 10
+
+
+@pytest.mark.parametrize("widths", [2.0, 5.0])
+def test_pixels_wider_than_the_psf_see_the_mean_of_their_light(widths: float) -> None:
+    """Against a Gaussian over samples several times as fine, wherever there is light."""
+    scale, side, fine = widths * FWHM, 9, int(13 * widths)
+    vector = vector_of(half_light_radius=2 * scale, turnover_radius=0.6 * scale)
+    field = VelocityFieldRenderer((side, side), scale, psf=PSF, psf_fwhm=FWHM)(vector)[0]
+    velocity, light = VelocityFieldRenderer((side * fine,) * 2, scale / fine).render(vector)
+    sigma = fine / widths / FWHM_PER_SIGMA
+    sums = [
+        gaussian_filter(image, sigma, mode="constant")
+        .reshape(side, fine, side, fine)
+        .sum((1, 3))[1:-1, 1:-1]
+        for image in (light * velocity, light)
+    ]
+    bright = sums[1] > 0.01 * sums[1].max()
+    assert bright.sum() > 40
+    away = field[1:-1, 1:-1] - sums[0] / sums[1]
+    assert np.abs(away[bright]).max() < 0.35
 
 
 def test_a_disk_is_measured_with_its_errors() -> None:

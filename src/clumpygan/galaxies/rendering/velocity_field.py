@@ -39,14 +39,17 @@ _STEEPEST = 87.0
 _SAMPLES = 3.0
 """Samples over the FWHM of the PSF, at least."""
 
-_FINEST = 5
-"""Samples along a side of a pixel, at most."""
+_MOST, _COARSE = 2_000_000, 5
+"""Samples of a field, at most; that many along a side of a pixel may be more of them."""
+
+_BAND = 3.0
+"""Cycles over the FWHM of the PSF, above which its transfer function is next to nothing."""
 
 _MARGIN = 2.5
 """FWHM of the PSF beyond the field from which light is taken."""
 
-_FAINT = 1e-9
-"""Of the brightest light: as much is added everywhere, at least."""
+_FAINT, _BRIGHTEST_FLOOR = 1e-9, 1e-3
+"""Of the brightest light: as much is added everywhere, at least and at most."""
 
 _SHARPENING = 20
 """Steps of Richardson and Lucy; fewer leave light smeared, more make noise of it."""
@@ -115,12 +118,16 @@ class VelocityFieldRenderer:
         self.shape, self.pixel_scale, self.psf = shape, pixel_scale, psf
         self.fine, margin = 1, 0
         if psf is not None and psf_fwhm:
-            wanted = int(np.ceil(_SAMPLES * pixel_scale / psf_fwhm))
-            # Odd: pixels and samples share their centres.
-            self.fine = min(wanted + (wanted + 1) % 2, _FINEST)
             margin = int(np.ceil(_MARGIN * psf_fwhm / pixel_scale))
         self._field = tuple(slice(margin, margin + n) for n in shape)
         self._size = tuple(n + 2 * margin for n in shape)
+        if psf is not None and psf_fwhm:
+            wanted = int(np.ceil(_SAMPLES * pixel_scale / psf_fwhm))
+            affordable = int(np.sqrt(_MOST / (self._size[0] * self._size[1])))
+            # Odd: pixels and samples share their centres.
+            self.fine = min(
+                wanted + (wanted + 1) % 2, max(affordable - (affordable + 1) % 2, _COARSE)
+            )
         step = pixel_scale / self.fine
         places = [(np.arange(n * self.fine) - (n * self.fine - 1) / 2) * step for n in self._size]
         y, x = np.meshgrid(*places, indexing="ij")
@@ -130,13 +137,12 @@ class VelocityFieldRenderer:
             CURVES.index(self.model.curve),
             self.model.asymmetric_drift,
         )
-        self._multiplier, self._padded = self._optics(step)
+        self._multiplier, self._padded = self._optics(step, psf_fwhm)
         self._faint = _FAINT
         if self._multiplier is not None:
-            # What of the PSF the samples can't carry rings around bright light.
-            rows = self._multiplier.shape[0] // 2
-            ends = (self._multiplier[rows], self._multiplier[:, -1])
-            self._faint = max(_FAINT, *(float(np.abs(end).max()) for end in ends))
+            # A measured PSF may be below 0 somewhere: bright light then takes from what is faint.
+            lowest = float(scipy.fft.irfft2(self._multiplier, self._padded).min())
+            self._faint = min(max(-lowest, _FAINT), _BRIGHTEST_FLOOR)
         self._light: FloatArray | None = None
         if light is not None:
             self._light = self._sharpened(np.asarray(light, dtype=np.float64)).ravel()
@@ -184,8 +190,13 @@ class VelocityFieldRenderer:
         return np.asarray(whole[: image.shape[0], : image.shape[1]])
 
     def _optics(
-        self, step: float
+        self, step: float, psf_fwhm: float | None
     ) -> tuple[NDArray[np.complexfloating] | FloatArray | None, tuple[int, int]]:
+        """Return what modes are multiplied with, and the sides (y, x) they are of.
+
+        It is that of the PSF at the samples, which is nowhere below 0 where the PSF isn't: of its
+        transfer function alone, cut where samples end, bright light would ring.
+        """
         sides = [n * self.fine for n in self._size]
         if self.psf is None:
             return None, (sides[0], sides[1])
@@ -194,7 +205,11 @@ class VelocityFieldRenderer:
         rows, columns = (scipy.fft.next_fast_len(n + extra, real=True) for n in sides)
         ky = np.asarray(np.fft.fftfreq(rows, step)[:, None], dtype=np.float64)
         kx = np.asarray(np.fft.rfftfreq(columns, step)[None, :], dtype=np.float64)
-        return np.asarray(self.psf(ky, kx)), (rows, columns)
+        beyond = max(int(np.ceil(_BAND * step / psf_fwhm)), 1) if psf_fwhm else 1
+        orders = np.arange(-beyond, beyond + 1) / step
+        sampled = sum(np.asarray(self.psf(ky + row, kx + column))
+                      for row in orders for column in orders)  # fmt: skip
+        return np.asarray(sampled / sampled[0, 0].real), (rows, columns)
 
     def _sharpened(self, light: FloatArray) -> FloatArray:
         """Return the light at the finer samples before the PSF, with a margin of none."""
