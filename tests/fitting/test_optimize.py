@@ -87,6 +87,27 @@ def test_the_optimum_of_noise_with_outliers():
     assert worst[1] < 4
 
 
+@pytest.mark.parametrize("width", [2.0, 0.0])
+def test_a_start_near_which_the_model_is_not_finite_is_left_out(mock, width):
+    """At the start itself, or only where its derivatives are taken."""
+    target = make_target(mock, 1e-3)
+    good = start(target, mock, inclination=70.0)
+    alone = find_optimum(target, [good])
+    place, render = target.coordinates.model.index("inclination"), target.renderer
+    bad = start(target, mock, inclination=30.0)
+
+    def partly_finite(vectors):
+        away = np.abs(vectors[:, place] - 30.0)
+        near = (away < 2.0) & ((away > 1e-9) | (width > 0))
+        return np.where(near[:, None, None, None], np.float32(np.nan), render(vectors))
+
+    target.renderer = partly_finite
+    both = find_optimum(target, [bad, good])
+    assert both.log_density == pytest.approx(alone.log_density, abs=0.01)
+    with pytest.raises(InputError, match="isn't finite near the starting values"):
+        find_optimum(target, [bad, bad])
+
+
 def test_a_model_that_is_not_finite_ends_the_fit(mock):
     target = make_target(mock, 1e-3)
     target.renderer = lambda vectors: np.full((len(vectors), *mock.data.shape), np.nan, np.float32)

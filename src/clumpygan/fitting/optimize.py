@@ -87,16 +87,19 @@ def find_optimum(target: Target, starts: Sequence[FloatArray]) -> Optimum:
     Returns
     -------
     Optimum
+
+    Raises
+    ------
+    InputError
+        If the model isn't finite near any of the starts.
     """
     runs = [LevenbergMarquardt(target, start) for start in starts]
     if len(runs) > 1:
-        for run in runs:
-            run.go(_ROUGH_STEPS)
+        runs = _advanced(runs, _ROUGH_STEPS)
         best = max(run.log_density for run in runs)
         runs = [run for run in runs if run.log_density > best - _HOPELESS]
         runs = _distinct(runs)
-    for run in runs:
-        run.go(_MOST_STEPS)
+    runs = _advanced(runs, _MOST_STEPS)
     return max(runs, key=lambda run: run.log_density).finish()
 
 
@@ -110,6 +113,11 @@ class LevenbergMarquardt:
     ----------
     target : Target
     start : ndarray (n,)
+
+    Attributes
+    ----------
+    lost : bool
+        The model isn't finite here or near: there is no way on.
     """
 
     def __init__(self, target: Target, start: FloatArray) -> None:
@@ -118,6 +126,7 @@ class LevenbergMarquardt:
         self.log_density = target.log_density(self.u, self.residuals)
         self.damping, self._raise = _FIRST_DAMPING, 2.0
         self.steps, self.gain, self.converged = 0, np.inf, False
+        self.lost = not np.isfinite(self.log_density)
         self.hessian = np.eye(start.size)
         self._central, self._idle = False, 0
         self._gradient: FloatArray | None = None
@@ -127,7 +136,12 @@ class LevenbergMarquardt:
     def go(self, steps: int) -> None:
         """Take at most so many more steps, until the next would gain next to nothing."""
         last = self.steps + steps
-        while self.steps < last and not self.converged and self.damping < _LARGEST_DAMPING:
+        while (
+            self.steps < last
+            and not self.converged
+            and not self.lost
+            and self.damping < _LARGEST_DAMPING
+        ):
             self._differentiate()
             tell("optimum, step %d: log density %.1f, %.2g to be gained", self.steps,
                  self.log_density, self.gain)  # fmt: skip
@@ -171,10 +185,8 @@ class LevenbergMarquardt:
             if float(np.abs(step).max()) <= _LONGEST_STEP:
                 break
             if not np.isfinite(step).all():
-                raise InputError(
-                    "the model isn't finite near the starting values: expected others; give "
-                    "`start`, or `bound`s that hold them"
-                )
+                self.lost = True
+                return
             # A shorter step of the same direction would zigzag along a valley.
             self.damping *= 2.0
         expected = -float(step @ self._gradient + 0.5 * step @ self.hessian @ step)
@@ -194,6 +206,19 @@ class LevenbergMarquardt:
             self._central, self._gradient = True, None
         self.damping *= self._raise
         self._raise *= 2.0
+
+
+def _advanced(runs: list[LevenbergMarquardt], steps: int) -> list[LevenbergMarquardt]:
+    """Take so many more steps of each run, and return those that aren't lost."""
+    for run in runs:
+        run.go(steps)
+    found = [run for run in runs if not run.lost]
+    if not found:
+        raise InputError(
+            "the model isn't finite near the starting values: expected others; give `start`, or "
+            "`bound`s that hold them"
+        )
+    return found
 
 
 def _distinct(runs: list[LevenbergMarquardt]) -> list[LevenbergMarquardt]:
