@@ -7,7 +7,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting import DiskFitter, ObservedFrame, SamplerSettings, observe_cube
 from clumpygan.fitting.initial_guess import guess_parameters
 from clumpygan.galaxies import CubeGrid, CubeRenderer, DiskModel, DiskParameters
-from clumpygan.galaxies.measuring.line_identification import identify_lines
+from clumpygan.galaxies.measuring.line_identification import closest_lines, identify_lines
 from clumpygan.io import Cube, SpectralAxis
 from tests.fitting.conftest import FRAME, TRUTH
 
@@ -129,6 +129,26 @@ def test_a_velocity_at_which_no_line_is_seen_is_none():
     found = identify_lines(spectrum, variance, GRID.edges)
     assert found is not None
     assert found.fluxes.max() > 0
+
+
+def test_fast_rotation_of_oii_and_another_line_is_kept_whole():
+    """The lines of [OII] are 224 km/s apart: one line, when it comes to taking one for another."""
+    shifts = 299792.458 * (np.array([3727.09, 3729.88, 3869.86]) / 3727.09 - 1)
+    edges = 50.0 * np.arange(250) - 600.0
+    grid = CubeGrid((249, 16, 16), 0.25, edges - shifts[:, None], (1.0,) * 3, (40.0,) * 3)
+    assert closest_lines(grid.edges) == pytest.approx(shifts[2] - shifts[1])
+    assert closest_lines(GRID.edges) == pytest.approx(672.0)
+    galaxy = DiskParameters.from_dict(
+        TRUTH | {"maximum_velocity": 300.0, "inclination": 65.0, "doublet_ratio": 0.8,
+                 "line_3_ratio": 0.4},
+        DiskModel(extra_lines=1),
+    )  # fmt: skip
+    clean = CubeRenderer(grid, galaxy.model, FRAME.transfer)(galaxy.to_vector()[None])[0]
+    noise = float(clean.max()) / 15 * np.random.default_rng(5).standard_normal(clean.shape)
+    frame = ObservedFrame(grid, FRAME.transfer, FRAME.psf_fwhm)
+    guess = guess_parameters(DiskFitter(DiskModel(), frame).observe(clean + noise, noise.var()))
+    assert guess.rotation == pytest.approx(272.0, rel=0.25)
+    assert guess.radius == pytest.approx(TRUTH["half_light_radius"], rel=0.25)
 
 
 def test_spaxels_in_which_one_line_was_taken_for_another_are_left_out():

@@ -21,6 +21,10 @@ _STEP = 0.5
 _FINE_STEPS = (-0.4, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4)
 """Channels from the best of these, where more are tried."""
 
+_ONE_LINE = 600.0
+"""km/s between lines that rotation and dispersion mix: those of [OII] (225) or CIV (498) count as
+one where lines are told apart, those of [SII] (642) and H alpha and [NII] (672, 944) don't."""
+
 _ALIKE = 9.0
 """Chi^2 up to which another velocity explains a spectrum as well."""
 
@@ -54,7 +58,7 @@ class Identification:
 
 
 def closest_lines(edges: FloatArray) -> float:
-    """Return the smallest distance between two lines, km/s; infinite of one.
+    """Return the smallest distance between lines that can be told apart, km/s; infinite of one.
 
     Parameters
     ----------
@@ -62,7 +66,8 @@ def closest_lines(edges: FloatArray) -> float:
         Of the channels, in km/s from each line.
     """
     offsets = np.sort((edges[0] - edges).mean(axis=1))
-    return float(np.diff(offsets).min(initial=np.inf))
+    distances = np.diff(offsets)
+    return float(distances[distances > _ONE_LINE].min(initial=np.inf))
 
 
 def identify_lines(
