@@ -13,6 +13,8 @@ that of the model, or of a map. A map is smeared itself: it is sharpened by a fe
 Richardson and Lucy, without which curves would come out too steep.
 """
 
+from itertools import product
+
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
@@ -206,9 +208,11 @@ class VelocityFieldRenderer:
         ky = np.asarray(np.fft.fftfreq(rows, step)[:, None], dtype=np.float64)
         kx = np.asarray(np.fft.rfftfreq(columns, step)[None, :], dtype=np.float64)
         beyond = max(int(np.ceil(_BAND * step / psf_fwhm)), 1) if psf_fwhm else 1
-        orders = np.arange(-beyond, beyond + 1) / step
-        sampled = sum(np.asarray(self.psf(ky + row, kx + column))
-                      for row in orders for column in orders)  # fmt: skip
+        orders = (np.arange(-beyond, beyond + 1) / step).tolist()
+        sampled = np.asarray(self.psf(ky, kx))
+        for row, column in product(orders, orders):
+            if row or column:
+                sampled = sampled + self.psf(ky + row, kx + column)
         return np.asarray(sampled / sampled[0, 0].real), (rows, columns)
 
     def _sharpened(self, light: FloatArray) -> FloatArray:
