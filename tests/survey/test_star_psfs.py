@@ -1,5 +1,6 @@
 """The PSF of a patch is measured of its stars, which are told from galaxies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_a_survey_measures_its_psf(field, network, tmp_path, monkeypatch):
 
 def test_stars_that_cant_be_fitted_make_no_psf(stars):
     patch, found = stars
-    dark = type(patch)(patch.path, 0 * patch.data, patch.sigma, patch.mask, patch.wcs)
+    dark = replace(patch, data=0 * patch.data)
     assert measure_psfs(dark, found) == []
 
 
@@ -128,10 +129,8 @@ def test_sources_that_arent_alone_are_no_stars(stars):
     row = found[0]
     y, x = np.indices(patch.shape)
     beside = np.exp(-0.5 * ((y - row["y"]) ** 2 + (x - row["x"] - 9) ** 2) / 1.6**2)
-    spoilt = type(patch)(
-        patch.path, patch.data + (0.3 * patch.data[round(row["y"]), round(row["x"])] * beside),
-        patch.sigma, patch.mask, patch.wcs,
-    )  # fmt: skip
+    light = 0.3 * patch.data[round(row["y"]), round(row["x"])] * beside
+    spoilt = replace(patch, data=patch.data + light)
     left = find_stars(spoilt, *find_peaks_of(spoilt, 0.65 / 0.168), 0.168)
     assert isinstance(left, Table)
     assert np.hypot(left["x"] - row["x"], left["y"] - row["y"]).min() > 5
