@@ -31,7 +31,7 @@ from clumpygan.fitting.parameter_choices import ParameterChoices
 from clumpygan.fitting.priors import FitPrior
 from clumpygan.fitting.result import FitResult, tabulate, unbinned
 from clumpygan.fitting.sampling.draws import Draws
-from clumpygan.fitting.sampling.with_misfit import ROUGHEST, draw_with_misfit
+from clumpygan.fitting.sampling.with_misfit import draw_with_misfit
 from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
 from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight, drawn_radii
@@ -48,6 +48,9 @@ from clumpygan.io.velocity_map import VelocityMap
 from clumpygan.settings import plain
 
 FloatArray = NDArray[np.float64]
+
+ROUGHEST = 1e-2
+"""Accuracy of the rendered cubes, over their peak, at least."""
 
 FINE = 1e-4
 """Greatest accuracy of the rendered cubes, over their peak."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from clumpygan.fitting import DiskFitter, SamplerSettings
-from clumpygan.fitting.goodness.misfit import Misfit
+from clumpygan.fitting import DiskFitter, NoiseSettings, SamplerSettings
+from clumpygan.fitting.goodness.misfit import Misfit, _of_kinds
 from clumpygan.fitting.sampling.draws import Draws
 from tests.fitting.conftest import FRAME, GRID, make_mock
 
@@ -29,14 +29,14 @@ def fitted(data, mock):
 def test_a_right_model_has_no_misfit(mock):
     verdict = fitted(mock.data, mock).verdict
     assert verdict.misfit == 1
-    assert not any("neighbouring residuals" in text for text in verdict.remarks)
+    assert not any("the residuals allow" in text for text in verdict.remarks)
 
 
 def test_clumps_widen_the_errors():
     mock = make_mock(8, 20.0)
     right, weak, strong = (fitted(clumpy(mock, a, 2), mock) for a in (0.0, 0.15, 0.4))
     assert right.verdict.misfit == 1 < weak.verdict.misfit < strong.verdict.misfit
-    assert any("neighbouring residuals go together" in text for text in strong.verdict.remarks)
+    assert any("the residuals allow lumps of" in text for text in strong.verdict.remarks)
     assert (strong.table["deviation"] > 1.5 * right.table["deviation"]).all()
     # The draws lie about the same middle, and give the same widths as the table.
     for row in strong.table:
@@ -51,9 +51,38 @@ def test_draws_are_widened_about_their_mean():
     assert Misfit().widened(draws, np.eye(2), random) is draws
     ends = np.array([[[1.0, 1.0], [1.0, 8.0]], [[7.0, 3.0], [3.0, 12.0]]])
     wide = Misfit(0.1, ends, 2.5).widened(draws, np.eye(2), random)
-    np.testing.assert_allclose(wide.coordinates.mean(0), x.mean(0), atol=0.1)
+    np.testing.assert_allclose(wide.coordinates.mean(0), x.mean(0))
     np.testing.assert_allclose(np.cov(wide.coordinates.T), [[4, 2], [2, 10]], rtol=0.1, atol=0.1)
     assert replace(wide, coordinates=x).effective is draws.effective
+    # Of draws that count unequally, too: each covariance has as much weight.
+    weights = random.dirichlet(np.ones(4000))
+    uneven = replace(draws, weights=weights)
+    wide = Misfit(0.1, ends, 2.5).widened(uneven, np.eye(2), random)
+    np.testing.assert_allclose(weights @ wide.coordinates, weights @ x)
+    spread = np.cov(wide.coordinates.T, aweights=weights)
+    np.testing.assert_allclose(spread, [[4, 2], [2, 10]], rtol=0.15, atol=0.15)
+
+
+@pytest.mark.parametrize("robust", ["huber", "student"])
+def test_a_right_model_has_no_misfit_where_outliers_count_less(robust):
+    mock = make_mock(9, 10.0)
+    fitter = DiskFitter(instrument=FRAME, sampler=LAPLACE, noise=NoiseSettings(robust=robust))
+    assert fitter.fit(mock.data, mock.sigma**2).verdict.misfit < 1.1
+
+
+def test_streams_and_warps_are_as_irregular_as_their_own_residuals_say():
+    kinds, levels = np.repeat([0, 1, 2], [8, 8, 2]), np.ones(16)
+    random = np.random.default_rng(1)
+    truth = np.where(kinds == 0, 1.0, 0.1) * random.standard_normal(18)
+    known = 400 * np.eye(18)
+    found = _of_kinds(levels, known, known @ truth + 20 * random.standard_normal(18), 1.0, kinds)
+    assert (found[:, kinds == 0] == 1).all()
+    assert np.median(found[:, kinds == 1]) < 0.3
+    # Where noise hides them, they are in proportion to the light, as in the population.
+    hidden = _of_kinds(levels, 1e-8 * known, np.zeros(18), 1.0, kinds)
+    for kind in (1, 2):
+        assert np.median(hidden[:, kinds == kind]) == pytest.approx(1, rel=0.1)
+    assert not _of_kinds(np.zeros(16), known, np.zeros(18), 1.0, kinds).any()
 
 
 def test_noise_that_neighbours_share_widens_the_errors(mock):

@@ -3,8 +3,8 @@
 The population of `galaxies.disks.clumpy_disks` says by how much disks depart from smooth ones. Here
 its departures are random fields in the plane of the disk, of the logarithm of the light, of the
 velocity along the line of sight and of the logarithm of the dispersion, and a warp; linear, and in
-proportion, so that one number tells how irregular a disk is: the standard deviation of the
-logarithm of its light. Fields are sums of the modes in which a disk varies most,
+proportion to one number: the standard deviation of the logarithm of its light. Fields are sums of
+the modes in which a disk varies most,
 
     epsilon(x) = s sum_j a_j B_j(x),  a_j ~ N(0, 1),
 
@@ -32,6 +32,9 @@ FloatArray = NDArray[np.float64]
 
 _MODES = (24, 14, 8)
 """Of the light, the velocity and the dispersion: finer ones hardly move a parameter."""
+
+LUMPS, STREAMS, WARPS = range(3)
+"""Kinds of modes: of light and dispersion, of velocity, twists and tilts."""
 
 _SLOPE = 3.2
 """Of the power spectrum of the fields: arms, lopsidedness and clumps are larger lumps than those of
@@ -66,10 +69,13 @@ class Irregularities:
         Changes of the model over sigma.
     radii : ndarray (m,)
         Changes of ln R, the radius of half of the light.
+    kinds : ndarray (m,) of int
+        `LUMPS`, `STREAMS` or `WARPS`.
     """
 
     cubes: NDArray[np.float32]
     radii: FloatArray
+    kinds: NDArray[np.intp]
 
 
 def irregularities(
@@ -115,9 +121,11 @@ def irregularities(
         radii[: len(light)] = _growths(float(vector[model.index("sersic_index")]))
     observation = target.likelihood.observation
     sigma = np.sqrt(observation.variance[part]) * target.likelihood.inflation
-    return Irregularities(
-        np.stack([(one / sigma).ravel() for one in cubes]).astype(np.float32), radii
-    )
+    found = np.empty((len(cubes), sigma.size), dtype=np.float32)
+    for row, one in zip(found, cubes, strict=True):
+        np.divide(one, sigma, out=row.reshape(sigma.shape), casting="same_kind")
+    kinds = np.repeat([LUMPS, STREAMS, LUMPS, WARPS], [len(light), len(stream), len(heat), 2])
+    return Irregularities(found, radii, kinds)
 
 
 @dataclass(frozen=True, eq=False)

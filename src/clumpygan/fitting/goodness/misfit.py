@@ -3,15 +3,19 @@
 Lumps, turbulence and warps leave residuals that go together, and move the optimum. They are taken
 for what irregular disks have in common (`goodness.irregular_disks`): changes s R a of the cube, in
 sigma, with R (N, m) and a ~ N(0, 1), and one number s for how irregular a disk is. With the
-residuals r at the optimum, J (N, n) and H the Jacobian and the Hessian there, and the noise k^2,
+residuals r at the optimum, J (N, n) and H the Jacobian and the Hessian there, and the noise k^2
+(where the likelihood is robust, products are weighted as those of H are),
 
     G = R' R - R' J H^-1 J' R,
     ln p(r | s) = r' R (k^4 / s^2 + k^2 G)^-1 R' r / 2 - ln det(1 + s^2 G / k^2) / 2 + const.
 
+Streams and warps have numbers of their own, s times what their residuals and a lognormal prior say:
+a ring that a Sersic profile doesn't have leaves much light and turns no disk.
+
 A priori some galaxies are as smooth as the model, s = 0; that of the others is lognormal.
-A posteriori the covariance of the parameters is k^2 H^-1 + s^2 T T', with T = H^-1 J' R, the sum of
-squares of what the irregularities move the optimum by. Draws are of all s, each as often as it is
-probable, so that what residuals don't tell is in the errors as far as it is probable. Where the
+A posteriori the covariance of the parameters is k^2 H^-1 + (s T)(s T)', with T = H^-1 J' R, the sum
+of squares of what the irregularities move the optimum by. Draws are of all s, each as often as it
+is probable, so that what residuals don't tell is in the errors as far as it is probable. Where the
 half-light radius is that of the galaxy's own light, which the irregularities move too, T is less by
 that.
 
@@ -25,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from clumpygan.fitting.goodness.irregular_disks import irregularities
+from clumpygan.fitting.goodness.irregular_disks import STREAMS, WARPS, irregularities
 from clumpygan.fitting.goodness.noise import NoiseCheck
 from clumpygan.fitting.optimize import NEAR, Optimum
 from clumpygan.fitting.sampling.draws import Draws
@@ -41,8 +45,16 @@ _MEDIAN, _SCATTER = 0.5, 0.6
 """Of the lognormal prior of s of the others. The population of `ClumpyDisks` has 0.4 by turbulence
 alone, and clumps and arms on top."""
 
-_AMPLITUDES = np.geomspace(0.02, 3.0, 60)
-"""Those s of which the probability is computed."""
+_AMPLITUDES = np.geomspace(0.02, 1.5, 52)
+"""Those s of which the probability is computed. Fields are linear: of larger ones the light would
+be negative in a third of the disk. Where a profile leaves more, it is another galaxy's."""
+
+_APART = 0.8
+"""Scatter of ln s of streams and of warps around that of the lumps. Bars and rings that a Sersic
+profile doesn't have turn no disk: of NGC 2903's HI s is 2.2, that of its warps 0.6."""
+
+_PROPORTIONS = np.exp(_APART * np.linspace(-4, 4, 65))
+"""Of which the probability is computed."""
 
 _UNLIKELY = 0.15
 """Probability of a misfit below which there is none."""
@@ -106,12 +118,14 @@ class Misfit:
         back = np.linalg.inv(np.linalg.cholesky(covariance))
         middle = draws.weights @ draws.coordinates
         away = (draws.coordinates - middle) @ back.T
-        level = generator.permutation(len(away)) % len(self.covariances)
-        coordinates = np.empty_like(draws.coordinates)
+        # As much weight for each of the covariances.
+        order = generator.permutation(len(away))
+        grown = np.cumsum(draws.weights[order]) - 0.5 * draws.weights[order]
+        level = np.empty(len(away), dtype=int)
+        level[order] = np.minimum(grown * len(self.covariances), len(self.covariances) - 1)
         for k, one in enumerate(self.covariances):
-            own = level == k
-            coordinates[own] = middle + away[own] @ np.linalg.cholesky(one).T
-        return replace(draws, coordinates=coordinates)
+            away[level == k] = away[level == k] @ np.linalg.cholesky(one).T
+        return replace(draws, coordinates=middle + away - draws.weights @ away)
 
 
 def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfit:
@@ -139,15 +153,20 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     extra = extra if extra > _ROUND else 1.0
     irregular = irregularities(target, optimum.coordinates, part)
     modes = likelihood.left_of(irregular.cubes, part)
-    moving = (jacobian @ modes.T).astype(np.float64)
-    kept = (modes @ modes.T).astype(np.float64) - moving.T @ inverse @ moving
-    levels = _probable(kept, (modes @ rest).astype(np.float64), extra)
+    weights, bend = likelihood.weights(optimum.residuals), likelihood.bend(optimum.residuals)
+    weighted = modes if weights is None else modes * weights.reshape(shape)[part].ravel()
+    moving = bend * (jacobian @ weighted.T).astype(np.float64)
+    kept = bend * (modes @ weighted.T).astype(np.float64) - moving.T @ inverse @ moving
+    pull = (weighted @ rest).astype(np.float64)
+    levels = _probable(kept, pull, extra)
     levels = np.maximum(levels, likelihood.departure)
     if extra == 1 and not levels.any():
         return Misfit()
+    each = _of_kinds(levels, kept, pull, extra, irregular.kinds)
     moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
-    wide = moved @ moved.T
-    covariances = np.stack([_within_prior(extra * inverse + s**2 * wide) for s in levels])
+    covariances = np.stack(
+        [_within_prior(extra * inverse + (one := moved * s) @ one.T) for s in each]
+    )
     middle = covariances.mean(axis=0)
     factor = float(np.median(np.sqrt(np.diag(middle) / np.diag(inverse))))
     return Misfit(float(np.sqrt((levels**2).mean())), covariances, factor)
@@ -165,11 +184,7 @@ def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
     extra : float
         k^2, the variance of the noise that neighbours share.
     """
-    powers, axes = np.linalg.eigh(0.5 * (kept + kept.T))
-    powers, along = np.maximum(powers, 0.0), (axes.T @ pull) ** 2
-    squared = _AMPLITUDES[:, None] ** 2
-    gain = 0.5 * (squared * along / (extra * (extra + squared * powers))).sum(axis=1)
-    gain -= 0.5 * np.log1p(squared * powers / extra).sum(axis=1)
+    gain = _gains(_AMPLITUDES, kept, pull, extra)
     prior = np.exp(-0.5 * (np.log(_AMPLITUDES / _MEDIAN) / _SCATTER) ** 2)
     highest = max(float(gain.max()), 0.0)
     weights = (1 - _SMOOTH) * prior / prior.sum() * np.exp(gain - highest)
@@ -181,6 +196,41 @@ def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
     middles = (np.arange(_LEVELS) + 0.5) / _LEVELS
     found = np.interp(middles, grown, np.concatenate([_AMPLITUDES[:1], _AMPLITUDES]))
     return np.where(middles < 1 - share, 0.0, found)
+
+
+def _of_kinds(
+    levels: FloatArray, kept: FloatArray, pull: FloatArray, extra: float, kinds: NDArray[np.intp]
+) -> FloatArray:
+    """Return how irregular the disk is in each mode (`_LEVELS`, m), where it is in proportion s.
+
+    Streams and warps are as probable as residuals and a lognormal prior around s say, one after the
+    other, with the modes of other kinds left free.
+    """
+    each = np.repeat(levels[:, None], len(kinds), axis=1)
+    for order, (row, s) in enumerate(zip(each, levels, strict=True)):
+        if s == 0:
+            continue
+        for kind, stride in ((STREAMS, 7), (WARPS, 11), (STREAMS, 7)):
+            own, free = kinds == kind, kinds != kind
+            # What is left of the modes and of their pull where the others may be anything.
+            inner = np.diag(extra / row[free] ** 2) + kept[np.ix_(free, free)]
+            share = np.linalg.solve(inner, kept[np.ix_(free, own)]).T
+            left = kept[np.ix_(own, own)] - share @ kept[np.ix_(free, own)]
+            gain = _gains(s * _PROPORTIONS, left, pull[own] - share @ pull[free], extra)
+            weights = np.exp(gain - gain.max() - 0.5 * (np.log(_PROPORTIONS) / _APART) ** 2)
+            grown = np.cumsum(weights) / weights.sum()
+            middle = (order * stride % _LEVELS + 0.5) / _LEVELS
+            row[own] = s * np.interp(middle, grown, _PROPORTIONS)
+    return each
+
+
+def _gains(amplitudes: FloatArray, kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
+    """Return ln p(r | s) of amplitudes s (K,), less that of 0; see `_probable`."""
+    powers, axes = np.linalg.eigh(0.5 * (kept + kept.T))
+    powers, along = np.maximum(powers, 0.0), (axes.T @ pull) ** 2
+    squared = amplitudes[:, None] ** 2
+    gain = 0.5 * (squared * along / (extra * (extra + squared * powers))).sum(axis=1)
+    return np.asarray(gain - 0.5 * np.log1p(squared * powers / extra).sum(axis=1))
 
 
 def _of_radius(target: Target, coordinates: FloatArray) -> FloatArray:

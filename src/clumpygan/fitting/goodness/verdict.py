@@ -164,10 +164,10 @@ def judge(
         Effective draws.
     """
     remarks = [*_of_noise(noise, corrected), *of_limits(table), *a_few_less(draws, wanted)]
-    if misfit.factor > 1:
+    if misfit.rules:
         remarks.append(
-            f"errors are {misfit.factor:.2g} times those of independent noise: "
-            f"neighbouring residuals go together, with {100 * misfit.amplitude:.0f} % of the light"
+            f"errors are {misfit.factor:.2g} times those of independent noise: the residuals allow "
+            f"lumps of {100 * misfit.amplitude:.0f} % of the light, and streams and warps with them"
         )
     if not detection.certain:
         word, reasons = NO_DETECTION, _nothing(table, detection, remains)

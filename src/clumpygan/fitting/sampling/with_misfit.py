@@ -15,9 +15,6 @@ from clumpygan.fitting.sampling.posterior import draw_posterior
 from clumpygan.fitting.settings import SamplerSettings
 from clumpygan.fitting.target import Target
 
-ROUGHEST = 1e-2
-"""Accuracy of the rendered cubes, over their peak, at least."""
-
 
 def draw_with_misfit(
     target: Target,
