@@ -17,7 +17,7 @@ from clumpygan.fitting.maps.fitter import MapFitter
 from clumpygan.fitting.maps.observation import observe_map, spatial_bins
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.rendering.velocity_field import VelocityFieldRenderer
-from clumpygan.instruments.spread import FWHM_PER_SIGMA, GaussianPSF
+from clumpygan.instruments.spread import FWHM_PER_SIGMA, GaussianPSF, MeasuredPSF
 from clumpygan.io.velocity_map import VelocityMap
 
 SIDE, SCALE, FWHM = 31, 0.5, 2.0
@@ -50,6 +50,25 @@ def test_a_small_disk_has_velocities_all_over_a_large_field(samples: int) -> Non
     field, _ = renderer.render(vector_of(half_light_radius=0.4, inclination=78.0))
     assert np.abs(field - 1020.0).max() < 210.0
     assert np.ptp(field) > 200
+
+
+@pytest.mark.parametrize("radius", [0.4, 4.0])
+@pytest.mark.parametrize("scale", [FWHM / 3, 1.0, 2 * FWHM])
+def test_a_measured_psf_below_zero_leaves_velocities_finite(scale: float, radius: float) -> None:
+    """Noise of an image of the PSF takes light from where there is none."""
+    y, x = np.indices((25, 25)) - 12
+    noise = 1e-3 * np.random.default_rng(1).standard_normal(x.shape)
+    array = np.exp(-0.5 * (x**2 + y**2) * (FWHM_PER_SIGMA / 3) ** 2) + noise
+    measured = MeasuredPSF(array / array.sum(), FWHM / 3)
+    transfer = partial(measured.transfer, wavelength=7000.0)
+    renderer = VelocityFieldRenderer((40, 40), scale, psf=transfer, psf_fwhm=FWHM)
+    vector = vector_of(half_light_radius=radius * max(scale, 1), inclination=78.0)
+    field, light = renderer.render(vector)
+    assert light.min() > 0
+    assert np.abs(field - 1020.0).max() < 1000.0
+    exact, seen = VelocityFieldRenderer((40, 40), scale, psf=PSF, psf_fwhm=FWHM).render(vector)
+    bright = seen > 0.1 * seen.max()
+    assert np.abs(field - exact)[bright].max() < 8.0
 
 
 @pytest.mark.parametrize("flow", [0.0, -40.0])

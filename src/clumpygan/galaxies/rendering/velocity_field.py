@@ -50,8 +50,8 @@ _BAND = 3.0
 _MARGIN = 2.5
 """FWHM of the PSF beyond the field from which light is taken."""
 
-_FAINT, _BRIGHTEST_FLOOR = 1e-9, 1e-3
-"""Of the brightest light: as much is added everywhere, at least and at most."""
+_FAINT = 1e-9
+"""Of the brightest light: as much is added everywhere, at least."""
 
 _SHARPENING = 20
 """Steps of Richardson and Lucy; fewer leave light smeared, more make noise of it."""
@@ -140,11 +140,6 @@ class VelocityFieldRenderer:
             self.model.asymmetric_drift,
         )
         self._multiplier, self._padded = self._optics(step, psf_fwhm)
-        self._faint = _FAINT
-        if self._multiplier is not None:
-            # A measured PSF may be below 0 somewhere: bright light then takes from what is faint.
-            lowest = float(scipy.fft.irfft2(self._multiplier, self._padded).min())
-            self._faint = min(max(-lowest, _FAINT), _BRIGHTEST_FLOOR)
         self._light: FloatArray | None = None
         if light is not None:
             self._light = self._sharpened(np.asarray(light, dtype=np.float64)).ravel()
@@ -167,18 +162,20 @@ class VelocityFieldRenderer:
         sides = tuple(n * self.fine for n in self._size)
         if self._light is not None:
             light = self._light
-        # Far outside there is nothing to divide by; a floor makes it the velocity itself.
-        light = light.reshape(sides) + self._faint * light.max()
+        light = light.reshape(sides)
         # Relative to the systemic velocity, so that nothing is lost by rounding.
         systemic = float(vector[_SYSTEMIC])
-        moving = light * (velocity.reshape(sides) - systemic)
-        seen, total = self._observed(moving), self._observed(light)
-        field = seen[self._field] / np.maximum(total[self._field], 1e-300) + systemic
-        return field, total[self._field]
+        velocity = velocity.reshape(sides) - systemic
+        own = self._summed(velocity)[self._field] / self.fine**2
+        seen = self._summed(self._smeared(light * velocity))[self._field]
+        total = self._summed(self._smeared(light))[self._field]
+        # Far outside there is nothing to divide by; a floor makes it the velocity itself. Where a
+        # measured PSF is below 0, bright light takes more than that from what is faint.
+        floor = max(_FAINT * float(light.max()) * self.fine**2, -2 * float(total.min()), 1e-300)
+        return (seen + floor * own) / (total + floor) + systemic, total + floor
 
-    def _observed(self, image: FloatArray) -> FloatArray:
-        """Return what pixels see of an image of finer samples: behind the PSF, summed."""
-        image = self._smeared(image)
+    def _summed(self, image: FloatArray) -> FloatArray:
+        """Return the sums over pixels of an image of finer samples."""
         rows, columns = self._size
         return np.asarray(image.reshape(rows, self.fine, columns, self.fine).sum((1, 3)))
 
