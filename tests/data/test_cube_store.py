@@ -127,7 +127,9 @@ def test_notes_that_nobody_wrote_are_named(tmp_path, monkeypatch):
         interrupt_after(context, 1)
         with pytest.raises(KeyboardInterrupt):
             prepare_cubes(home, SETTINGS, 10, 1)
-    for content in ("words\n", "\n", "0 3\n\xff\n"):
+    # Of 10 cubes, in spans of a first row and a last + 1.
+    odd = ("-3 -1\n", "1 2 3\n", "5 2\n", "3 3\n", "0 11\n", "10\n", "-1\n")
+    for content in ("words\n", "\n", "0 3\n\xff\n", *odd):
         (home / "done.txt").write_text(content, encoding="latin1")
         with pytest.raises(InputError, match=r"done\.txt doesn't say .*: delete the folder"):
             prepare_cubes(home, SETTINGS, 10, 1)

@@ -1,5 +1,6 @@
 """Sets of cutouts: the stamps are where the WCS says, whatever interrupts the extraction."""
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -337,7 +338,19 @@ def test_notes_that_nobody_wrote_are_named(survey, tmp_path, monkeypatch, small_
         interrupt_after(context, 1)
         with pytest.raises(KeyboardInterrupt):
             prepare_cutouts(home, wanted)
-    for content in ("words\n", "[]\n", '{"seen": 3}\n', "\xff\n"):
+    kept = json.loads((home / "done.txt").read_text())
+    assert kept["seen"] == kept["rows"] == 5
+    odd = [
+        {"seen": "a", "rows": [], "skipped": 3},
+        *(kept | {"seen": one} for one in (-1, 10**6, kept["seen"] + 1, "a", 1e300)),
+        *(kept | {"rows": one} for one in (-1, 10**6, kept["rows"] - 1, None, [])),
+        *(
+            kept | {"skipped": one}
+            for one in (3, {"a": 3}, {"a": {"b": -1}}, {"a": {"b": "c"}}, {"gs": {"masked": 1}})
+        ),
+    ]
+    notes = [json.dumps(one) + "\n" for one in odd]
+    for content in ("words\n", "[]\n", '{"seen": 3}\n', "\xff\n", "[" * 5000 + "\n", *notes):
         (home / "done.txt").write_text(content, encoding="latin1")
         with pytest.raises(InputError, match=r"done\.txt doesn't say .*: delete the folder"):
             prepare_cutouts(home, wanted)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from clumpygan.data.cutouts.growing_array import GrowingArray, read_rows
+from clumpygan.errors import InputError
 
 
 def test_what_was_appended_is_a_numpy_file(tmp_path):
@@ -37,5 +38,5 @@ def test_what_was_half_written_is_cut_off(tmp_path):
 def test_rows_that_are_not_there(tmp_path):
     path = tmp_path / "a.npy"
     GrowingArray(path, (2,), np.uint8).close()
-    with pytest.raises(ValueError, match=r"a\.npy holds fewer than 2 rows"):
+    with pytest.raises(InputError, match=r"a\.npy holds fewer than 2 rows: delete the f"):
         GrowingArray(path, (2,), np.uint8, rows=2)

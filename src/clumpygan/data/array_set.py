@@ -279,9 +279,12 @@ def _read_notes(notes: Path, count: int, chunk: int) -> NDArray[np.bool_]:
         lines = notes.read_text(encoding="ascii").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]
         for line in whole:
+            first, *more = map(int, line.split())
             # Notes of old are the first row of a chunk alone.
-            first, *last = map(int, line.split())
-            done[first : last[0] if last else first + chunk] = True
+            (last,) = more or [min(first + chunk, count)]
+            if not 0 <= first < last <= count:
+                raise ValueError(f"rows {first} to {last} of {count}")
+            done[first:last] = True
     except ValueError as problem:
         raise InputError(
             f"{notes} doesn't say which rows are done: delete the folder {notes.parent}"

@@ -47,6 +47,7 @@ from clumpygan.data.cutouts.store import (
 )
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import naming, only_one
+from clumpygan.settings.documents import parse_json
 
 CHUNK_BYTES, CHUNK_STAMPS = 2**22, (16, 1024)
 """Between two notes of the progress: as many stamps as so many bytes hold, within these limits."""
@@ -132,7 +133,7 @@ def _extract(
         By field and reason.
     """
     bands = len(plan.bands)
-    notes = _read_notes(home / NOTES)
+    notes = _read_notes(home / NOTES, plan.count)
     shape = (bands, settings.size, settings.size)
     with ExitStack() as stack:
         arrays = [
@@ -264,19 +265,38 @@ def _masked(
     return masks, np.concatenate(measured)
 
 
-def _read_notes(path: Path) -> dict[str, Any]:
-    """Return the last whole note: galaxies seen, rows written, stamps skipped."""
+def _read_notes(path: Path, count: int) -> dict[str, Any]:
+    """Return the last whole note: of `count` galaxies seen, rows written, stamps skipped."""
     notes: dict[str, Any] = {"seen": 0, "rows": 0, "skipped": {}}
     if path.exists():
         try:
             text = path.read_text(encoding="ascii")
             whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
             if whole:
-                notes = {name: json.loads(whole[-1])[name] for name in notes}
-        except (ValueError, LookupError, TypeError) as problem:
+                notes = _note(parse_json(whole[-1], str(path), ""), count)
+        except ValueError as problem:
             raise InputError(
                 f"{path} doesn't say what is done: delete the folder {path.parent}"
             ) from problem
         # A line that was only half written would run into the next.
         path.write_text("".join(whole[-1:]), encoding="ascii")
     return notes
+
+
+def _note(said: Any, count: int) -> dict[str, Any]:
+    """Return a note that `_extract` can have written.
+
+    Raises
+    ------
+    ValueError
+        If it can't.
+    """
+    match said:
+        case {"seen": int(seen), "rows": int(rows), "skipped": dict(skipped)}:
+            reasons = [one.values() if isinstance(one, dict) else [-1] for one in skipped.values()]
+            lost = [number for one in reasons for number in one]
+            # Each galaxy became a row, or was skipped.
+            whole = all(isinstance(number, int) and number >= 0 for number in lost)
+            if whole and 0 <= rows <= seen <= count and rows + sum(lost) == seen:
+                return {"seen": seen, "rows": rows, "skipped": skipped}
+    raise ValueError("no note of stamps")

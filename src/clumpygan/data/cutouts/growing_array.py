@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
+from clumpygan.errors import InputError
 from clumpygan.io.atomic import naming
 
 _HEADER_BYTES = 256
@@ -28,7 +29,7 @@ class GrowingArray:
 
     Raises
     ------
-    ValueError
+    InputError
         If the file holds fewer rows.
     """
 
@@ -38,7 +39,9 @@ class GrowingArray:
         length = _HEADER_BYTES + rows * self._row_bytes
         held = path.stat().st_size if path.exists() else 0
         if rows and held < length:
-            raise ValueError(f"{path} holds fewer than {rows} rows")
+            raise InputError(
+                f"{path} holds fewer than {rows} rows: delete the folder {path.parent}"
+            )
         self._file = path.open("r+b" if path.exists() else "w+b")
         with naming(path):
             self._file.truncate(length)
