@@ -157,6 +157,21 @@ def test_an_interrupted_grid_goes_on(train_py, fake_training):
     assert [row["seed"] for row in table("outputs/multirun/dcgan")] == ["2", "1", "0"]
 
 
+def test_a_job_whose_notes_nobody_wrote_is_trained_again(train_py, fake_training):
+    trained = fake_training(lambda *_: 1.0)
+    assert train_py("-m", *TINY, "seed=0").code == 0
+    folder = Path("outputs/multirun/dcgan") / trained[0]
+    for number, content in enumerate(("3", "[{}]"), 2):
+        (folder / "settings.json").write_text(content)
+        assert train_py("-m", *TINY, "seed=0").code == 0
+        assert len(trained) == number
+    result = json.loads((folder / "result.json").read_text())
+    odd = [{"best": "low"}, {"overrides": [3]}, {"status": ["finished"]}, {"seconds": {}}]
+    for content in (3, [{}], *(result | one for one in odd)):
+        (folder / "result.json").write_text(json.dumps(content))
+        assert read_results(folder.parent) == []
+
+
 def test_a_job_that_its_launcher_queues_again_goes_on(train_py, monkeypatch):
     def leave(callback, trainer, module, *_):
         # As submitit does in the handler of its signal, with a code that it knows again.

@@ -171,6 +171,8 @@ def _is_done(before: Result, config: DictConfig) -> bool:
     except InputError:
         return False
     plain = shortened(plain_config(config))
+    if not isinstance(kept, dict):
+        return False
     return not differences(kept, {key: plain.get(key) for key in kept})
 
 

@@ -70,9 +70,17 @@ def read_result(folder: Path) -> Result | None:
     """Return what became of the job of a folder, or None if it says nothing readable."""
     try:
         fields: dict[str, Any] = read_json(folder / RESULT, "")
-        return Result(folder, **(fields | {"overrides": tuple(fields["overrides"])}))
+        result = Result(folder, **(fields | {"overrides": tuple(fields["overrides"])}))
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    words = (*result.overrides, result.criterion, result.message)
+    numbers = (result.best, result.images, result.seconds)
+    readable = (
+        result.status in (UNFINISHED, FINISHED, PRUNED, FAILED)
+        and all(isinstance(one, str) for one in words)
+        and all(one is None or isinstance(one, int | float) for one in numbers)
+    )
+    return result if readable else None
 
 
 def read_results(folder: Path) -> list[Result]:
