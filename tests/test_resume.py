@@ -304,7 +304,8 @@ def test_states_that_are_none_are_one_line(tiny, tmp_path):
         odd.write_bytes(data[:place] + bytes([one ^ 255 for one in data[place : place + 100]])
                         + data[place + 100 :])  # fmt: skip
         with pytest.raises(InputError, match=r"odd\.ckpt is (damaged|refused|truncated)"):
-            train(tiny(f"ckpt_path={odd}", name="other"))
+            train(tiny(f"ckpt_path={odd}", f"data.cache={tmp_path / 'cache'}", name="other"))
+        assert not (tmp_path / "cache").exists()
 
 
 def test_a_state_of_mid_epoch_needs_as_many_processes(tiny, tmp_path):

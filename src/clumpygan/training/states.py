@@ -244,13 +244,13 @@ def read_state(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is damaged (numbers that stay on disk aren't looked at), holds objects that only
-        running its code would make, or isn't the state of a training.
+        If the file is damaged, by the checksums of all its numbers, holds objects that only running
+        its code would make, or isn't the state of a training.
     """
     try:
         # PyTorch doesn't look at the checksums.
         with zipfile.ZipFile(path) as archive:
-            broken = None if mmap else archive.testzip()
+            broken = archive.testzip()
         if broken is not None:
             raise ValueError(f"the checksum of {broken} is another")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
