@@ -61,8 +61,23 @@ def test_differences_pass_over_masked_pixels_and_need_some() -> None:
     assert small_scale_noise(data[40:52, 40:52], 0.168).sigma == pytest.approx(1, rel=0.5)
     with pytest.raises(InputError, match="differences of neighbours: give a larger stamp"):
         small_scale_noise(data[:9, :9], 0.06)
+    for few in (data[:3], data[:, :1], data[:0]):
+        with pytest.raises(InputError, match=r"differences of neighbours in .*: give a larger st"):
+            small_scale_noise(few, 0.06)
     with pytest.raises(InputError, match="don't differ"):
         small_scale_noise(np.ones((40, 40)), 0.06)
+
+
+def test_noise_that_neighbours_share_is_measured_or_taken() -> None:
+    noise = NoiseModel(1.0, 0.06, drizzled_correlation(1.0, 2.0, pixfrac=1.0))
+    data = noise.draw((112, 112), torch.Generator().manual_seed(1)).numpy()
+    measured, usual, white = (
+        small_scale_noise(data, 0.06, largest_drop=largest, usual_drop=drop)
+        for largest, drop in ((3.0, 0.6), (None, 0.6), (None, 0.0))
+    )
+    assert measured.sigma == pytest.approx(1, rel=0.1)
+    assert np.array_equal(usual.correlation, drizzled_correlation(1.0, 0.6, pixfrac=1.0))
+    assert white.sigma < usual.sigma < 0.8 * measured.sigma
 
 
 @pytest.mark.parametrize("name", ["1", "3", "15", "37", "912"])

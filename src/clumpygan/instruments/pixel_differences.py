@@ -24,7 +24,7 @@ def small_scale_noise(
     image: ArrayLike,
     pixel_scale: float,
     mask: NDArray[np.bool_] | None = None,
-    largest_drop: float = LARGEST_DROP,
+    largest_drop: float | None = LARGEST_DROP,
     usual_drop: float = 0.0,
 ) -> NoiseModel:
     """Measure noise from the differences of neighbouring pixels, where these see no sky.
@@ -43,10 +43,11 @@ def small_scale_noise(
         arcsec per pixel.
     mask : numpy.ndarray, optional
         Shape (y, x), True for bad pixels.
-    largest_drop : float
-        Pixels; light that isn't smooth is taken for no more than such a correlation.
+    largest_drop : float, optional
+        Pixels; light that isn't smooth is taken for no more than such a correlation. None: the drop
+        isn't measured.
     usual_drop : float
-        Pixels; taken where the drop is too small to be measured. 0 for white noise.
+        Pixels; taken where the drop isn't measured, or is too small to be. 0 for white noise.
 
     Returns
     -------
@@ -67,9 +68,7 @@ def small_scale_noise(
     first, second, third = (_spread(known, light, taps) for taps in (_FIRST, _SECOND, _THIRD))
     if not min(first, second, third) > 0:
         raise InputError("neighbouring pixels don't differ: give the noise level itself")
-    drops = np.linspace(0.02, max(largest_drop, 0.04), 150)
-    ratios = np.array([_excess(_THIRD, drop) / _excess(_FIRST, drop) for drop in drops])
-    drop = float(drops[np.argmin(np.abs(np.log(ratios / (third / first))))])
+    drop = 0.0 if largest_drop is None else _drop(third / first, largest_drop)
     if drop < _WHITE_DROP:
         drop = usual_drop
     if drop == 0:
@@ -81,6 +80,11 @@ def _spread(
     known: NDArray[np.float64], light: NDArray[np.float64], taps: NDArray[np.float64]
 ) -> float:
     """Return sigma of the differences by `taps` along both axes, in the darker pixels."""
+    if min(known.shape) < len(taps):
+        raise InputError(
+            f"no differences of neighbours in {known.shape[0]} x {known.shape[1]} pixels: give a"
+            " larger stamp"
+        )
     windows = sliding_window_view(known, (len(taps), len(taps)))
     values = np.einsum("yxij,i,j->yx", windows, taps, taps)
     rows, columns = values.shape
@@ -91,6 +95,13 @@ def _spread(
     share = max(_DARKER, _FEWEST / float(whole.sum()))
     darker = values[whole & (beside <= np.quantile(beside[whole], share))]
     return _MAD_TO_SIGMA * float(np.median(np.abs(darker)))
+
+
+def _drop(ratio: float, largest: float) -> float:
+    """Return the size of the drop in pixels by the ratio of third to first differences."""
+    drops = np.linspace(0.02, max(largest, 0.04), 150)
+    ratios = np.array([_excess(_THIRD, drop) / _excess(_FIRST, drop) for drop in drops])
+    return float(drops[np.argmin(np.abs(np.log(ratios / ratio)))])
 
 
 def _correlation(drop: float) -> NDArray[np.float64]:

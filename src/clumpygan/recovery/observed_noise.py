@@ -327,7 +327,7 @@ def _noise_of_neighbours(image: Image) -> NoiseModel:
     that of 12 x 12 pixels with a galaxy of S/N 280 came out 6.5 times too large.
     """
     known = int(np.count_nonzero(~image.mask & np.isfinite(image.data)))
-    drop = LARGEST_DROP if known >= _ENOUGH_TO_SEE_IT_SHARED else 0.0
+    drop = LARGEST_DROP if known >= _ENOUGH_TO_SEE_IT_SHARED else None
     return small_scale_noise(image.data, image.pixel_scale, image.mask, drop, _USUAL_DROP)
 
 
