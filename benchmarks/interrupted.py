@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,9 @@ PROGRAMS: dict[str, str] = {
     " --seed 1 --cache cache --output out --metrics out.json",
 }
 """Small runs; what they write is called out, or lies in the cache."""
+
+LONGEST = 600.0
+"""Seconds after which a program counts as one that hangs."""
 
 TIMED = re.compile(
     r"(^|/)(train\.log|lock|\.hydra/.*|metrics\.csv|hparams\.yaml|run\.json)$|/logs/|\.png$|\.html$"
@@ -111,7 +115,9 @@ def _try(name: str, command: Sequence[str], folder: Path, kills: int, disks: int
         shutil.copytree(good, home)
         # From the first file on: a kill before that does nothing.
         moment = (number + 0.5) / kills * 0.9 * (usual.seconds - usual.first)
-        killed += _killed(command, home, moment)
+        was_running, hung = _killed(command, home, moment)
+        killed += was_running
+        problems += hung
         again = _run(command, home)
         if again.code:
             problems.append(
@@ -153,7 +159,9 @@ def _command(words: Sequence[str]) -> list[str]:
     return [sys.executable, str(ROOT / words[0]), *words[1:]]
 
 
-def _run(words: Sequence[str], home: Path, largest: int | None = None) -> Run:
+def _run(
+    words: Sequence[str], home: Path, largest: int | None = None, longest: float = LONGEST
+) -> Run:
     """Run a program to its end; with `largest` bytes, no file may become larger."""
 
     def limit() -> None:
@@ -162,9 +170,13 @@ def _run(words: Sequence[str], home: Path, largest: int | None = None) -> Run:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest or 0, largest or 0))
 
     begin = time.monotonic()
-    running = _start(words, home, limit if largest is not None else None)
-    first = _wait_for_a_file(running, home) - begin
-    said = running.communicate(timeout=600)[1]
+    before = limit if largest is not None else None
+    # What it says is read all the while, or it would wait for that.
+    with _start(words, home, before) as running, ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(_heard, running, longest)
+        first = _wait_for_a_file(running, home) - begin
+        said, hung = heard.result()
+    said += "".join(f"\n{one}" for one in hung)
     return Run(running.returncode, said, time.monotonic() - begin, first)
 
 
@@ -177,6 +189,22 @@ def _start(
     )  # fmt: skip
 
 
+def _heard(running: subprocess.Popen[str], longest: float) -> tuple[str, list[str]]:
+    """Return what a program and its workers said until they ended, and whether they did.
+
+    Killed after so many seconds, and then told as a problem.
+    """
+    try:
+        return running.communicate(timeout=longest)[1], []
+    except subprocess.TimeoutExpired:
+        running.kill()
+    try:
+        said = running.communicate(timeout=10)[1]
+    except subprocess.TimeoutExpired:  # a worker lives on
+        said = ""
+    return said, [f"it, or a worker of it, still ran after {longest:g} s"]
+
+
 def _wait_for_a_file(running: subprocess.Popen[str], home: Path) -> float:
     """Return the time at which a program wrote its first file, or ended."""
     known = set(home.rglob("*"))
@@ -185,15 +213,24 @@ def _wait_for_a_file(running: subprocess.Popen[str], home: Path) -> float:
     return time.monotonic()
 
 
-def _killed(words: Sequence[str], home: Path, after: float) -> bool:
-    """Kill a program so many seconds after its first file; return whether it was still running."""
-    running = _start(words, home)
-    _wait_for_a_file(running, home)
-    time.sleep(after)
-    was_running = running.poll() is None
-    running.kill()
-    running.communicate()
-    return was_running
+def _killed(
+    words: Sequence[str], home: Path, after: float, longest: float = LONGEST
+) -> tuple[bool, list[str]]:
+    """Kill a program so many seconds after its first file.
+
+    Returns
+    -------
+    was_running : bool
+    problems : list of str
+        Whether it had to be killed before its first file, or its workers don't end without it.
+    """
+    with _start(words, home) as running, ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(_heard, running, longest)
+        _wait_for_a_file(running, home)
+        time.sleep(after)
+        was_running = running.poll() is None
+        running.kill()
+        return was_running, heard.result()[1]
 
 
 def _full(
