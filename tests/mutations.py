@@ -70,8 +70,8 @@ MUTATIONS = (
     Mutation(
         "noise of crowded images without what neighbours share",
         "instruments/pixel_differences.py",
-        "if drops[nearest] < _WHITE_DROP:",
-        "if drops[nearest] < np.inf:",
+        "if drop < _WHITE_DROP:",
+        "if drop < np.inf:",
         "recovery/test_odd_images.py",
     ),
     Mutation(
