@@ -41,7 +41,8 @@ def test_a_mock_of_galpak_at_its_own_seeing(real_data: Path, tmp_path: Path) -> 
     """Its seeing is 1.0", as large as the galaxy: size, speed and dispersion come out.
 
     The inclination doesn't: that of the least squares of GalPaK3D's own model is 69.3 +- 2.5 too.
-    That it hangs on the PSF is said.
+    That the fit hangs on the PSF is said: of the size, for the 4 degrees by which a PSF 10 % wider
+    turns the disk are within the errors, which include how irregular galaxies are.
     """
     path = real_data / "cubes" / "MOCK_galpak_1101_incl60_vmax199_disp80.fits"
     table = fitted(path, tmp_path, "--line", "Ha", "--redshift", 0, "--medium", "vacuum",
@@ -52,7 +53,8 @@ def test_a_mock_of_galpak_at_its_own_seeing(real_data: Path, tmp_path: Path) -> 
         assert abs(table.loc[name]["median"] - truth) < 2 * table.loc[name]["deviation"]
     assert table.loc["inclination"]["median"] == pytest.approx(69.3, abs=3)
     (told,) = [text for text in table.meta["remarks"] if "PSF 10 % wider" in text]
-    assert "inclination by +4" in told
+    assert "half_light_radius by -0.05" in told
+    assert 3 < table.loc["inclination"]["deviation"] < 6
 
 
 def test_the_doublet_of_j1422(real_data: Path, tmp_path: Path) -> None:
