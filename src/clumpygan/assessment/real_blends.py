@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clumpygan.assessment.blend_settings import BlendSettings
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.evaluation.recovery.clumps import count_matches, find_peaks, matches
+from clumpygan.evaluation.recovery.clumps import find_peaks, matches
 from clumpygan.evaluation.recovery.sources import find_sources
 from clumpygan.io.listed_blends import has_data, read_blend
 from clumpygan.recovery.pipeline import recover_with
@@ -282,10 +282,10 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
     places["samples"] = sources[sources[:, 2] >= LIKELY, :2]
     places = {name: one[has_data(one, known)] for name, one in places.items()}
     near = REACH / grid.observed_scale
-    found = {name: count_matches(blend.peaks, places[name], near) for name in METHODS}
+    found = {name: len(matches(blend.peaks, places[name], near)) for name in METHODS}
     shifted = _shifted(blend.peaks, known)
     chance = {
-        name: sum(count_matches(one, places[name], near) for one in shifted) for name in METHODS
+        name: sum(len(matches(one, places[name], near)) for one in shifted) for name in METHODS
     }
     listed = np.zeros((1 + len(shifted), len(sources)))
     for row, one in zip(listed, (blend.peaks, *shifted), strict=True):

@@ -31,7 +31,7 @@ from clumpygan.fitting.parameter_choices import ParameterChoices
 from clumpygan.fitting.priors import FitPrior
 from clumpygan.fitting.result import FitResult, tabulate, unbinned
 from clumpygan.fitting.sampling.draws import Draws
-from clumpygan.fitting.sampling.with_misfit import draw_with_misfit
+from clumpygan.fitting.sampling.posterior import draw_posterior
 from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
 from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight, drawn_radii
@@ -265,7 +265,11 @@ class DiskFitter:
         sampler = self.sampler if detection.certain else SamplerSettings("laplace")
         misfit = misfit if detection.certain else Misfit()
         shifts = shifts_of(target, optimum) if detection.certain else {}
-        draws = draw_with_misfit(target, optimum, misfit, sampler, generator)
+        if misfit.rules and sampler.method == "importance":
+            # The likelihood of independent noise says nothing of the shape of wider errors.
+            sampler = replace(sampler, method="laplace")
+        draws = draw_posterior(target, optimum, sampler, generator)
+        draws = misfit.widened(draws, optimum.covariance, generator)
         radii = drawn_radii(target, optimum, draws, generator)
         optimum = replace(optimum, jacobian=None)
         clock.append(time.process_time())

@@ -11,8 +11,8 @@ from clumpygan.errors import InputError
 
 _LARGEST = 4 * 2**20  # bytes; the largest card has 12,000, and /dev/zero ends nowhere
 _MOST_VALUES = 1_000_000
+_MOST_DIGITS = 100  # of what is counted or measured; Python can't even print 4300
 _REASON = 120  # letters
-_TOO_LARGE = 10**100  # for anything that is counted or measured; Python can't even print 10**4300
 
 
 def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
@@ -36,7 +36,7 @@ def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
     from clumpygan.settings.frugal_yaml import FrugalLoader
 
     def parse(text: str) -> Any:
-        loader = FrugalLoader(text)
+        loader = FrugalLoader(text, _MOST_DIGITS, _MOST_VALUES)
         try:
             return loader.get_single_data()
         finally:
@@ -123,8 +123,8 @@ def _check_size(document: Any) -> None:
             waiting.extend(one.values())
         elif isinstance(one, (list, tuple, set)):
             waiting.extend(one)
-        elif isinstance(one, int) and abs(one) >= _TOO_LARGE:
-            raise ValueError("a number of more than 100 digits")
+        elif isinstance(one, int) and abs(one) >= 10**_MOST_DIGITS:
+            raise ValueError(f"a number of more than {_MOST_DIGITS} digits")
         seen += 1
         if seen + len(waiting) > _MOST_VALUES:
             raise ValueError("more than a million values")

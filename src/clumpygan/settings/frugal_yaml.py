@@ -6,20 +6,25 @@ from typing import Any
 
 import yaml
 
-_LONGEST = 100  # letters of a whole number
-_MOST_PAIRS = 1_000_000
-
 
 class FrugalLoader(yaml.SafeLoader):
     """Loads plain values as `yaml.SafeLoader`, but for what costs the square of its length.
 
-    Whole numbers of more than 100 letters are refused (those in base 60, 1:30:00, take hours), and
-    merges (``<<``) that touch more than a million pairs.
+    Whole numbers of too many letters are refused (those in base 60, 1:30:00, take hours), and
+    merges (``<<``) that touch too many pairs.
+
+    Parameters
+    ----------
+    stream : str
+    digits : int
+        Letters of a whole number, at most.
+    pairs : int
+        Of all sections, at most, each as often as it is merged.
     """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, digits: int, pairs: int) -> None:
         super().__init__(stream)
-        self._pairs = 0
+        self._digits, self._left = digits, pairs
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Return a whole number.
@@ -27,10 +32,10 @@ class FrugalLoader(yaml.SafeLoader):
         Raises
         ------
         ValueError
-            If it has more than 100 letters.
+            If it has too many letters.
         """
-        if len(node.value) > _LONGEST:
-            raise ValueError(f"a number of more than {_LONGEST} digits")
+        if len(node.value) > self._digits:
+            raise ValueError(f"a number of more than {self._digits} digits")
         number: int = super().construct_yaml_int(node)
         return number
 
@@ -40,11 +45,11 @@ class FrugalLoader(yaml.SafeLoader):
         Raises
         ------
         ValueError
-            If those of the document are more than a million.
+            If those of the document are too many.
         """
         super().flatten_mapping(node)
-        self._pairs += len(node.value)
-        if self._pairs > _MOST_PAIRS:
+        self._left -= len(node.value)
+        if self._left < 0:
             raise ValueError("more than a million values, merged")
 
 

@@ -215,7 +215,7 @@ def count_clumps(
         _off_nucleus(find_peaks(image, sigma), nucleus, pixel_scale) for image in (truth, recovered)
     )
     return ClumpCount(
-        len(true), len(found), count_matches(true, found, MATCHING_RADIUS / pixel_scale)
+        len(true), len(found), len(matches(true, found, MATCHING_RADIUS / pixel_scale))
     )
 
 
@@ -224,19 +224,6 @@ def _off_nucleus(
 ) -> NDArray[np.float64]:
     distance = np.linalg.norm(peaks - np.asarray(nucleus), axis=1) * pixel_scale
     return np.asarray(peaks[distance > NUCLEUS_RADIUS])
-
-
-def count_matches(true: NDArray[np.float64], found: NDArray[np.float64], reach: float) -> int:
-    """Return how many places `matches` pairs.
-
-    Parameters
-    ----------
-    true, found : numpy.ndarray, (N, 2)
-        (y, x).
-    reach : float
-        In their unit.
-    """
-    return len(matches(true, found, reach))
 
 
 def matches(

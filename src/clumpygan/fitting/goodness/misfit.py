@@ -51,7 +51,7 @@ be negative in a third of the disk. Where a profile leaves more, it is another g
 
 _APART = 0.8
 """Scatter of ln s of streams and of warps around that of the lumps. Bars and rings that a Sersic
-profile doesn't have turn no disk: of NGC 2903's HI s is 2.2, that of its warps 0.6."""
+profile doesn't have turn no disk: of NGC 2903's HI that of warps is 0.3 of that of lumps."""
 
 _PROPORTIONS = np.exp(_APART * np.linspace(-4, 4, 65))
 """Of which the probability is computed."""

@@ -170,9 +170,9 @@ def _is_done(before: Result, config: DictConfig) -> bool:
         kept = read_json(before.folder / "settings.json", "")
     except InputError:
         return False
-    plain = shortened(plain_config(config))
     if not isinstance(kept, dict):
         return False
+    plain = shortened(plain_config(config))
     return not differences(kept, {key: plain.get(key) for key in kept})
 
 

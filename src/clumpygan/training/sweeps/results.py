@@ -71,7 +71,7 @@ def read_result(folder: Path) -> Result | None:
     try:
         fields: dict[str, Any] = read_json(folder / RESULT, "")
         result = Result(folder, **(fields | {"overrides": tuple(fields["overrides"])}))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
     words = (*result.overrides, result.criterion, result.message)
     numbers = (result.best, result.images, result.seconds)
