@@ -1,13 +1,15 @@
 """The circle of the README: galaxies that generate.py makes, measured by fit.py, beside the truth.
 
     python benchmarks/circle.py [--n 60] [--seed 5] [--snr 20 8] [--kind smooth clumpy]
-        [--method importance] [--light sersic] [--json circle.json]
+        [--instrument NAME] [--method importance] [--light sersic] [--json circle.json]
 
-As `generate.py cubes --n N --snr S [--smooth]` and `fit.py FILE` do it, everything by default: the
-header of a cube tells its line, redshift, instrument and PSF. For every parameter it prints how
-many 68 % intervals hold the truth, and the width of the distribution of the pulls: the median
-distance of median and truth in standard deviations, over 0.674, that of a normal distribution.
-Errors are right where the first is 68 % and the second 1.
+As `generate.py cubes --n N --snr S [--smooth] [--instrument NAME]` and `fit.py FILE` do it,
+everything by default: the header of a cube tells its line, redshift, instrument and PSF. For every
+parameter it prints how many 68 % intervals hold the truth, and the width of the distribution of
+the pulls: the median distance of median and truth in standard deviations, over 0.674, that of a
+normal distribution. Errors are right where the first is 68 % and the second 1. Then the median
+pull, and the median and half the 16-84 % range of median minus truth: of `SCALES` over the truth,
+otherwise in its own unit.
 """
 
 import argparse
@@ -23,12 +25,14 @@ import numpy as np
 import clumpygan
 from clumpygan.generation.cubes import write_cubes
 
+SCALES = ("flux", "half_light_radius", "maximum_velocity", "turnover_radius", "velocity_dispersion")
+
 NORMAL = 0.6745
 """Median distance of a normal distribution in standard deviations."""
 
 
-def measured(result: Any, truth: dict[str, float]) -> dict[str, tuple[bool, float]]:
-    """Return of each parameter whether its interval holds the truth, and its pull."""
+def measured(result: Any, truth: dict[str, float]) -> dict[str, tuple[bool, float, float]]:
+    """Return of each parameter whether its interval holds the truth, its pull and its error."""
     found = {}
     for row in result.table:
         value = truth[row["name"]]
@@ -41,18 +45,24 @@ def measured(result: Any, truth: dict[str, float]) -> dict[str, tuple[bool, floa
         found[str(row["name"])] = (
             bool(row["lower"] <= value <= row["upper"]),
             float((row["median"] - value) / side),
+            float((row["median"] - value) / (value if row["name"] in SCALES else 1)),
         )
     return found
 
 
 def circle(
-    n: int, seed: int, ratio: float, smooth: bool, settings: dict[str, Any]
+    n: int, seed: int, ratio: float, smooth: bool, settings: dict[str, Any], **frame: str
 ) -> dict[str, Any]:
     """Generate, fit and compare."""
     rows, words, good, seconds = [], Counter(), [], []
     with tempfile.TemporaryDirectory() as folder:
         files = write_cubes(
-            Path(folder) / "galaxies.fits", n, seed=seed, signal_to_noise=ratio, smooth=smooth
+            Path(folder) / "galaxies.fits",
+            n,
+            seed=seed,
+            signal_to_noise=ratio,
+            smooth=smooth,
+            **frame,
         )
         for index in range(n):
             begin = time.process_time()
@@ -65,11 +75,14 @@ def circle(
     for name in rows[0]:
         inside = np.array([row[name][0] for row in rows])
         pulls = np.array([row[name][1] for row in rows])
+        low, middle, high = np.percentile([row[name][2] for row in rows], (16, 50, 84))
         table[name] = {
             "held": float(inside.mean()),
             "held_of_good": float(inside[good].mean()) if any(good) else None,
             "pull": float(np.median(np.abs(pulls)) / NORMAL),
             "mean_pull": float(np.median(pulls)),
+            "bias": float(middle),
+            "scatter": float((high - low) / 2),
         }
     return {"parameters": table, "verdicts": dict(words), "cpu_seconds": float(np.median(seconds))}
 
@@ -83,6 +96,7 @@ def main() -> None:
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 8.0])
     parser.add_argument("--kind", nargs="+", choices=("smooth", "clumpy"),
                         default=["smooth", "clumpy"])  # fmt: skip
+    parser.add_argument("--instrument", help="whose cubes; those of the training by default")
     parser.add_argument("--method", choices=("importance", "laplace"), default="importance")
     parser.add_argument("--light", choices=("sersic", "map"), default="sersic")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
@@ -91,15 +105,18 @@ def main() -> None:
     report = {}
     for kind in options.kind:
         for ratio in options.snr:
-            found = circle(options.n, options.seed, ratio, kind == "smooth", settings)
+            frame = {"instrument": options.instrument} if options.instrument else {}
+            found = circle(options.n, options.seed, ratio, kind == "smooth", settings, **frame)
             report[f"{kind} {ratio:g}"] = found
             print(f"{options.n} {kind} galaxies of seed {options.seed}, S/N {ratio:g}: "
                   f"{found['verdicts']}, {found['cpu_seconds']:.2f} CPU s")  # fmt: skip
-            print("  parameter            held  of good  width of pulls  median pull")
+            print("  parameter            held  of good  width of pulls  median pull"
+                  "  median error  scatter")  # fmt: skip
             for name, one in found["parameters"].items():
                 good = "-" if one["held_of_good"] is None else f"{100 * one['held_of_good']:.0f}"
                 print(f"  {name:20s} {100 * one['held']:3.0f} %  {good:>5s} %  "
-                      f"{one['pull']:10.2f}  {one['mean_pull']:+14.2f}", flush=True)  # fmt: skip
+                      f"{one['pull']:10.2f}  {one['mean_pull']:+14.2f}  {one['bias']:+12.3f}"
+                      f"  {one['scatter']:7.3f}", flush=True)  # fmt: skip
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
 

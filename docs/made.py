@@ -364,6 +364,8 @@ def instrument_page() -> str:
         )
     lines += [
         "## Spectrographs",
+        "`kmos`, `sinfoni` and `jwst_nirspec_ifu` stand for the band or grating in which the line"
+        " is.",
         "| name | what it is |\n|---|---|\n"
         + "\n".join(
             f"| `{name}` | {_escaped(_described(one))} |" for name, one in SPECTROGRAPHS.items()

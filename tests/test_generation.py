@@ -6,7 +6,9 @@ from astropy.io import fits
 from astropy.table import Table
 
 import clumpygan
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
+from clumpygan.fitting.input_cubes import input_cube
+from clumpygan.fitting.settings import FitSettings
 from clumpygan.generation import generate_cubes, write_cubes
 from clumpygan.generation.cubes import cube_maker
 from clumpygan.generation.settings import CubesSettings
@@ -93,9 +95,63 @@ def test_the_limits_between_which_the_training_drew_are_accepted():
         ("turnover_radius", 0.05, 0.4), ("scale_height", 0.02, 0.2),
     ):  # fmt: skip
         for end in (low, high):
-            clumpygan.generate_cubes(1, smooth=True, noiseless=True, seed=1, **{name: end})
-    with pytest.raises(InputError, match=r"seeing \(0.5 to 0.8 arcsec\); the nearest is 0.5$"):
-        clumpygan.generate_cubes(1, seeing=0.48, smooth=True, seed=1)
+            made = clumpygan.generate_cubes(1, smooth=True, noiseless=True, seed=1, **{name: end})
+            assert made.table.meta["NETWORK"] == "cube_gan"
+    told = r"seeing \(0.5 to 0.8 arcsec\); the nearest is 0.5; `checkpoint` cube_gas has seen it$"
+    with pytest.raises(InputError, match=told):
+        clumpygan.generate_cubes(1, checkpoint="cube_gan", seeing=0.48, smooth=True, seed=1)
+
+
+def test_the_network_is_one_that_has_seen_what_is_asked_for():
+    made = clumpygan.generate_cubes(1, seeing=0.48, smooth=True, seed=1)
+    assert made.table.meta["NETWORK"] == "cube_gas"
+    with pytest.raises(InputError, match=r"seeing \(0.1 to 1.2 arcsec\); the nearest is 0.1$"):
+        clumpygan.generate_cubes(1, seeing=0.05, smooth=True, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "network", "seeing", "shape", "band"),
+    [
+        # As wide as the training, in km/s and arcsec.
+        ("kmos", "cube_gan", 0.6, (37, 24, 24), "kmos_h"),
+        ("jwst_nirspec_ifu", "cube_gas", 0.12, (26, 96, 96), "jwst_nirspec_ifu_g235h"),
+    ],
+)
+def test_instruments_have_their_own_seeing_line_and_field(
+    instrument, network, seeing, shape, band, tmp_path
+):
+    made = clumpygan.generate_cubes(
+        1, instrument=instrument, maximum_velocity=(100, 200), inclination=(40, 60), seed=1
+    )
+    assert made.table.meta["NETWORK"] == network
+    assert made.table["seeing"][0] == seeing
+    assert made.cubes.shape == (1, *shape)
+    assert made.frame.lines == (6564.61,)
+    made.write(tmp_path / "a.fits")
+    cube, settings = input_cube(tmp_path / "a.fits", FitSettings(instrument=instrument))
+    assert (settings.instrument, settings.psf_fwhm) == (band, seeing)
+    assert cube.data.shape == shape
+
+
+def test_an_instrument_a_little_sharper_than_the_training_has_the_nearest_seeing():
+    with pytest.warns(InputWarning, match=r"muse_nfm has a seeing of 0.08 arcsec; cubes have 0.1"):
+        made = clumpygan.generate_cubes(
+            1, instrument="muse_nfm", shape=(16, 24, 24), smooth=True, seed=1
+        )
+    assert (made.table["seeing"][0], made.frame.grid.pixel_scale) == (0.1, 0.025)
+    with pytest.raises(InputError, match=r"seeing of 0.12: cube_gan .* `checkpoint` cube_gas has"):
+        clumpygan.generate_cubes(1, checkpoint="cube_gan", instrument="jwst_nirspec_ifu")
+
+
+def test_galaxies_of_a_population_are_seen_as_the_instrument_sees():
+    made = clumpygan.generate_cubes(
+        1, population="clumpy_disks", instrument="jwst_nirspec_ifu", line="oiii", redshift=5.5,
+        shape=(16, 24, 24), seed=1,
+    )  # fmt: skip
+    assert made.frame.instrument.name == "jwst_nirspec_ifu_g395h"
+    # Fitted to the formula in the middle of the band, where it is 0.139.
+    along = 0.12 + 1.9 * 3.255 * np.exp(-24.4 / 3.255)
+    assert made.table["seeing"][0] == pytest.approx(along, rel=0.1)
 
 
 def test_a_mock_cube_holds_its_truth(tmp_path):

@@ -137,6 +137,41 @@ def test_presets_are_found_by_name() -> None:
         get_spectrograph("osiris")
 
 
+@pytest.mark.parametrize(
+    ("name", "wavelength", "band"),
+    [
+        ("kmos", None, "kmos_h"),
+        ("KMOS", 12_000.0, "kmos_yj"),
+        ("kmos", 22_000.0, "kmos_k"),
+        ("kmos", 30_000.0, "kmos_k"),
+        ("sinfoni", 13_000.0, "sinfoni_j"),
+        ("jwst_nirspec_ifu", None, "jwst_nirspec_ifu_g235h"),
+        # In two gratings: where it is further from the end.
+        ("jwst_nirspec_ifu", 17_000.0, "jwst_nirspec_ifu_g140h"),
+        ("jwst_nirspec_ifu", 18_500.0, "jwst_nirspec_ifu_g235h"),
+        ("jwst_nirspec_ifu", 40_000.0, "jwst_nirspec_ifu_g395h"),
+        ("jwst_nirspec_ifu_g140h", 40_000.0, "jwst_nirspec_ifu_g140h"),
+    ],
+)
+def test_an_instrument_of_several_bands_takes_that_of_the_line(
+    name: str, wavelength: float | None, band: str
+) -> None:
+    assert get_spectrograph(name, wavelength).name == band
+
+
+def test_small_spaxels_have_the_noise_of_the_detector() -> None:
+    """Sky falls with the area, readout and dark current don't: compared with the formula."""
+    waves = np.array([5300.0])
+    wide, narrow = (
+        get_spectrograph(name).noise_sigma(waves, 36_000.0)[0] for name in ("muse_wfm", "muse_nfm")
+    )
+    # Electrons of the sky and of the detector, in spaxels of 1 and 1/64.
+    sky, detector = 68.0 * np.interp(5300, [5250, 5500], [0.271, 0.277]) * 0.922, 9.1
+    assert narrow / wide == pytest.approx(
+        np.sqrt((sky / 64 + detector) / (sky + detector)), rel=0.01
+    )
+
+
 def test_wider_channels_than_the_own_are_integrated_over() -> None:
     waves = np.array([7000.0])
     spread, integrates = MUSE_WFM.channel_spread(waves, 1.25)

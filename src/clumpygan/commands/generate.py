@@ -266,8 +266,10 @@ def _cubes(options: Namespace) -> None:
     files.check_pages(settings.n, PER_PAGE)
     given = given_in(options)
     conditions = {name: given[name] for name in CUBE_CONDITIONS if name in given}
-    cubes = CubeFiles.prepare(cube_maker(settings, conditions), files.output)
+    maker = cube_maker(settings, conditions)
+    cubes = CubeFiles.prepare(maker, files.output)
     _say_seed(cubes.seed, cubes.seed_from)
+    print(", ".join(f"{kind} {name}" for kind, name in maker.origin.items() if kind != "weights"))
     missing = cubes.missing()
     if len(missing) < settings.n:
         print(f"{settings.n - len(missing)} of {settings.n} cubes are there")

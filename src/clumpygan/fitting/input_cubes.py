@@ -42,7 +42,8 @@ def input_cube(cube: str | Path | Cube | Any, settings: FitSettings) -> tuple[Cu
     if not isinstance(cube, Cube):
         cube = _read(cube, settings)
     settings = _with_files(cube, _with_header(cube, settings))
-    return _subtract_continuum(_near_lines(cube, settings), settings), settings
+    cube = _near_lines(cube, settings)
+    return _subtract_continuum(cube, settings), _in_its_band(cube, settings)
 
 
 def input_map(path: str | Path, settings: FitSettings) -> VelocityMap:
@@ -82,6 +83,15 @@ def spectrograph_of(settings: FitSettings) -> Spectrograph | None:
     return None if name == _NONE else get_spectrograph(name)
 
 
+def _in_its_band(cube: Cube, settings: FitSettings) -> FitSettings:
+    """Return the settings with the band of an instrument that has several."""
+    if spectrograph_of(settings) is None or cube.axis.kind != "wavelength":
+        return settings
+    name = str(settings.instrument)
+    band = get_spectrograph(name, float(np.mean(cube.axis.values))).name
+    return settings if band == name.lower() else settings.but({"instrument": band})
+
+
 def _with_header(cube: Cube, settings: FitSettings) -> FitSettings:
     """Return the settings with instrument, PSF, line spread and lines of a mock, where not given.
 
@@ -91,11 +101,16 @@ def _with_header(cube: Cube, settings: FitSettings) -> FitSettings:
     said: dict[str, Any] = {}
     # A line spread, or a PSF, that is given in another way.
     named = {"line_spread"} if settings.lsf or settings.resolving_power else set()
+    header = cube.parameters.get("instrument")
+    own = settings.instrument in (None, header) or (
+        # A band of the instrument that is named.
+        str(header).startswith(f"{settings.instrument}_")
+    )
     for name in ("instrument", "psf_fwhm", "line_spread"):
         value = cube.parameters.get(name)
         if name in named or (name == "psf_fwhm" and settings.psf is not None):
             continue
-        if value and getattr(settings, name) is None and settings.instrument in (None, value):
+        if value and getattr(settings, name) is None and own:
             said[name] = value
     waves = [
         value for name, value in cube.parameters.items() if name.startswith("rest_wavelength_")

@@ -35,6 +35,10 @@ _SLACK = 0.01
 Progress = Callable[[int], object]
 
 
+class UntrainedError(InputError):
+    """Values that a network has not seen."""
+
+
 class CubeGenerator:
     """Noiseless cubes of galaxies, from a checkpoint of one of the two generators.
 
@@ -122,8 +126,9 @@ class CubeGenerator:
         Raises
         ------
         InputError
-            If it isn't one of `names`, which are listed with units and ranges, or `low` or `high`
-            is out of range; the message has the nearest values that are inside.
+            If it isn't one of `names`, which are listed with units and ranges.
+        UntrainedError
+            If `low` or `high` is out of range; the message has the nearest values that are inside.
         """
         if name not in self.names:
             known = ", ".join(self._told(one) for one in self.names)
@@ -135,7 +140,7 @@ class CubeGenerator:
         if not least - slack <= low <= high <= most + slack:
             given = f"{low:g}" if low == high else f"{low:g}:{high:g}"
             nearest = [f"{min(max(end, least), most):g}" for end in (low, high)]
-            raise InputError(
+            raise UntrainedError(
                 f"{name} of {given}: {self.name} was trained on {self._told(name)}; the nearest is "
                 f"{':'.join(dict.fromkeys(nearest))}"
             )

@@ -13,7 +13,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from clumpygan import __version__
-from clumpygan.data.cubes.frame import CubeFrame
+from clumpygan.data.cubes.frame import CubeFrame, make_frame, usual_line
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.errors import InputError
@@ -283,5 +283,25 @@ def frame_given(wanted: CubesSettings, usual: FrameSettings) -> tuple[FrameSetti
     if "instrument" in given:
         # What the training's instrument has isn't what another one has.
         given = {"pixel_scale": None, "channel_width": None} | given
+    names = ["line" if name == "lines" else name for name in given]
     settings = replace(usual, **given)
-    return settings, ["line" if name == "lines" else name for name in given]
+    if settings.instrument not in (None, usual.instrument):
+        if wanted.line is None:
+            settings = replace(settings, lines=(usual_line(settings.instrument),))
+        if wanted.shape is None:
+            settings = replace(settings, shape=_as_wide(settings, usual))
+    return settings, names
+
+
+def _as_wide(settings: FrameSettings, usual: FrameSettings) -> tuple[int, int, int]:
+    """Return the shape of a frame as wide as the usual one, in km/s and arcsec."""
+    one = (1, 1, 1)
+    own, other = (make_frame(replace(frame, shape=one)).grid for frame in (settings, usual))
+    wide, across = own.channel_width / other.channel_width, own.pixel_scale / other.pixel_scale
+    v, y, x = usual.shape
+    return round(v / wide), round(y / across), round(x / across)
+
+
+def own_seeing(frame: FrameSettings) -> float:
+    """Return the FWHM of an instrument's own PSF at the lines, arcsec; 0 without one."""
+    return make_frame(replace(frame, seeing=None)).psf_fwhm or 0.0

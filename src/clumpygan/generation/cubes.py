@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,14 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from clumpygan.data.cubes.frame import CubeFrame
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
-from clumpygan.gan.cubes import BATCH
+from clumpygan.gan.cubes import BATCH, UntrainedError
 from clumpygan.generation.cube_files import GIVEN, CubeFiles
 from clumpygan.generation.cube_maker import PER_PAGE, CubeMaker, MadeCube
 from clumpygan.generation.network_cubes import NetworkCubeMaker
 from clumpygan.generation.settings import (
+    CUBE_NETWORKS,
     NETWORK,
     CubesSettings,
     names_of,
@@ -171,5 +175,27 @@ def cube_maker(settings: CubesSettings, conditions: Mapping[str, Any]) -> CubeMa
     InputError
         For values that there are none of.
     """
-    kind = NetworkCubeMaker if settings.population == NETWORK else TrueCubeMaker
-    return kind.of(settings, conditions)
+    if settings.population != NETWORK:
+        return TrueCubeMaker.of(settings, conditions)
+    names = CUBE_NETWORKS if settings.checkpoint is None else (settings.checkpoint,)
+    for name in names[:-1]:
+        with suppress(UntrainedError):
+            return NetworkCubeMaker.of(replace(settings, checkpoint=name), conditions)
+    try:
+        return NetworkCubeMaker.of(replace(settings, checkpoint=names[-1]), conditions)
+    except UntrainedError as problem:
+        for name in set(CUBE_NETWORKS) - set(names):
+            if _has_seen(replace(settings, checkpoint=name), conditions):
+                raise UntrainedError(f"{problem}; `checkpoint` {name} has seen it") from None
+        raise
+
+
+def _has_seen(settings: CubesSettings, conditions: Mapping[str, Any]) -> bool:
+    """Return whether a network was trained on what is asked for."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)
+            NetworkCubeMaker.of(settings, conditions)
+    except InputError:
+        return False
+    return True

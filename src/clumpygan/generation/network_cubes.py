@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,9 @@ from clumpygan.generation.cube_maker import (
     ends_given,
     frame_given,
     of_disks,
+    own_seeing,
 )
-from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
+from clumpygan.generation.settings import CUBE_NETWORKS, TYPICAL_FLUX, CubesSettings
 from clumpygan.settings import Span, ends_of, from_mapping, told_span
 
 
@@ -102,14 +103,8 @@ class NetworkCubeMaker(CubeMaker):
             If the network doesn't know a parameter or has not seen its values, or can't make such
             cubes.
         """
-        generator = CubeGenerator.load(settings.checkpoint, settings.device)
-        wanted, seen = ends_of(settings.signal_to_noise), generator.signal_to_noise
-        if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
-            warnings.warn(
-                f"`signal_to_noise` {told_span(wanted)}: the network has seen {told_span(seen)}",
-                InputWarning,
-                stacklevel=3,
-            )
+        name = settings.checkpoint or CUBE_NETWORKS[0]
+        generator = CubeGenerator.load(name, settings.device)
         given = {
             name: generator.check(name, *ends_given(name, conditions[name]))
             for name in CUBE_CONDITIONS
@@ -122,22 +117,30 @@ class NetworkCubeMaker(CubeMaker):
         # That of gas disks is that of their star formation.
         typical = TYPICAL_FLUX if chosen.instrument and gas is None else 1.0
         told = parameter_ranges({**generator.population, **ranges})
+        seeing = given.get(SEEING) or _usual_seeing(chosen, generator, frame.psf_fwhm)
+        wanted, seen = ends_of(settings.signal_to_noise), generator.signal_to_noise
+        if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
+            warnings.warn(
+                f"`signal_to_noise` {told_span(wanted)}: the network has seen {told_span(seen)}",
+                InputWarning,
+                stacklevel=3,
+            )
         return cls(
             generator=generator,
             frame=frame,
             population=CubeSettings(chosen, DiskModel(), told)
             if gas is None
             else GasCubeSettings(chosen, DiskModel(), told, gas=gas),
-            seeing=given.get(SEEING) or _usual_seeing(chosen, generator, frame.psf_fwhm),
+            seeing=seeing,
             flux=given.get("flux", (typical, typical)),
             drawn_flux="flux" not in given,
             thickness_given="scale_height" in given or gas is not None,
             settings=settings,
             depends=depends_on(settings, given, chosen)
             | {
-                "checkpoint": Path(settings.checkpoint).name,
+                "checkpoint": Path(name).name,
                 # Another network may have the same name.
-                "weights": weights_digest(settings.checkpoint),
+                "weights": weights_digest(name),
                 "galaxies": "sheared and as thick as asked for"
                 if gas is None
                 else plain(asdict(gas)),
@@ -260,15 +263,29 @@ class NetworkCubeMaker(CubeMaker):
 def _usual_seeing(chosen: FrameSettings, generator: CubeGenerator, fwhm: float | None) -> Span:
     """Return the seeing that is drawn from: that of the training, or what another instrument has.
 
-    Of an instrument that is sharper or less sharp than the training, the nearest that was seen.
+    If the training has seen it but for less than a pixel, the nearest that it has.
+
+    Raises
+    ------
+    UntrainedError
+        If it has not.
     """
     trained = generator.ranges.get(SEEING)
     if trained is None:
         return fwhm or 0.0, fwhm or 0.0
     if chosen.instrument is None or chosen.instrument == generator.frame.get("instrument"):
         return trained
-    own = make_frame(replace(chosen, seeing=None)).psf_fwhm or 0.0
+    own = own_seeing(chosen)
     nearest = float(np.clip(own, *generator.limits(SEEING)))
+    if abs(own - nearest) > make_frame(chosen).grid.pixel_scale:
+        generator.check(SEEING, own, own)
+    if own != nearest:
+        warnings.warn(
+            f"{chosen.instrument} has a seeing of {own:.2g} arcsec; cubes have {nearest:g}, the"
+            f" nearest that {generator.name} was trained on",
+            InputWarning,
+            stacklevel=4,
+        )
     return nearest, nearest
 
 

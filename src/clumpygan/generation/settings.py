@@ -24,6 +24,9 @@ TYPICAL_FLUX = 2000.0
 TYPICAL_SIGNAL_TO_NOISE = 10.0
 """Of the brightest voxel."""
 
+CUBE_NETWORKS = ("cube_gan", "cube_gas")
+"""Networks that come with the package and make cubes of any shape."""
+
 NETWORK = "network"
 """Galaxies are made by a trained network."""
 
@@ -152,8 +155,9 @@ class CubesSettings:
     n : int
     seed : int, optional
         Galaxy i depends on the seed and i alone. Drawn at random by default.
-    checkpoint : str
-        Name or path of the network.
+    checkpoint : str, optional
+        Name or path of the network; by default the first of `CUBE_NETWORKS` that was trained on
+        what is asked for.
     population : str
         `NETWORK`, or "clumpy_disks" or "gas_disks" without any.
     device : str
@@ -172,8 +176,12 @@ class CubesSettings:
 
     n: int = setting(16, "number of galaxies", "N", least=1, most=1_000_000, heading=_OUTPUT)
     seed: int | None = _seed()
-    checkpoint: str = setting(
-        "cube_gan", "name or path of the network", metavar="NAME", heading=_OUTPUT
+    checkpoint: str | None = setting(
+        None,
+        "name or path of the network",
+        metavar="NAME",
+        heading=_OUTPUT,
+        default_words=f"{', or '.join(CUBE_NETWORKS)} if the first has not seen what is asked for",
     )
     population: Literal["network", "clumpy_disks", "gas_disks"] = setting(
         NETWORK,

@@ -29,6 +29,7 @@ from clumpygan.generation.cube_maker import (
     ends_given,
     frame_given,
     of_disks,
+    own_seeing,
 )
 from clumpygan.generation.settings import TYPICAL_FLUX, CubesSettings
 from clumpygan.settings import Span, ends_of
@@ -91,8 +92,10 @@ class TrueCubeMaker(CubeMaker):
                 row = table.table[table.index(name)]
                 for end in ends:
                     row.check(end)
-        seeing = given.get(SEEING, _USUAL.seeing)
         usual, _ = frame_given(settings, _USUAL.frame)
+        seeing = given.get(SEEING, _USUAL.seeing)
+        if SEEING not in given and usual.instrument not in (None, _USUAL.frame.instrument):
+            seeing = (own_seeing(usual),) * 2
         chosen = replace(usual, seeing=seeing[0])
         renderer = GalaxyRenderer(chosen, ClumpyDisks(), _ACCURACY)
         maker = cls(

@@ -1,6 +1,6 @@
 """Noise of a spectrograph that looks at the night sky: its level at any wavelength."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,6 +80,21 @@ class SkyNoise:
         reference = self._relative(np.array([self.wavelength]), np.zeros(1))
         scale = self.sigma * (self.exposure_time / exposure_time) ** 0.5
         return np.asarray(scale * self._relative(waves, lines) / reference)
+
+    def in_spaxels(self, area: float) -> "SkyNoise":
+        """Return the noise of the same telescope and detector in other spaxels.
+
+        Smaller ones collect fewer electrons of the sky, and the detector adds as many to each.
+
+        Parameters
+        ----------
+        area : float
+            Of the other spaxels over that of these.
+        """
+        other = replace(self, gain=self.gain * area)
+        where, dark = np.array([self.wavelength]), np.zeros(1)
+        ratio = other._relative(where, dark) / self._relative(where, dark)
+        return replace(other, sigma=self.sigma * float(ratio[0]))
 
     def _relative(
         self, waves: NDArray[np.float64], lines: NDArray[np.float64]

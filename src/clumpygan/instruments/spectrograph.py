@@ -50,6 +50,9 @@ class Spectrograph:
         Level of the noise; None where it isn't known.
     noise_correlation : numpy.ndarray, optional
         Correlation of neighbouring voxels, as `draw_cube_noise` takes it.
+    line : str
+        The line that mocks have where none is asked for: one that galaxies with the lines in the
+        middle of the range are observed in.
     source : str
         Where the numbers come from.
     """
@@ -67,6 +70,7 @@ class Spectrograph:
     lsf_includes_channel: bool = True
     sky: SkyNoise | None = None
     noise_correlation: NDArray[np.float64] | None = None
+    line: str = "oiii"
 
     def transfer(self, wavelength: ArrayLike) -> Transfer:
         """Transfer function of the PSF.

@@ -75,6 +75,25 @@ The PSF was fitted as what turns an HST image, filtered to the band of 0.2" samp
 image, and the LSF to sky lines in a cube: both hold the response of pixel and channel.
 """
 
+MUSE_NFM = Spectrograph(
+    name="muse_nfm",
+    description="VLT MUSE, narrow-field mode with laser tomography",
+    pixel_scale=0.025,
+    channel_width=1.25,
+    wavelength_range=(4750.0, 9350.0),
+    medium="air",
+    psf=MoffatPSF(fwhm=0.08, beta=2.0, reference=7000.0),
+    lsf=MUSE_WFM.lsf,
+    # Throughput and correlation as in the wide field.
+    sky=_MUSE_SKY.in_spaxels((0.025 / 0.2) ** 2),
+    noise_correlation=MUSE_CORRELATION,
+    source="ESO's MUSE overview: spaxels, PSF of 0.055 to 0.08 arcsec, of which the upper end, as "
+    "galaxies have no bright star; beta: chosen, so that much of the light is beyond the core, as "
+    "what adaptive optics doesn't correct is; LSF and noise per detector pixel: as muse_wfm",
+)
+"""MUSE behind laser tomography; what the notch filter of the lasers takes, 5780 to 6050 Angstrom,
+isn't left out."""
+
 
 # Bands, resolving powers and spaxels of KMOS and SINFONI are nominal ones (resolving powers: ESO's
 # overview pages; limits of the bands and vacuum wavelengths: user manuals, not compared with a
@@ -99,6 +118,7 @@ def _near_infrared(
         psf=GaussianPSF(fwhm=0.6, reference=(low + high) / 2),
         lsf=GaussianLSF(((low + high) / 2 / resolving_power,)),
         source=source,
+        line="halpha",
     )
 
 
@@ -133,22 +153,61 @@ SINFONI_J = _sinfoni("J", 11_000.0, 14_000.0, 2000)
 SINFONI_H = _sinfoni("H", 14_500.0, 18_500.0, 3000)
 SINFONI_K = _sinfoni("K", 19_500.0, 24_500.0, 4000)
 
-SPECTROGRAPHS: dict[str, Spectrograph] = {
-    preset.name: preset
-    for preset in (MUSE_WFM, KMOS_YJ, KMOS_H, KMOS_K, SINFONI_J, SINFONI_H, SINFONI_K)
+
+# Width of the PSF along the slices, 0.12" + 1.9" w exp(-24.4 / w), and across, 0.09" +
+# 0.2" w exp(-12.5 / w), w in micron: here at the middle of the band, with the slope there; the
+# slices lie along y. Noise isn't modelled.
+def _nirspec(
+    grating: str, low: float, high: float, step: float, psf: tuple[float, float, float]
+) -> Spectrograph:
+    middle, (along, across, slope) = (low + high) / 2, psf
+    return Spectrograph(
+        name=f"jwst_nirspec_ifu_{grating.lower()}",
+        description=f'JWST NIRSpec IFU, grating {grating}, drizzled to 0.05"',
+        pixel_scale=0.05,
+        channel_width=step,
+        wavelength_range=(low, high),
+        medium="vacuum",
+        psf=GaussianPSF(fwhm=along, reference=middle, slope=slope, axis_ratio=across / along),
+        lsf=GaussianLSF((middle / 2700,)),
+        source="Boeker et al. 2022 (A&A 661, A82): gratings, nominal resolving power of 2700; "
+        "channels: those of the JWST pipeline; spaxels and PSF, measured on a star: D'Eugenio et "
+        "al. 2024 (Nature Astronomy 8, 1443)",
+        line="halpha",
+    )
+
+
+NIRSPEC_G140H = _nirspec("G140H", 9_700.0, 18_900.0, 2.35, (0.120, 0.090, 0.0))
+NIRSPEC_G235H = _nirspec("G235H", 16_600.0, 31_700.0, 3.96, (0.120, 0.093, 0.0))
+NIRSPEC_G395H = _nirspec("G395H", 28_700.0, 52_700.0, 6.65, (0.139, 0.128, 3.2e-6))
+
+_BANDS: dict[str, tuple[Spectrograph, ...]] = {
+    "muse_wfm": (MUSE_WFM,),
+    "muse_nfm": (MUSE_NFM,),
+    "kmos": (KMOS_YJ, KMOS_H, KMOS_K),
+    "sinfoni": (SINFONI_J, SINFONI_H, SINFONI_K),
+    "jwst_nirspec_ifu": (NIRSPEC_G140H, NIRSPEC_G235H, NIRSPEC_G395H),
 }
-"""All presets by name."""
 
-assert tuple(SPECTROGRAPHS) == SPECTROGRAPH_NAMES
+SPECTROGRAPHS: dict[str, Spectrograph] = {
+    preset.name: preset for bands in _BANDS.values() for preset in bands
+}
+"""All presets by name: of an instrument with several bands, one a band."""
+
+assert {*SPECTROGRAPHS, *_BANDS} == {*SPECTROGRAPH_NAMES}
 
 
-def get_spectrograph(name: str) -> Spectrograph:
+def get_spectrograph(name: str, wavelength: float | None = None) -> Spectrograph:
     """Return the preset of a name.
 
     Parameters
     ----------
     name : str
-        A key of `SPECTROGRAPHS`, in any case.
+        A key of `SPECTROGRAPHS`, or an instrument of several bands ("kmos", "sinfoni",
+        "jwst_nirspec_ifu"), in any case.
+    wavelength : float, optional
+        Angstrom. Of an instrument of several bands that one is returned which has it furthest
+        inside; without one the second, with H alpha of z = 1.5 (2.7 with JWST) in its middle.
 
     Returns
     -------
@@ -160,9 +219,19 @@ def get_spectrograph(name: str) -> Spectrograph:
     InputError
         If there is none; the message lists the names.
     """
-    try:
-        return SPECTROGRAPHS[name.lower()]
-    except KeyError:
+    own = name.lower()
+    if own in SPECTROGRAPHS:
+        return SPECTROGRAPHS[own]
+    if own not in _BANDS:
         raise InputError(
-            f"no spectrograph {name!r}, expected one of: {', '.join(SPECTROGRAPHS)}"
-        ) from None
+            f"no spectrograph {name!r}, expected one of: {', '.join(SPECTROGRAPH_NAMES)}"
+        )
+    bands = _BANDS[own]
+    if wavelength is None:
+        return bands[1]
+
+    def inside(band: Spectrograph) -> float:
+        low, high = band.wavelength_range
+        return min(wavelength - low, high - wavelength)
+
+    return max(bands, key=inside)

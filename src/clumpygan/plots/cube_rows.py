@@ -254,6 +254,11 @@ def _draw_row(figure: Figure, row: CubeRow, voxels: Voxels, bottom: float, *, la
         axis.set(xticks=[], yticks=[])
     limits = velocity_limits(view)
     plot_diagram(slit, view.diagram, limits, unit=_UNIT, contours_of=view.diagram)
+    # As far as the maps reach: beyond, wide fields have noise alone.
+    (x, y), (east, west, south, north) = row.slit.centre, view.extent
+    reach = np.hypot(max(abs(east - x), abs(west - x)), max(abs(south - y), abs(north - y)))
+    low, high = slit.get_xlim()
+    slit.set_xlim(max(low, -reach), min(high, reach))
     slit.axhline(0, color="white", linewidth=1, linestyle=DASHES)
     slit.set_ylabel("km/s", fontsize=LABEL, labelpad=0)
     plot_spectrum(spectrum, [(view.spectrum, {"color": "black"})], limits, _UNIT)

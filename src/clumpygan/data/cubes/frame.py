@@ -9,9 +9,11 @@ import numpy as np
 
 from clumpygan.data.cubes.frame_settings import (
     DEFAULT_CHANNEL_WIDTH,
+    DEFAULT_LINE,
     DEFAULT_PIXEL_SCALE,
     DEFAULT_RANGE,
     DEFAULT_SIZE,
+    NO_INSTRUMENT,
     FieldSettings,
     FrameSettings,
     Observing,
@@ -110,7 +112,7 @@ def make_frame(settings: FrameSettings) -> CubeFrame:
     lines = rest_wavelengths(settings.lines)
     if settings.instrument is None:
         return _plain_frame(settings, lines)
-    instrument = get_spectrograph(settings.instrument)
+    instrument = get_spectrograph(settings.instrument, _observed(settings, lines))
     if settings.seeing is not None:
         instrument = instrument.with_seeing(settings.seeing)
     return _observed_frame(settings, lines, instrument)
@@ -127,9 +129,17 @@ def frame_of(field: FieldSettings) -> FrameSettings:
     shared = {one.name: getattr(field, one.name) for one in fields(Observing)}
     if shared["instrument"] is not None:
         shared["instrument"] = shared["instrument"].lower()
-    settings = FrameSettings((1, 1, 1), field.lines, **shared)
+    lines = field.lines or (usual_line(shared["instrument"]),)
+    settings = FrameSettings((1, 1, 1), lines, **shared)
     shape = _shape(field, settings) if field.shape is None else field.shape
-    return FrameSettings(shape, field.lines, **shared)
+    return FrameSettings(shape, lines, **shared)
+
+
+def usual_line(instrument: str | None) -> str:
+    """Return the line that mocks of an instrument have where none is asked for."""
+    if instrument is None or instrument.lower() == NO_INSTRUMENT:
+        return DEFAULT_LINE
+    return get_spectrograph(instrument).line
 
 
 def _shape(field: FieldSettings, settings: FrameSettings) -> tuple[int, int, int]:
@@ -152,6 +162,11 @@ def _shape(field: FieldSettings, settings: FrameSettings) -> tuple[int, int, int
         channels = round(span / grid.channel_width)
     side = round(size / grid.pixel_scale)
     return channels, side, side
+
+
+def _observed(settings: FrameSettings, lines: tuple[float, ...]) -> float | None:
+    """Return the wavelength at which lines are observed, in vacuum; None without a redshift."""
+    return None if settings.redshift is None else _middle(lines) * (1 + settings.redshift)
 
 
 def _plain_frame(settings: FrameSettings, lines: tuple[float, ...]) -> CubeFrame:

@@ -189,7 +189,7 @@ class FieldSettings(Observing):
         " of two",
         metavar="NAMES",
         heading=_HEADING,
-        default_words=DEFAULT_LINE,
+        default_words=f"{DEFAULT_LINE}, halpha in the near infrared",
     )
     rest_wavelength: tuple[float, ...] | None = setting(
         None,
@@ -243,8 +243,8 @@ class FieldSettings(Observing):
 
     @property
     def lines(self) -> tuple[str | float, ...]:
-        """Names of lines, or rest wavelengths in Angstrom."""
+        """Names of lines, or rest wavelengths in Angstrom; empty if none are given."""
         if self.rest_wavelength is not None:
             return self.rest_wavelength
-        names = DEFAULT_LINE if self.line is None else self.line
+        names = self.line or ()
         return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else names
