@@ -179,6 +179,65 @@ def test_a_generator_makes_galaxies_on_the_spot(folder, drawn):
     assert (folder / "realism" / "interpolation.png").is_file()
 
 
+def two_checkpoints(folder, seeds=(0, 1)):
+    """Networks that know nothing, with cards that say with which seed they were trained."""
+    for name, seed in zip(("one", "two"), seeds, strict=True):
+        torch.manual_seed(seed)
+        data = {"seed": seed, "train_size": 28}
+        card = {"network": {"name": "dcgan", "arguments": ARGUMENTS}, "images": NOISE, "data": data}
+        save_checkpoint(folder / name, build_network("dcgan", ARGUMENTS), card)
+    return [str(folder / f"{name}.safetensors") for name in ("one", "two")]
+
+
+def test_two_networks_are_compared_with_what_each_learnt_from(folder, monkeypatch, capsys):
+    one, two = two_checkpoints(folder)
+    run("--checkpoint", one, "--other", two, "--metrics", "numbers.json")
+    found = json.loads((folder / "numbers.json").read_text())["two_networks"]
+    assert (found["galaxies"], found["training"]) == (24, 28)
+    assert found["p_value"] > 0.01
+    assert "24 galaxies of each of two networks" in capsys.readouterr().out
+    assert "two networks" in (folder / "realism" / "index.html").read_text()
+
+    def remember(name, like, seed, device, progress):
+        sample = synthetic_sets.training_sample(28, int(name == two))
+        return sample.images[:24]
+
+    monkeypatch.setattr(realism_report, "noiseless_like", remember)
+    run("--checkpoint", one, "--other", two, "--metrics", "numbers.json")
+    found = json.loads((folder / "numbers.json").read_text())["two_networks"]
+    assert found["p_value"] == 0.001
+    assert found["own_share"] == 1
+
+
+def test_what_a_second_network_learnt_from_can_be_a_file(folder):
+    one, two = two_checkpoints(folder)
+    first, second = (
+        write_cube(folder / f"{name}.fits", stamps(30, seed=seed), SIGMA=2.0)
+        for name, seed in (("first", 1), ("second", 2))
+    )
+    run("--checkpoint", one, "--other", two, "--train", first, "--other-train", second,
+        "--metrics", "numbers.json")  # fmt: skip
+    assert json.loads((folder / "numbers.json").read_text())["two_networks"]["training"] == 28
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--checkpoint", "none"), "expected a --checkpoint to compare it with"),
+        (("--checkpoint", "{two}"), "expected a --checkpoint to compare it with, another one"),
+        (("--train-size", 0), "--other needs training galaxies"),
+        (("--other-training-seed", 0), "both networks would have learnt from the same galaxies"),
+        (("--other-training-seed", 5), "two.safetensors was trained with the seed 1, not 5"),
+        (("--train", "{two}"), "--other-train: expected what --other learnt from"),
+        (("--other-train", "nowhere.fits"), "and nothing if both learnt from synthetic samples"),
+    ],
+)
+def test_networks_that_cannot_be_compared_are_refused(folder, refused, words, message):
+    one, two = two_checkpoints(folder)
+    words = [str(word).format(two=two) for word in words]
+    assert message in refused("--checkpoint", one, "--other", two, *words)
+
+
 def test_without_generator_and_training_floor_and_disks_are_measured(folder):
     run("--checkpoint", "none", "--train-size", 0, "--metrics", "numbers.json")
     found = json.loads((folder / "numbers.json").read_text())

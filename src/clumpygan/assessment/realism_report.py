@@ -23,12 +23,16 @@ from clumpygan.assessment.synthetic_sets import (
     SMOOTH,
     HeldOut,
     made_by,
+    noiseless_like,
     synthetic,
+    training_sample,
 )
 from clumpygan.errors import InputError
 from clumpygan.evaluation.realism.image_statistics import DEFINITIONS
 from clumpygan.evaluation.realism.realism import REFERENCE, Realism, measure_realism
 from clumpygan.evaluation.realism.table import text_table
+from clumpygan.evaluation.realism.two_networks import TwoNetworks, two_networks
+from clumpygan.gan.checkpoint import find_checkpoint, read_card
 from clumpygan.instruments import HST_WFC3_F160W
 
 
@@ -47,6 +51,8 @@ class RealismReport:
     ways : numpy.ndarray, (R, S, y, x), optional
         From one generated galaxy to another, where a generator was asked.
     result : Realism
+    two_networks : TwoNetworks, optional
+        Where a second generator was asked.
     """
 
     settings: RealismSettings
@@ -55,12 +61,15 @@ class RealismReport:
     made: list[StampSet]
     ways: NDArray[np.floating] | None
     result: Realism
+    two_networks: TwoNetworks | None = None
 
     def __str__(self) -> str:
         """Return the tables as text."""
         lines = [text_table(self.result)]
         for name, ratio in shares_of_smooth(self.result).items():
             lines.append(f"Frechet distance of {name} / smooth disks: {ratio:.3f}")
+        if self.two_networks is not None:
+            lines.append(str(self.two_networks))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +84,7 @@ class RealismReport:
             "sets": {one.name: one.text for one in self.candidates},
             **self.result.as_dict(),
             "frechet_in_units_of_smooth_disks": shares_of_smooth(self.result),
+            "two_networks": None if self.two_networks is None else asdict(self.two_networks),
             "definitions": DEFINITIONS,
         }
 
@@ -84,6 +94,8 @@ class RealismReport:
         facts |= {one.name: one.text for one in self.candidates}
         if self.held_out.training is not None:
             facts["training"] = self.held_out.training.text
+        if self.two_networks is not None:
+            facts["two networks"] = str(self.two_networks)
         return facts | {"seed": str(self.settings.seed)}
 
 
@@ -116,7 +128,7 @@ def realism(
         If files can't be read, hold too few galaxies, or stamps of other sizes or pixels.
     """
     settings = settings or RealismSettings(**given)
-    for name in ("real", "train", "catalog"):
+    for name in ("real", "train", "catalog", "other_train"):
         path = getattr(settings, name)
         if path is not None and not path.exists():
             raise InputError(f"`{name}` {path}: no such file or folder")
@@ -140,7 +152,54 @@ def realism(
         report=report,
         progress=progress,
     )
-    return RealismReport(settings, held_out, candidates, made, ways, result)
+    compared = None
+    if settings.other != NOTHING:
+        report("two networks")
+        compared = _compare_networks(settings, held_out, progress)
+    return RealismReport(settings, held_out, candidates, made, ways, result, compared)
+
+
+def _compare_networks(
+    settings: RealismSettings, held_out: HeldOut, progress: Progress
+) -> TwoNetworks:
+    """Compare galaxies of two networks with what both learnt from.
+
+    Raises
+    ------
+    InputError
+        If a card says another seed, or stamps differ in size.
+    """
+    own = held_out.training
+    if own is None:
+        raise InputError("`other`: nothing is known of what `checkpoint` learnt from; give `train`")
+    names = settings.checkpoint, settings.other
+    sizes = [settings.searched]
+    for name, seed in zip(
+        names, (settings.training_seed, settings.other_training_seed), strict=True
+    ):
+        data = read_card(find_checkpoint(name).with_suffix(".yaml")).get("data") or {}
+        if settings.other_train is None and data.get("seed", seed) != seed:
+            raise InputError(
+                f"checkpoint {name} was trained with the seed {data['seed']}, not {seed}: give it"
+                " as `training_seed` or `other_training_seed`"
+            )
+        sizes.append(data.get("train_size", settings.searched))
+    side = own.images.shape[1]
+    if settings.other_train is None:
+        others = training_sample(min(sizes), settings.other_training_seed, progress=progress)
+    else:
+        others = stamps_of(settings.other_train, side, settings)
+    check_same_frame(others, own)
+    count = min(len(own.images), len(others.images), *sizes)
+    made = [
+        noiseless_like(name, held_out.floor, settings.seed, settings.device, progress)
+        for name in names
+    ]
+    return two_networks(
+        (made[0], made[1]),
+        (own.images[:count], others.images[:count]),
+        np.random.default_rng(settings.seed),
+    )
 
 
 def shares_of_smooth(result: Realism) -> dict[str, float]:

@@ -37,6 +37,12 @@ class RealismSettings:
         Training images searched for copies; 0 leaves it out.
     training_seed : int
         Of the training.
+    other : str
+        A second generator, trained alike on other galaxies; `NOTHING` for none.
+    other_training_seed : int
+        Of its training.
+    other_train : pathlib.Path, optional
+        What it learnt from.
     band : str, optional
         Of cutouts in several bands.
     cache : pathlib.Path
@@ -54,48 +60,45 @@ class RealismSettings:
         None,
         "held-out real stamps: a folder of prepare.py cutouts (its test split), a recipe (YAML)"
         " of real galaxies (its test split, shrunk and faded), a folder of FITS stamps, or a FITS"
-        " cube",
-        "PATH",
-        heading=_GALAXIES,
-        default_words="synthetic CANDELS galaxies",
-    )
+        " cube", "PATH", heading=_GALAXIES, default_words="synthetic CANDELS galaxies",
+    )  # fmt: skip
     generated: tuple[Path, ...] = setting(
         (),
         "FITS cubes (n, y, x) in nJy with PIXSCALE (arcsec) and SIGMA (nJy, noise per pixel), as"
-        " generate.py galaxies writes them",
-        "FILE",
-        heading=_GALAXIES,
+        " generate.py galaxies writes them", "FILE", heading=_GALAXIES,
         default_words="made on the spot",
-    )
+    )  # fmt: skip
     checkpoint: str = setting(
         "dcgan",
         "generator, where no generated stamps are given: a shipped name, the path of a"
-        f" .safetensors file, or {NOTHING}",
-        "NAME",
-        heading=_GALAXIES,
-    )
+        f" .safetensors file, or {NOTHING}", "NAME", heading=_GALAXIES,
+    )  # fmt: skip
     catalog: Path | None = setting(
         None,
         "catalogue of other real HST stamps to be shown too, brought to 0.06 arcsec pixels and the"
-        " PSF of F160W (GalSim's RealGalaxyCatalog included)",
-        "FILE",
-        heading=_GALAXIES,
-    )
+        " PSF of F160W (GalSim's RealGalaxyCatalog included)", "FILE", heading=_GALAXIES,
+    )  # fmt: skip
     train: Path | None = setting(
         None,
         "what the generator learnt from, in the form of the real stamps, to look for copies",
-        "PATH",
-        heading=_GALAXIES,
+        "PATH", heading=_GALAXIES,
         default_words="the synthetic training sample, or the train split of the cutouts",
-    )
+    )  # fmt: skip
     train_size: int | None = setting(
         None, "training images searched for copies; 0 leaves it out", "N",
         least=0, most=10**6, heading=_GALAXIES, default_words="20 times n, at most 20000",
     )  # fmt: skip
     training_seed: int = seed_setting(
-        0,
-        "seed of the training: says which galaxies it learnt from and which it held out",
+        0, "seed of the training: says which galaxies it learnt from and which it held out",
         heading=_GALAXIES,
+    )  # fmt: skip
+    other: str = setting(
+        NOTHING, "a second generator, trained alike on other galaxies: does one remember its own",
+        "NAME", heading=_GALAXIES,
+    )  # fmt: skip
+    other_training_seed: int = seed_setting(1, "seed of its training", heading=_GALAXIES)
+    other_train: Path | None = setting(
+        None, "what it learnt from, if not a synthetic training sample", "PATH", heading=_GALAXIES
     )
     band: str | None = setting(None, "of cutouts in several bands", "NAME", heading=_GALAXIES)
     cache: Path = setting(
@@ -122,17 +125,40 @@ class RealismSettings:
         Raises
         ------
         InputError
-            For a band without real stamps, or a generated file that is named twice.
+            For a band without real stamps, a generated file that is named twice, or a second
+            generator without a first one or training galaxies of its own.
         """
         check(self)
         if self.train_size is None:
             object.__setattr__(self, "train_size", min(20 * self.n, 20_000))
         if self.band is not None and self.real is None:
             raise InputError("`band` goes with `real`: give the cutouts or leave it out")
+        if self.other != NOTHING:
+            self._check_other()
         names = [path.name for path in self.generated]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"`generated`: {twice[0]} is given twice; rename one of the files")
+
+    def _check_other(self) -> None:
+        if self.generated or self.checkpoint in (NOTHING, self.other):
+            raise InputError(
+                f"`other` {self.other}: expected a `checkpoint` to compare it with, another one,"
+                " and no `generated`"
+            )
+        if not self.searched:
+            raise InputError("`other` needs training galaxies: `train_size` above 0")
+        synthetic = self.real is None and self.train is None
+        if synthetic != (self.other_train is None):
+            raise InputError(
+                "`other_train`: expected what `other` learnt from if `checkpoint` learnt from"
+                " `train` or `real`, and nothing if both learnt from synthetic samples"
+            )
+        if synthetic and self.other_training_seed == self.training_seed:
+            raise InputError(
+                f"`other_training_seed` {self.training_seed} is `training_seed`: both networks"
+                " would have learnt from the same galaxies; train one with another `data.seed`"
+            )
 
     @property
     def searched(self) -> int:
@@ -209,13 +235,9 @@ class CubeRealismSettings:
     )  # fmt: skip
     groups: int | None = setting(
         None,
-        "parameters of which several galaxies are made, for their diversity; 0 leaves it out",
-        "N",
-        least=0,
-        most=1000,
-        heading=_EFFORT,
-        default_words="n, at most 16",
-    )
+        "parameters of which several galaxies are made, for their diversity; 0 leaves it out", "N",
+        least=0, most=1000, heading=_EFFORT, default_words="n, at most 16",
+    )  # fmt: skip
     epochs: int = setting(
         16, "times the networks among the classifiers see the cubes; 0 leaves them out", "N",
         least=0, most=1000, heading=_EFFORT,

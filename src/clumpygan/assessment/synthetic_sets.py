@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zlib import crc32
 
 import numpy as np
@@ -25,6 +25,8 @@ from clumpygan.instruments import HST_WFC3_F160W, NoiseModel
 
 if TYPE_CHECKING:
     import galsim
+
+    from clumpygan.gan.galaxies import GalaxyGenerator
 
 SIZE = 64
 """Pixels per side of synthetic stamps."""
@@ -91,18 +93,11 @@ def synthetic(
     """
     instrument = HST_WFC3_F160W
     psf, noise = instrument.psf(), instrument.noise()
-    renderer = StampRenderer(SIZE, instrument.pixel_scale, psf=psf)
     text = "synthetic CANDELS galaxies (H = 20-26, z < 2) with the noise of F160W, never trained on"
-
-    def rendered(table: Table) -> Images:
-        parts = []
-        for begin in range(0, len(table), _CHUNK):
-            parts.append(renderer.render_table(table[begin : begin + _CHUNK]))
-            progress(len(parts[-1]), 4 * number + training_size, "rendering")
-        return np.concatenate(parts)
+    total = 4 * number + training_size
 
     def stamps(table: Table, name: str, text: str) -> StampSet:
-        images = with_noise(rendered(table), noise, seed, name)
+        images = with_noise(_rendered(table, total, progress), noise, seed, name)
         sigma = np.full(len(images), noise.sigma)
         return StampSet(name, images, instrument.pixel_scale, text, table, sigma)
 
@@ -111,12 +106,7 @@ def synthetic(
     floor = stamps(table[1::2], "held-out real", text)
     training = None
     if training_size:
-        learnt = draw_population(training_size, seed=training_seed, split="train")
-        # without noise, which was another one each time a galaxy was seen
-        images = rendered(learnt)
-        images /= np.float32(noise.sigma)
-        text = f"{training_size} galaxies of the training sample of seed {training_seed}"
-        training = StampSet("training", images, instrument.pixel_scale, text)
+        training = training_sample(training_size, training_seed, total, progress)
     disks = smooth_disks(table[1::2])
     blended = stamps(disks, SMOOTH_BLENDED, "the same disks and the neighbours of these galaxies")
     disks = without_neighbours(disks)
@@ -126,6 +116,39 @@ def synthetic(
     )
     alone = stamps(disks, SMOOTH, text)
     return HeldOut(reference, floor, [alone, blended], training, noise, psf)
+
+
+def training_sample(
+    size: int, seed: int, total: int | None = None, progress: Progress = silent
+) -> StampSet:
+    """Render galaxies that a training sees.
+
+    Without noise, which was another one each time a galaxy was seen.
+
+    Parameters
+    ----------
+    size, seed : int
+        Their number, and the seed of the training.
+    total : int, optional
+        Stamps that are rendered in all, for the progress.
+    progress : callable, optional
+    """
+    instrument = HST_WFC3_F160W
+    learnt = draw_population(size, seed=seed, split="train")
+    images = _rendered(learnt, total or size, progress)
+    images /= np.float32(instrument.noise().sigma)
+    text = f"{size} galaxies of the training sample of seed {seed}"
+    return StampSet("training", images, instrument.pixel_scale, text)
+
+
+def _rendered(table: Table, total: int, progress: Progress) -> Images:
+    """Render galaxies (N, y, x), nJy, and tell how many of all."""
+    renderer = StampRenderer(SIZE, HST_WFC3_F160W.pixel_scale, psf=HST_WFC3_F160W.psf())
+    parts = []
+    for begin in range(0, len(table), _CHUNK):
+        parts.append(renderer.render_table(table[begin : begin + _CHUNK]))
+        progress(len(parts[-1]), total, "rendering")
+    return np.concatenate(parts)
 
 
 def disks_like(galaxies: StampSet, held_out: HeldOut, seed: int) -> StampSet | None:
@@ -227,6 +250,44 @@ def made_by(
     InputError
         If there is no such generator, it makes other stamps, or nothing is known of the galaxies.
     """
+    generator, known, usable, stamps = _stamps_like(checkpoint, like, seed, device, progress)
+    noise = generator.noise
+    images = with_noise(stamps, noise, seed, GENERATED)
+    text = f"made by checkpoint {checkpoint} for the galaxies of the floor"
+    made = StampSet(GENERATED, images, noise.pixel_scale, text, cast("Table", like.known)[usable])
+    order = np.argsort(known["flux"])
+    ways = []
+    for way in range(min(INTERPOLATIONS, len(order) // 2)):
+        # from a faint galaxy to a bright one, and neither the faintest nor the brightest
+        ends = order[[len(order) * (2 + way) // 10, len(order) * (9 - way) // 10]]
+        pair = {name: values[ends] for name, values in known.items()}
+        ways.append(np.stack(list(generator.between(pair, seed + way, STEPS))) / noise.sigma)
+    return made, np.stack(ways) if ways else np.empty((0, STEPS, generator.size, generator.size))
+
+
+def noiseless_like(
+    checkpoint: str, like: StampSet, seed: int, device: str, progress: Progress = silent
+) -> Images:
+    """Generate galaxies as `made_by` does, without noise.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, y, x) in units of the noise per pixel.
+
+    Raises
+    ------
+    InputError
+        As `made_by`.
+    """
+    generator, _, _, stamps = _stamps_like(checkpoint, like, seed, device, progress)
+    return np.asarray(stamps / np.float32(generator.noise.sigma))
+
+
+def _stamps_like(
+    checkpoint: str, like: StampSet, seed: int, device: str, progress: Progress
+) -> tuple[GalaxyGenerator, dict[str, NDArray[np.float64]], NDArray[np.bool_], Images]:
+    """Return a generator, what it is told, of which galaxies (N,), and its stamps in nJy."""
     from clumpygan.gan.galaxies import GalaxyGenerator
 
     generator = GalaxyGenerator.load(checkpoint, device)
@@ -248,14 +309,4 @@ def made_by(
     stamps = generator.stamps(
         known, seed, progress=lambda done: progress(done, count, "generating")
     )
-    images = with_noise(stamps, noise, seed, GENERATED)
-    text = f"made by checkpoint {checkpoint} for the galaxies of the floor"
-    made = StampSet(GENERATED, images, noise.pixel_scale, text, like.known[usable])
-    order = np.argsort(known["flux"])
-    ways = []
-    for way in range(min(INTERPOLATIONS, len(order) // 2)):
-        # from a faint galaxy to a bright one, and neither the faintest nor the brightest
-        ends = order[[len(order) * (2 + way) // 10, len(order) * (9 - way) // 10]]
-        pair = {name: values[ends] for name, values in known.items()}
-        ways.append(np.stack(list(generator.between(pair, seed + way, STEPS))) / noise.sigma)
-    return made, np.stack(ways) if ways else np.empty((0, STEPS, generator.size, generator.size))
+    return generator, known, np.asarray(usable), stamps

@@ -27,7 +27,8 @@ Tests
   ellipticity, asymmetry, smoothness, Gini, M20, number and light of clumps, power spectrum,
   noise); mean Wasserstein distance of morphology and power spectrum; Kolmogorov-Smirnov distance of
   each feature; MMD; cross-validated accuracy of classifiers on features and on pixels (0.5 is
-  indistinguishable); precision and recall; distance to the nearest training image (no copying)."""
+  indistinguishable); precision and recall; distance to the nearest training image (no copying);
+  with --other, whether galaxies of two networks are nearer to what their own one learnt from."""
 
 EPILOG = """\
 examples:

@@ -1,5 +1,6 @@
 """Does a generator copy? The nearest images of the training set, in any orientation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -80,6 +81,57 @@ def nearest_neighbours(images: NDArray[np.floating], training: NDArray[np.floati
     InputError
         If the stamps aren't square or differ in size, or one of the sets is empty.
     """
+    distance, index, orientation = [], [], []
+    for cost in _squared_distances(images, training):
+        known = cost.shape[2]
+        flat = cost.reshape(len(cost), -1)
+        best = flat.argmin(axis=1)
+        least = np.take_along_axis(flat, best[:, None], 1)[:, 0]
+        distance.append(np.sqrt(np.maximum(least, 0.0)))
+        orientation.append(best // known)
+        index.append(best % known)
+    return Neighbours(*(np.concatenate(one) for one in (distance, index, orientation)))
+
+
+def nearest_of(
+    images: NDArray[np.floating], training: NDArray[np.floating], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find the nearest few training images of every image, each in its nearest orientation.
+
+    Parameters
+    ----------
+    images, training : numpy.ndarray, (N, y, x) and (M, y, x)
+        As `nearest_neighbours` takes them.
+    count : int
+        How many, at most M.
+
+    Returns
+    -------
+    distance : numpy.ndarray, (N, count)
+        Rising, as in `Neighbours`.
+    index : numpy.ndarray, (N, count)
+        Numbers of the training images.
+
+    Raises
+    ------
+    InputError
+        As `nearest_neighbours`.
+    """
+    distance, index = [], []
+    for cost in _squared_distances(images, training):
+        nearest = cost.min(axis=1)
+        few = np.argpartition(nearest, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(nearest, few, 1)
+        order = values.argsort(axis=1)
+        index.append(np.take_along_axis(few, order, 1))
+        distance.append(np.sqrt(np.maximum(np.take_along_axis(values, order, 1), 0.0)))
+    return np.concatenate(distance).astype(np.float64), np.concatenate(index)
+
+
+def _squared_distances(
+    images: NDArray[np.floating], training: NDArray[np.floating]
+) -> Iterator[NDArray[np.floating]]:
+    """Yield squared distances (n, 8, M) of some images, in all orientations, to all others."""
     shapes = {images.shape[1:], training.shape[1:]}
     if len(shapes) > 1 or images.ndim != 3 or images.shape[1] != images.shape[2]:
         raise InputError(
@@ -90,19 +142,12 @@ def nearest_neighbours(images: NDArray[np.floating], training: NDArray[np.floati
         raise InputError(f"{len(images)} images and {len(training)} training images: none to find")
     known = _stretched(training).reshape(len(training), -1)
     squares = np.square(known).sum(axis=1)
-    distance, index, orientation = [], [], []
     for start in range(0, len(images), _ROWS):
         part = images[start : start + _ROWS]
         turned = np.stack([_stretched(oriented(part, o)) for o in range(ORIENTATIONS)], axis=1)
         flat = turned.reshape(len(part) * ORIENTATIONS, -1)
         cost = squares - 2.0 * (flat @ known.T) + np.square(flat).sum(axis=1)[:, None]
-        cost = cost.reshape(len(part), -1)
-        best = cost.argmin(axis=1)
-        least = np.take_along_axis(cost, best[:, None], 1)[:, 0]
-        distance.append(np.sqrt(np.maximum(least, 0.0)))
-        orientation.append(best // len(known))
-        index.append(best % len(known))
-    return Neighbours(*(np.concatenate(one) for one in (distance, index, orientation)))
+        yield cost.reshape(len(part), ORIENTATIONS, -1)
 
 
 def novelty(images: Neighbours, held_out: Neighbours, generator: np.random.Generator) -> Novelty:
