@@ -299,6 +299,11 @@ def test_states_that_are_none_are_one_line(tiny, tmp_path):
         torch.save(state, odd)
         with pytest.raises(InputError, match=r"odd\.ckpt isn't the state of a training"):
             train(tiny(f"ckpt_path={odd}", name="other"))
+    # Before the archive a string of a pickle, which says that it is of 1.6 GB.
+    odd.write_bytes(b"\x80\x02X\x00\x00\x00\x60" + data)
+    assert zipfile.is_zipfile(odd)
+    with pytest.raises(InputError, match=r"odd\.ckpt is damaged \(it doesn't begin as"):
+        train(tiny(f"ckpt_path={odd}", name="other"))
     # In the numbers, which nothing but a checksum notices, and in the table of contents.
     for place in (len(data) // 2, len(data) - 200):
         odd.write_bytes(data[:place] + bytes([one ^ 255 for one in data[place : place + 100]])

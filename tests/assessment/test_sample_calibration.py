@@ -1,23 +1,27 @@
 """Calibration tells samples that are right from those that are too narrow, and names which."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from clumpygan.assessment import sample_calibration
-from clumpygan.assessment.sample_calibration import measure_calibration
+from clumpygan.assessment.samples import calibration as sample_calibration
+from clumpygan.assessment.samples.calibration import measure_calibration
 from clumpygan.commands.evaluate import main
 from clumpygan.evaluation.recovery.intervals import Widening
+from clumpygan.evaluation.recovery.spread import SampleSpread
 from clumpygan.recovery.resolver import Recovered, SuperResolver
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
 
 class Oracle(SuperResolver):
     """Draws images about a centre from which the truth is one more draw."""
 
-    spread = 1.0
+    scatter = 1.0
     told = Widening()
 
     def recover(self, observed, sigma, transfer, *, samples=16, seed=0, mask=None):
@@ -30,7 +34,7 @@ class Oracle(SuperResolver):
 
         centre = self.truth + 0.05 * draw() * profile
         drawn = torch.stack(
-            [centre + 0.05 * self.spread * draw() * profile for _ in range(samples)]
+            [centre + 0.05 * self.scatter * draw() * profile for _ in range(samples)]
         )
         return Recovered(drawn.mean(0), drawn)
 
@@ -72,7 +76,7 @@ def test_right_samples_pass_and_narrow_ones_fail(oracle, monkeypatch):
     # Whole images, by their distances from other galaxies.
     assert image["ks_p"] > 0.01
     assert image["ks_d"] < 0.12
-    monkeypatch.setattr(oracle, "spread", 0.3)
+    monkeypatch.setattr(oracle, "scatter", 0.3)
     narrow = measure_calibration(n=192, workers=1, seed=3).sets["synthetic"].of_bin("all")
     assert narrow["flux_1"]["coverage_68"] < 0.5
     assert narrow["flux_1"]["ks_p"] < 1e-3
@@ -107,7 +111,7 @@ def test_the_power_of_samples_tells_rough_and_blurred_ones(oracle, monkeypatch):
 
 
 def test_narrow_samples_are_widened_to_hold_what_they_say(oracle, monkeypatch):
-    monkeypatch.setattr(oracle, "spread", 0.3)
+    monkeypatch.setattr(oracle, "scatter", 0.3)
     narrow = measure_calibration(n=208, workers=1, seed=3).sets["synthetic"].widening
     assert narrow.factors["flux_1"]["all"] > (2.0, 2.0)
     monkeypatch.setattr(oracle, "told", narrow)
@@ -143,3 +147,30 @@ def test_numbers_dont_depend_on_the_number_of_processes():
         measure_calibration(n=20, samples=4, workers=count).sets["synthetic"] for count in (1, 2)
     )
     assert all(np.array_equal(one.rank[name], two.rank[name], equal_nan=True) for name in one.rank)
+
+
+def test_the_program_measures_the_spread_of_samples_alone(tmp_path, capsys):
+    gains = tmp_path / "gains.yaml"
+    flags = ["calibration", "--n", "6", "--samples", "4", "--workers", "1", "--spread", str(gains)]
+    main(flags)
+    once = gains.read_bytes()
+    found = SampleSpread.from_card(yaml.safe_load(once))
+    assert len(found.gains) == 4
+    # Faint pixels are many even in six galaxies, and the network's samples differ too little there.
+    assert found.gains[0][2] > 1.3
+    main([*flags[:-1], str(gains), "--checkpoint", str(with_section(tmp_path, found.to_dict()))])
+    assert gains.read_bytes() == once  # what the card says isn't measured again
+    for more in (["--widening", "w.yaml"], ["--real", "r.yaml"]):
+        with pytest.raises(SystemExit) as problem:
+            main([*flags, *more])
+        assert problem.value.code == 2
+        assert f"--spread with {more[0]}" in capsys.readouterr().err
+
+
+def with_section(folder, section):
+    """Return a copy of the network whose card has gains."""
+    path = folder / "mine.safetensors"
+    path.write_bytes((CHECKPOINTS / "super_resolution.safetensors").read_bytes())
+    card = yaml.safe_load((CHECKPOINTS / "super_resolution.yaml").read_text())
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(card | {"spread": section}))
+    return path

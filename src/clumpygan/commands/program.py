@@ -24,7 +24,17 @@ INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
 OUTPUTS = frozenset(
-    {"output", "metrics", "fits", "picture", "regions", "widening", "population", "report"}
+    {
+        "output",
+        "metrics",
+        "fits",
+        "picture",
+        "regions",
+        "widening",
+        "spread",
+        "population",
+        "report",
+    }
 )
 """Names of the settings that are written; what else is a path is read."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from clumpygan.assessment.blends import Blends
-    from clumpygan.assessment.sample_calibration import Outcomes, SampleCalibration
+    from clumpygan.assessment.samples.calibration import Outcomes, SampleCalibration
 
 _COLUMNS = 5
 

@@ -14,6 +14,7 @@ from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.blends import contrast_from_card
 from clumpygan.evaluation.recovery.intervals import Widening, predict
 from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
+from clumpygan.evaluation.recovery.spread import SampleSpread
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.networks.sampling import Sampler
@@ -99,6 +100,7 @@ class SuperResolver:
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
         self.sampler = Sampler(self.network, self.operator, self.device)
+        self.spread = SampleSpread.from_card(card)
         self.widening = Widening.from_card(card)
         # Galaxies of a survey have all their neighbours, and PSFs that were measured.
         self.survey_widening = self.widening.replaced_by(
@@ -146,6 +148,8 @@ class SuperResolver:
         image, which averages out what a network, other than the sky, knows of up and down. The
         result depends on the seed, not on the size of the batch.
         Recoveries that contradict the data (chi^2 above 1.2) end with Richardson-Lucy iterations.
+        Where the network's card says so (`spread`), samples are then taken farther from their mean,
+        or nearer to it, by scale and brightness, so that they scatter as far as truths do.
 
         The network, and the step in Fourier space with which it ends, know one sigma for all
         pixels. Where `noise` differs by more than `UNEVEN`, or a mask lies on light, the network
@@ -247,6 +251,7 @@ class SuperResolver:
             valid = valid & within
             images = self._made_consistent(images, data, level, response, valid, each)
             images = images + self._missing_sky(images.mean(0), data, level, response, valid, each)
+        images = self.spread.corrected(images, level / self.grid.area_ratio, self.grid.target_scale)
         height, width = (-(-n * fine // coarse) for n in (rows, columns))
         images = images[..., :height, :width].cpu()
         return Recovered(images.mean(0), images)

@@ -27,6 +27,9 @@ from clumpygan.settings.documents import read_json
 LAST, BEST = "last.ckpt", "best.ckpt"
 """Names of the states in the output folder."""
 
+_ARCHIVE = b"PK\x03\x04"
+"""How a ZIP file begins whose first entry does."""
+
 _NOTES = "settings.json"
 _DECISIVE = ("model", "data", "seed", "initial", "total_images", "overfit")
 _FREE = ("data.cache", "data.num_workers")
@@ -248,6 +251,11 @@ def read_state(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         its code would make, or isn't the state of a training.
     """
     try:
+        # Archives may follow other bytes, which PyTorch would read as a pickle of its old kind,
+        # with strings as long as they say.
+        with path.open("rb") as file:
+            if file.read(len(_ARCHIVE)) != _ARCHIVE:
+                raise ValueError("it doesn't begin as an archive")
         # PyTorch doesn't look at the checksums.
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()

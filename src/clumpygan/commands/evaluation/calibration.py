@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from clumpygan.assessment.sample_calibration_settings import CalibrationSettings
+from clumpygan.assessment.samples.settings import CalibrationSettings
 from clumpygan.commands.evaluation.outputs import PictureFile, Progress, versions
 from clumpygan.commands.flags import add_config, add_settings, settings_from
+from clumpygan.errors import InputError
 from clumpygan.settings import setting
 
 DESCRIPTION = """\
@@ -31,6 +32,7 @@ EPILOG = """\
 examples:
   %(prog)s --n 1000 --metrics calibration.json --picture calibration.png
   %(prog)s --n 1000 --seed 101 --widening widening.yaml
+  %(prog)s --n 400 --seed 102 --spread spread.yaml
   %(prog)s --n 400 --real real_galaxies.yaml --samples 64"""
 
 
@@ -43,11 +45,27 @@ class CalibrationFiles(PictureFile):
         " card has them: append the file to that of the network", "FILE", heading="output",
         default_words="not written",
     )  # fmt: skip
+    spread: Path | None = setting(
+        None, "gains (YAML) that make samples of the synthetic galaxies scatter as far as truths"
+        " do, as a card has them; measured alone, before the factors of --widening, of samples as"
+        " the network draws them", "FILE", heading="output", default_words="not written",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't measured beside the gains."""
+        super().__post_init__()
+        others = [name for name in ("metrics", "picture", "widening") if getattr(self, name)]
+        if self.spread is not None and others:
+            raise InputError(
+                f"--spread with --{others[0]}: gains are measured alone, of samples without them;"
+                " put them into the network's card, and run the rest after that"
+            )
 
     @property
     def paths(self) -> list[Path]:
         """All files that are wanted."""
-        return [*super().paths, *([] if self.widening is None else [self.widening])]
+        wanted = (self.widening, self.spread)
+        return [*super().paths, *(path for path in wanted if path is not None)]
 
 
 _PACKAGES = ("torch", "numpy", "scipy", "galsim")
@@ -80,13 +98,24 @@ def run_calibration(options: Namespace) -> None:
     settings = settings_from(CalibrationSettings, options)
     files = settings_from(CalibrationFiles, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
-    from clumpygan.assessment.sample_calibration import measure_calibration
+    from clumpygan.assessment.samples.calibration import measure_calibration
     from clumpygan.commands.program import check_device
     from clumpygan.io import atomic_path, check_output_path, write_json
 
     for path in files.paths:
         check_output_path(path)
     check_device(settings.device)
+    if files.spread is not None:
+        from clumpygan.assessment.samples.spread import measure_spread
+
+        if settings.real is not None:
+            raise InputError("--spread with --real: gains are measured on synthetic galaxies alone")
+        with Progress("galaxy") as progress:
+            spread = measure_spread(settings, progress=progress)
+        _write(files.spread, {"spread": spread.to_dict()})
+        seconds = round(time.perf_counter() - begin, 1)
+        print(f"{settings.n} galaxies in {seconds} s, wrote {files.spread}")
+        return
     with Progress("galaxy") as progress:
         found = measure_calibration(settings, progress=progress)
     print(found)
@@ -96,9 +125,7 @@ def run_calibration(options: Namespace) -> None:
         with atomic_path(files.picture) as path:
             calibration_figure(found).savefig(path, dpi=110)
     if files.widening is not None:
-        section = {"widening": found.sets["synthetic"].widening.to_dict()}
-        with atomic_path(files.widening) as path:
-            path.write_text(yaml.safe_dump(section, default_flow_style=None, sort_keys=False))
+        _write(files.widening, {"widening": found.sets["synthetic"].widening.to_dict()})
     seconds = round(time.perf_counter() - begin, 1)
     if files.metrics is not None:
         write_json(
@@ -112,3 +139,11 @@ def run_calibration(options: Namespace) -> None:
         )
     written = "".join(f", wrote {path}" for path in files.paths)
     print(f"{settings.n} galaxies of each set in {seconds} s{written}")
+
+
+def _write(path: Path, section: dict[str, Any]) -> None:
+    """Write a section of a card."""
+    from clumpygan.io import atomic_path
+
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(yaml.safe_dump(section, default_flow_style=None, sort_keys=False))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from clumpygan.assessment.sample_calibration_settings import CalibrationSettings
+from clumpygan.assessment.samples.settings import CalibrationSettings
 from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.engine import open_engine
