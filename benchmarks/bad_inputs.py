@@ -73,8 +73,8 @@ USUAL: dict[str, str] = {
 GOOD = ("hsc.fits", "cube.fits", "mosaic.fits", "stamps.npy")
 """Files that the good command lines read."""
 
-OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "regions", "population", "report",
-           "cache")  # fmt: skip
+OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "spread", "regions", "population",
+           "report", "cache")  # fmt: skip
 INPUTS = ("image", "catalog", "data_root", "observed", "reference", "weight", "mask", "variance",
           "psf", "reference_psf", "config", "set", "rotation_table", "mosaic", "redshifts",
           "segmentation", "input", "real", "generated", "train", "root", "table", "checkpoint",
