@@ -35,6 +35,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from clumpygan.commands.program import OUTPUTS as WRITTEN
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -73,8 +75,7 @@ USUAL: dict[str, str] = {
 GOOD = ("hsc.fits", "cube.fits", "mosaic.fits", "stamps.npy")
 """Files that the good command lines read."""
 
-OUTPUTS = ("output", "metrics", "fits", "picture", "widening", "spread", "regions", "population",
-           "report", "cache")  # fmt: skip
+OUTPUTS = (*WRITTEN, "cache")
 INPUTS = ("image", "catalog", "data_root", "observed", "reference", "weight", "mask", "variance",
           "psf", "reference_psf", "config", "set", "rotation_table", "mosaic", "redshifts",
           "segmentation", "input", "real", "generated", "train", "root", "table", "checkpoint",

@@ -129,8 +129,8 @@ def engine_in_this_process(units, workers, cluster):
 
 
 def test_processes_change_nothing(monkeypatch):
-    monkeypatch.setattr(bench, "BATCH_SIZE", 1)
-    monkeypatch.setattr(bench, "open_engine", engine_in_this_process)
+    monkeypatch.setattr("clumpygan.engine.batches.BATCH_SIZE", 1)
+    monkeypatch.setattr("clumpygan.engine.batches.open_engine", engine_in_this_process)
     one, two = (
         bench.measure_methods(n=2, seed=2, methods=("bicubic",), workers=workers)
         for workers in (1, 2)

@@ -1,3 +1,4 @@
+from .batches import in_batches as in_batches
 from .running import Engine as Engine
 from .running import open_engine as open_engine
 from .workplace import Workplace as Workplace
@@ -12,6 +13,7 @@ __all__ = [
     "check_workplace",
     "cluster_setting",
     "cores",
+    "in_batches",
     "open_engine",
     "workers_setting",
 ]

@@ -5,7 +5,7 @@ Batches of sixteen galaxies, spread over processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clumpygan.engine import open_engine
+from clumpygan.engine import in_batches
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery import baselines, fidelity
 from clumpygan.evaluation.recovery.measure import (
@@ -44,9 +44,6 @@ from clumpygan.instruments import ObservationOperator, SurveyPair
 from clumpygan.recovery.bench_settings import SYNTHETIC_NUMBER, BenchSettings
 from clumpygan.recovery.catalog_galaxies import CatalogGalaxies
 from clumpygan.recovery.resolver import SuperResolver
-
-BATCH_SIZE = 16
-"""Galaxies per batch: a gigabyte of memory at most, and fast enough on any device."""
 
 EXAMPLES = 6
 """Galaxies that are shown as every method sees them."""
@@ -232,16 +229,17 @@ def measure_methods(
     settings = settings or BenchSettings(**given)
     bench = _bench_of(settings)  # what is wrong with the input is said before anything starts
     number = _number_of_galaxies(settings, bench.galaxies)
-    batches = [range(i, min(i + BATCH_SIZE, number)) for i in range(0, number, BATCH_SIZE)]
     parts, magnitudes, sigmas = [], [], []
     seconds: dict[str, float] = {}
-    for records, magnitudes_of, sigmas_of, spent in _results(settings, batches):
+    for count, (records, magnitudes_of, sigmas_of, spent) in in_batches(
+        partial(_measure, settings), number, settings
+    ):
         parts.append(records)
         magnitudes.append(magnitudes_of)
         sigmas.append(sigmas_of)
         for name, value in spent.items():
             seconds[name] = seconds.get(name, 0.0) + value / number
-        progress(len(magnitudes_of), number)
+        progress(count, number)
     magnitude = np.concatenate(magnitudes)
     records, choices = choose_iterations(join(parts), magnitude)
     values, uncertainties = summarise(records, magnitude, np.random.default_rng(settings.seed))
@@ -294,12 +292,6 @@ def make_bench(settings: BenchSettings) -> Bench:
         resolver = _resolver(settings.checkpoint, "super_resolution", galaxies, settings.device)
         methods["network"] = _network(resolver, settings.samples, settings.seed)
     return Bench(galaxies, methods)
-
-
-def _results(settings: BenchSettings, batches: list[range]) -> Iterator[Measured]:
-    workers = settings.workers if settings.device == "cpu" or settings.cluster else 1
-    with open_engine(len(batches), workers, settings.cluster) as engine:
-        yield from engine.map(partial(_measure, settings), batches)
 
 
 def _measure(settings: BenchSettings, indices: range) -> Measured:

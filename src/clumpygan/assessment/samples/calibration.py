@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -15,7 +15,7 @@ from scipy import stats
 from clumpygan.assessment.samples.settings import CalibrationSettings
 from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
-from clumpygan.engine import open_engine
+from clumpygan.engine import in_batches
 from clumpygan.evaluation.calibration import ranks
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.clump_reliability import Clumps, match_clumps
@@ -31,8 +31,6 @@ from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Mea
 from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS, in_bin
 from clumpygan.evaluation.recovery.spectrum import FREQUENCIES, log_power_ratio
 from clumpygan.recovery.resolver import SuperResolver
-
-BATCH_SIZE = 16
 
 FEWEST = 20
 """Galaxies of a bin, at least, for a test of its ranks."""
@@ -233,14 +231,10 @@ def measure_calibration(
     sets = {}
     for name in names:
         _bench_of(settings, name)  # what is wrong with the input is said before all starts
-        batches = [
-            range(first, min(first + BATCH_SIZE, settings.n))
-            for first in range(0, settings.n, BATCH_SIZE)
-        ]
         parts = []
-        for part in _results(settings, name, batches):
+        for count, part in in_batches(partial(_measure, settings, name), settings.n, settings):
             parts.append(part)
-            progress(len(part.magnitude), settings.n, name)
+            progress(count, settings.n, name)
         sets[name] = _joined(parts)
     return SampleCalibration(settings, sets)
 
@@ -406,12 +400,6 @@ def _bench_of(settings: CalibrationSettings, name: str) -> _Bench:
             device=settings.device,
         )
     return _Bench(galaxies, resolver, settings.samples, settings.seed)
-
-
-def _results(settings: CalibrationSettings, name: str, batches: list[range]) -> Iterator[Outcomes]:
-    workers = settings.workers if settings.device == "cpu" or settings.cluster else 1
-    with open_engine(len(batches), workers, settings.cluster) as engine:
-        yield from engine.map(partial(_measure, settings, name), batches)
 
 
 def _measure(settings: CalibrationSettings, name: str, indices: range) -> Outcomes:

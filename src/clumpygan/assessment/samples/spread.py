@@ -6,12 +6,10 @@ from functools import lru_cache, partial
 import torch
 
 from clumpygan.assessment.samples.settings import CalibrationSettings
-from clumpygan.engine import open_engine
+from clumpygan.engine import in_batches
 from clumpygan.evaluation.recovery.observations import SyntheticGalaxies
 from clumpygan.evaluation.recovery.spread import SampleSpread, SpreadScores
 from clumpygan.recovery.resolver import SuperResolver
-
-BATCH_SIZE = 16
 
 
 def measure_spread(
@@ -36,18 +34,10 @@ def measure_spread(
         For a missing or wrong checkpoint or device.
     """
     galaxies, _ = _opened(settings)  # what is wrong with the input is said before all starts
-    batches = [
-        range(first, min(first + BATCH_SIZE, settings.n))
-        for first in range(0, settings.n, BATCH_SIZE)
-    ]
     total = SpreadScores(galaxies.operator.grid.target_scale)
-    workers = settings.workers if settings.device == "cpu" or settings.cluster else 1
-    with open_engine(len(batches), workers, settings.cluster) as engine:
-        for batch, scores in zip(
-            batches, engine.map(partial(_scored, settings), batches), strict=True
-        ):
-            total = total + scores
-            progress(len(batch), settings.n, "synthetic")
+    for count, scores in in_batches(partial(_scored, settings), settings.n, settings):
+        total = total + scores
+        progress(count, settings.n, "synthetic")
     return total.best
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clumpygan.assessment.samples.settings import CalibrationSettings
-from clumpygan.commands.evaluation.outputs import PictureFile, Progress, versions
+from clumpygan.commands.evaluation.outputs import PictureFile, Progress, versions, write_section
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.errors import InputError
 from clumpygan.settings import setting
@@ -112,7 +110,7 @@ def run_calibration(options: Namespace) -> None:
             raise InputError("--spread with --real: gains are measured on synthetic galaxies alone")
         with Progress("galaxy") as progress:
             spread = measure_spread(settings, progress=progress)
-        _write(files.spread, {"spread": spread.to_dict()})
+        write_section(files.spread, "spread", spread.to_dict())
         seconds = round(time.perf_counter() - begin, 1)
         print(f"{settings.n} galaxies in {seconds} s, wrote {files.spread}")
         return
@@ -125,7 +123,7 @@ def run_calibration(options: Namespace) -> None:
         with atomic_path(files.picture) as path:
             calibration_figure(found).savefig(path, dpi=110)
     if files.widening is not None:
-        _write(files.widening, {"widening": found.sets["synthetic"].widening.to_dict()})
+        write_section(files.widening, "widening", found.sets["synthetic"].widening.to_dict())
     seconds = round(time.perf_counter() - begin, 1)
     if files.metrics is not None:
         write_json(
@@ -139,11 +137,3 @@ def run_calibration(options: Namespace) -> None:
         )
     written = "".join(f", wrote {path}" for path in files.paths)
     print(f"{settings.n} galaxies of each set in {seconds} s{written}")
-
-
-def _write(path: Path, section: dict[str, Any]) -> None:
-    """Write a section of a card."""
-    from clumpygan.io import atomic_path
-
-    with atomic_path(path) as unfinished:
-        unfinished.write_text(yaml.safe_dump(section, default_flow_style=None, sort_keys=False))

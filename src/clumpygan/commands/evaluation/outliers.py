@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clumpygan.assessment.outlier_settings import OutlierSettings
-from clumpygan.commands.evaluation.outputs import MetricsFile, Progress, versions
+from clumpygan.commands.evaluation.outputs import MetricsFile, Progress, versions, write_section
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.settings import setting
 
@@ -68,7 +66,7 @@ def run_outliers(options: Namespace) -> None:
     files = settings_from(OutlierFiles, options)
     # What follows takes seconds to import; --help and wrong flags need none of it.
     from clumpygan.assessment.outliers import measure_outliers
-    from clumpygan.io import atomic_path, check_output_path
+    from clumpygan.io import check_output_path
 
     wanted = [path for path in (files.metrics, files.population) if path is not None]
     for path in wanted:
@@ -77,11 +75,7 @@ def run_outliers(options: Namespace) -> None:
         found = measure_outliers(settings, progress=progress)
     print(found)
     if files.population is not None:
-        section = {"population": found.population.to_dict()}
-        with atomic_path(files.population) as path:
-            path.write_text(
-                yaml.safe_dump(section, default_flow_style=None, sort_keys=False, width=100)
-            )
+        write_section(files.population, "population", found.population.to_dict())
     seconds = round(time.perf_counter() - begin, 1)
     files.write_metrics(
         {"program": "evaluate.py outliers", **found.to_dict(), "versions": versions(*_PACKAGES),

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import yaml
+
 from clumpygan import __version__
 from clumpygan.commands.output_files import PICTURE_SUFFIXES
 from clumpygan.errors import InputError
@@ -169,3 +171,13 @@ def versions(*packages: str) -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+def write_section(path: Path, name: str, section: dict[str, Any]) -> None:
+    """Write a section of a network's card as YAML, whole or not at all."""
+    from clumpygan.io import atomic_path
+
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(
+            yaml.safe_dump({name: section}, default_flow_style=None, sort_keys=False, width=100)
+        )
