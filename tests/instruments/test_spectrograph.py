@@ -159,6 +159,25 @@ def test_an_instrument_of_several_bands_takes_that_of_the_line(
     assert get_spectrograph(name, wavelength).name == band
 
 
+@pytest.mark.parametrize("grating", ["g140h", "g235h", "g395h"])
+def test_the_psf_of_nirspec_is_that_of_the_formula(grating: str) -> None:
+    """Widths in arcsec of D'Eugenio et al. 2024, w in micron; the slices lie along y."""
+
+    def widths(wave: float) -> np.ndarray:
+        w = wave / 1e4
+        return np.array([0.12 + 1.9 * w * np.exp(-24.4 / w), 0.09 + 0.2 * w * np.exp(-12.5 / w)])
+
+    preset = get_spectrograph(f"jwst_nirspec_ifu_{grating}")
+    psf, middle = preset.psf, np.mean(preset.wavelength_range)
+    assert isinstance(psf, GaussianPSF)
+    found = psf.fwhm * np.array([1.0, psf.axis_ratio])
+    np.testing.assert_allclose(found, widths(middle), atol=0.0005)
+    for wave in (middle - 3000, middle + 3000):
+        assert psf.width(wave) == pytest.approx(widths(wave)[0], abs=0.003)
+    step = (widths(middle + 50) - widths(middle - 50))[0] / 100
+    assert psf.slope == pytest.approx(step, abs=1e-7)
+
+
 def test_small_spaxels_have_the_noise_of_the_detector() -> None:
     """Sky falls with the area, readout and dark current don't: compared with the formula."""
     waves = np.array([5300.0])

@@ -87,17 +87,20 @@ MUSE_NFM = Spectrograph(
     # Throughput and correlation as in the wide field.
     sky=_MUSE_SKY.in_spaxels((0.025 / 0.2) ** 2),
     noise_correlation=MUSE_CORRELATION,
-    source="ESO's MUSE overview: spaxels, PSF of 0.055 to 0.08 arcsec, of which the upper end, as "
-    "galaxies have no bright star; beta: chosen, so that much of the light is beyond the core, as "
-    "what adaptive optics doesn't correct is; LSF and noise per detector pixel: as muse_wfm",
+    source="Bacon et al. 2004 (SPIE 5492, 1145) and default of the MUSE pipeline: spaxels; PSF: "
+    "the upper end of 0.055 to 0.08 arcsec, ESO's overview (quoted, not checked), as galaxies have "
+    "no bright star; beta: chosen, so that much of the light is beyond the core, as what adaptive "
+    "optics doesn't correct is; LSF and noise per detector pixel: as muse_wfm",
 )
 """MUSE behind laser tomography; what the notch filter of the lasers takes, 5780 to 6050 Angstrom,
 isn't left out."""
 
 
-# Bands, resolving powers and spaxels of KMOS and SINFONI are nominal ones (resolving powers: ESO's
-# overview pages; limits of the bands and vacuum wavelengths: user manuals, not compared with a
-# header). Their noise, dominated by OH lines of the near infrared, isn't modelled.
+# Resolving powers and spaxels of KMOS and SINFONI are nominal ones, checked with ESO's overviews:
+# KMOS 3600, 4000 and 4200 in YJ, H and K, of 14 x 14 spaxels in 2.8"; SINFONI 2000, 3000 and 4000
+# in J, H and K, 32 slices of 64 pixels in 8", a band on 2048 pixels. Limits of the bands and vacuum
+# wavelengths are those of the user manuals, checked with neither text nor header. Their noise,
+# dominated by OH lines of the near infrared, isn't modelled.
 def _near_infrared(
     name: str,
     description: str,
@@ -129,8 +132,9 @@ def _kmos(band: str, low: float, high: float, resolving_power: float) -> Spectro
         0.2,
         (low, high),
         resolving_power,
-        "Sharples et al. 2013 (The Messenger 151, 21), KMOS User Manual: bands, resolving power, "
-        'spaxels; PSF: typical effective seeing of 0.6" (Wisnioski et al. 2015, ApJ 799, 209)',
+        "Sharples et al. 2013 (The Messenger 151, 21) and 2014 (SPIE 9147, 91470W): resolving "
+        "power, spaxels; KMOS User Manual: bands; PSF: typical effective seeing of 0.6 arcsec "
+        "(Wisnioski et al. 2015, ApJ 799, 209)",
     )
 
 
@@ -141,7 +145,7 @@ def _sinfoni(band: str, low: float, high: float, resolving_power: float) -> Spec
         0.125,
         (low, high),
         resolving_power,
-        "ESO's SINFONI overview and User Manual: gratings, resolving power, spaxels; PSF: typical "
+        "ESO's SINFONI overview: resolving power, spaxels; User Manual: bands; PSF: typical "
         'effective seeing of 0.6" (Foerster Schreiber et al. 2009, ApJ 706, 1364)',
     )
 
@@ -156,7 +160,11 @@ SINFONI_K = _sinfoni("K", 19_500.0, 24_500.0, 4000)
 
 # Width of the PSF along the slices, 0.12" + 1.9" w exp(-24.4 / w), and across, 0.09" +
 # 0.2" w exp(-12.5 / w), w in micron: here at the middle of the band, with the slope there; the
-# slices lie along y. Noise isn't modelled.
+# slices lie along y. In G395H a straight line is 0.01" too narrow 0.6 micron from the middle, and
+# 0.04" at the red end. These are two digits of 0.125" + 1.88" w exp(-24.35 / w) and 0.094" +
+# 0.20" w exp(-12.48 / w), which public code of others takes: 3 to 4 % wider. Channels of the
+# pipeline are quoted, not checked with a header. The line width in Angstrom is that of a grating,
+# the same over the band, with the nominal resolving power at its middle. Noise isn't modelled.
 def _nirspec(
     grating: str, low: float, high: float, step: float, psf: tuple[float, float, float]
 ) -> Spectrograph:
@@ -179,7 +187,7 @@ def _nirspec(
 
 NIRSPEC_G140H = _nirspec("G140H", 9_700.0, 18_900.0, 2.35, (0.120, 0.090, 0.0))
 NIRSPEC_G235H = _nirspec("G235H", 16_600.0, 31_700.0, 3.96, (0.120, 0.093, 0.0))
-NIRSPEC_G395H = _nirspec("G395H", 28_700.0, 52_700.0, 6.65, (0.139, 0.128, 3.2e-6))
+NIRSPEC_G395H = _nirspec("G395H", 28_700.0, 52_700.0, 6.65, (0.139, 0.128, 3.3e-6))
 
 _BANDS: dict[str, tuple[Spectrograph, ...]] = {
     "muse_wfm": (MUSE_WFM,),
