@@ -207,3 +207,35 @@ def test_results_of_other_settings_or_files_are_refused(folder, capsys):
     with pytest.raises(SystemExit):
         main(["other/cube.fits", "twin/other/cube.fits", *words[1:]])
     assert "would both become other_cube; rename one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cube_model.fits", ["cube_model.fits"]),
+        ("cube_maps.fits", ["--psf", "cube_maps.fits"]),
+        ("cube_residual.fits", ["--mask", "{name}_residual.fits"]),
+        ("cube_models.ecsv", ["--lsf", "{name}_models.ecsv"]),
+        ("results.ecsv", ["--catalog", "results.ecsv"]),
+    ],
+)
+def test_no_result_replaces_what_is_read(folder, name, words, capsys):
+    (folder / name).write_bytes(before := (folder / "cube.fits").read_bytes())
+    if name == "results.ecsv":
+        before = b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: name, datatype: string}\n"
+        before += b"# - {name: psf_fwhm, datatype: float64}\n# schema: astropy-2.0\n"
+        (folder / name).write_bytes(before := before + b"name psf_fwhm\ncube 0.6\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["cube.fits", *words, "--method", "laplace", "--no-picture", "--output", "."])
+    assert stopped.value.code == 2
+    assert f"fit.py: error: {name} is an input, " in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["cube.fits", name]
+    assert (folder / name).read_bytes() == before
+
+
+def test_the_numbers_replace_none_of_the_results(refused):
+    for name in ("out/results.ecsv", "out/cube_table.ecsv"):
+        Path("out").mkdir(exist_ok=True)
+        assert f"--metrics {name} is one of the fits' own files" in refused(
+            "cube.fits", *QUICK, "--metrics", name
+        )

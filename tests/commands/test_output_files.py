@@ -9,6 +9,7 @@ from clumpygan.commands.output_files import check_outputs
 from clumpygan.commands.program import Parser, run_program
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
+from clumpygan.io.atomic import keep
 
 
 def _parser() -> Parser:
@@ -42,6 +43,33 @@ def test_no_output_of_a_program_replaces_an_input(
     assert stop.value.code == 2
     assert "is an input" in capsys.readouterr().err
     assert Path("hst.fits").read_text() == Path("b.fits").read_text() == "light"
+
+
+def _read_and_write(options: Namespace) -> None:
+    keep("stamp.fits")  # as of a catalogue, which flags don't name
+    _write(options)
+
+
+@pytest.mark.parametrize(
+    "words", ["--fits stamp.fits", "--metrics psf.fits --psf psf.fits",
+              "--fits own.safetensors --checkpoint own", "--fits own.yaml --checkpoint own",
+              "--metrics own.yaml --checkpoint own.safetensors"]
+)  # fmt: skip
+def test_no_output_replaces_what_is_read_without_being_a_path(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("stamp.fits", "psf.fits", "own.safetensors", "own.yaml")
+    for name in names:
+        Path(name).write_text("light")
+    parser = _parser()
+    for flag in ("--psf", "--checkpoint"):
+        parser.add_argument(flag)
+    with pytest.raises(SystemExit) as stop:
+        run_program(_read_and_write, parser, words.split())
+    assert stop.value.code == 2
+    assert "is an input" in capsys.readouterr().err
+    assert {Path(name).read_text() for name in names} == {"light"}
 
 
 def test_what_is_only_written_may_be_there_already(

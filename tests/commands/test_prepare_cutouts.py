@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -248,6 +249,21 @@ def test_mosaics_that_cannot_be_used(survey, typed, refused, tmp_path):
     said = refused("--mosaic", survey.write("a", survey.data["F160W"]), path, "--catalog",
                    survey.write_table(), "--band", "a", "b")  # fmt: skip
     assert "coarse.fits: the pixel scale is 0.12 arcsec; expected 0.06 arcsec" in said
+
+
+def test_a_catalogue_in_the_folder_of_the_set_stays(survey, tmp_path, capsys):
+    files = survey.files()
+    (tmp_path / "set").mkdir()
+    for name, source in (("table.fits", files.catalog), ("images.npy", files.mosaics[0])):
+        inside = tmp_path / "set" / name
+        inside.write_bytes(before := Path(source).read_bytes())
+        with pytest.raises(SystemExit) as stop:
+            prepare("--mosaic", files.mosaics[0], "--catalog", inside, "--size", 20,
+                    "--output", tmp_path / "set")  # fmt: skip
+        assert stop.value.code == 2
+        assert f"holds {name} and no set of cutouts" in capsys.readouterr().err
+        assert inside.read_bytes() == before
+        inside.unlink()
 
 
 def test_bands_of_one_name(survey, typed, refused):

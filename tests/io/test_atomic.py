@@ -9,6 +9,7 @@ from astropy.table import Table
 
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path, check_output_path
+from clumpygan.io.atomic import keep, kept_inputs, only_one, protected
 from clumpygan.io.fits import write_fits
 
 
@@ -133,3 +134,29 @@ def test_fits_files_do_not_tell_the_time(tmp_path: Path, monkeypatch: pytest.Mon
     for kind in (fits.PrimaryHDU, fits.ImageHDU, fits.BinTableHDU):
         monkeypatch.setattr(kind, "_get_timestamp", lambda self: "1999-01-01T00:00:00")
     assert written("b.fits") == first
+
+
+def test_in_a_session_of_python_nothing_is_kept(tmp_path: Path) -> None:
+    image = tmp_path / "hst.fits"
+    image.write_text("light")
+    keep(image)
+    with atomic_path(image) as temporary:
+        temporary.write_text("dark")
+    assert kept_inputs() == ()
+    with protected([image, tmp_path / "nowhere", "x" * 300, "a\0b"]):
+        keep(tmp_path)
+        assert kept_inputs() == (image, tmp_path)
+        with pytest.raises(InputError, match="is an input"), atomic_path(image):
+            raise AssertionError("must not get here")
+
+
+def test_a_lock_empties_no_file_and_waits_for_no_pipe(tmp_path: Path) -> None:
+    image = tmp_path / "hst.fits"
+    image.write_text("light")
+    for number, make in enumerate((lambda lock: lock.symlink_to(image), os.mkfifo)):
+        (home := tmp_path / str(number)).mkdir()
+        make(home / "lock")
+        refused = pytest.raises(InputError, match="another process")
+        with only_one(home), refused, only_one(home, wait=False):
+            raise AssertionError("must not get here")
+    assert image.read_text() == "light"

@@ -173,6 +173,10 @@ def _run(options: Namespace, arguments: Sequence[str], flags: Mapping[str, str])
         batch,
         {"commit": commit(), "command": command},
     )
+    if given.metrics is not None and fits.makes(given.metrics):
+        raise InputError(
+            f"`metrics` {given.metrics} is one of the fits' own files; expected another"
+        )
     if fits.outcomes:
         print(f"{len(fits.outcomes)} of {fits.total} are done already", flush=True)
     interrupted = False

@@ -41,6 +41,8 @@ OUTPUTS = frozenset(
 SHELLS = ("bash", "zsh", "tcsh")
 """For which --completion has words."""
 
+_WEIGHTS = ".safetensors"
+
 _NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$|-inf$|-nan$", re.IGNORECASE)
 
 _NAMED = re.compile(r"`([\w.]+)`")
@@ -263,22 +265,28 @@ def _reader_may_leave() -> Iterator[None]:
 
 @contextmanager
 def _inputs_kept(options: Namespace) -> Iterator[None]:
-    """Let no output of the program replace one of its inputs: all files that flags name."""
+    """Let no output of the program replace one of its inputs: all files that flags name.
+
+    Words count too, of which some are files, and networks have their card beside them.
+    """
+    from clumpygan.io.atomic import protected
+
     given = {**vars(options).get("_stored", {}), **vars(options)}
     inputs = [
         Path(one)
         for name, value in given.items()
         if name not in OUTPUTS
         for one in (value if isinstance(value, tuple | list) else (value,))
-        if isinstance(one, Path)
-        or (isinstance(one, str) and name in vars(options).get("_stored", {}))
+        if isinstance(one, Path | str)
     ]
-    if not inputs:
-        yield
-        return
-    from clumpygan.io.atomic import protected
-
-    with protected(inputs):
+    weights = [
+        path.with_name(f"{path.name.removesuffix('.yaml').removesuffix(_WEIGHTS)}{_WEIGHTS}")
+        for path in inputs
+        if path.name
+    ]
+    # `Path.is_file` raises where a word is too long to be a name.
+    cards = [one.with_suffix(".yaml") for one in weights if os.path.isfile(one)]  # noqa: PTH113
+    with protected([*inputs, *weights, *cards]):
         yield
 
 

@@ -20,7 +20,7 @@ from clumpygan.engine import open_engine
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.arrays import allocate_array, load_array
-from clumpygan.io.atomic import naming, only_one
+from clumpygan.io.atomic import keep, naming, only_one
 from clumpygan.settings.documents import read_yaml
 
 CARD, NOTES, LOCK = "card.yaml", "done.txt", "lock"
@@ -249,6 +249,8 @@ def read_whole(
         raise InputError(
             f"{home} isn't complete: run the command that began it again, it goes on from there"
         )
+    for path in home.iterdir():
+        keep(path)
     return card
 
 

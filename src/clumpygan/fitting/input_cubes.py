@@ -23,6 +23,20 @@ from clumpygan.io.velocity_map import VelocityMap, read_velocity_map
 
 _NONE = "none"
 
+_OF_CUBE = ("psf", "lsf", "variance", "mask", "errors", "flux_map")
+"""Settings that name a file, in which {name} stands for the name of the cube."""
+
+
+def files_beside(path: Path, settings: FitSettings) -> tuple[Path, ...]:
+    """Return the files that are read with a cube."""
+    names = (_named(getattr(settings, one), path) for one in _OF_CUBE)
+    return tuple(Path(name) for name in names if name is not None)
+
+
+def _named(pattern: str | None, path: Path) -> str | None:
+    """Return a setting with the name of the cube in place of {name}."""
+    return None if pattern is None else pattern.replace("{name}", stem_of(path))
+
 
 def input_cube(cube: str | Path | Cube | Any, settings: FitSettings) -> tuple[Cube, FitSettings]:
     """Return what is to be fitted of a cube, and the settings with what its header says.
@@ -54,11 +68,8 @@ def input_map(path: str | Path, settings: FitSettings) -> VelocityMap:
     InputError
         If one of them can't be read, or they don't go together.
     """
-
-    def named(text: str | None) -> str | None:
-        return None if text is None else text.replace("{name}", stem_of(Path(path)))
-
-    errors: str | float | None = named(settings.errors)
+    path = Path(path)
+    errors: str | float | None = _named(settings.errors, path)
     try:
         errors = errors if errors is None else float(errors)
     except ValueError:
@@ -70,8 +81,8 @@ def input_map(path: str | Path, settings: FitSettings) -> VelocityMap:
         path,
         hdu=settings.hdu,
         errors=errors,
-        light=named(settings.flux_map),
-        mask=named(settings.mask),
+        light=_named(settings.flux_map, path),
+        mask=_named(settings.mask, path),
         pixel_scale=settings.pixel_scale,
         unit=settings.unit,
     )
@@ -123,9 +134,9 @@ def _with_header(cube: Cube, settings: FitSettings) -> FitSettings:
 def _with_files(cube: Cube, settings: FitSettings) -> FitSettings:
     """Return the settings with the files of PSF and line spread of this cube."""
     names = {
-        kind: text.replace("{name}", stem_of(cube.path))
+        kind: name
         for kind in ("psf", "lsf")
-        if (text := getattr(settings, kind)) is not None
+        if (name := _named(getattr(settings, kind), cube.path)) is not None
     }
     return settings.but(names) if names else settings
 
@@ -138,15 +149,11 @@ def _read(cube: str | Path | Any, settings: FitSettings) -> Cube:
         raise InputError("`position` and `pixel` need `size` ARCSEC, the width of the field")
 
     line = None if settings.lines is None else rest_wavelengths(settings.lines)[0]
-
-    def named(pattern: str | None) -> str | None:
-        return None if pattern is None else pattern.replace("{name}", stem_of(path))
-
     found = read_cube(
         path,
         hdu=settings.hdu,
-        variance=named(settings.variance),
-        mask=named(settings.mask),
+        variance=_named(settings.variance, path),
+        mask=_named(settings.mask, path),
         region=Region(position=settings.position, pixel=settings.pixel, size=settings.size),
         pixel_scale=settings.pixel_scale,
         rest_wavelength=line,

@@ -6,14 +6,17 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from clumpygan.errors import InputError
 
-_inputs: ContextVar[tuple[Path, ...]] = ContextVar("inputs", default=())
+_Files = dict[tuple[int, int], Path]
+"""Files by what they are, device and inode, whatever name leads to them."""
+
+_inputs: ContextVar[_Files | None] = ContextVar("inputs", default=None)
 
 
 def check_output_path(
@@ -53,10 +56,20 @@ def check_output_path(
     if not os.access(folder, os.W_OK):
         raise InputError(f"{given}: the folder {folder} isn't writable")
     if path.exists():
-        for one in (*inputs, *_inputs.get()):
-            if one is not None and Path(one).exists() and path.samefile(one):
-                raise InputError(f"{given} is an input, {one}; expected another name to write to")
+        kept = _identified(one for one in inputs if one is not None) | (_inputs.get() or {})
+        for one in (kept[own] for own in _identified([path]) if own in kept):
+            raise InputError(f"{given} is an input, {one}; expected another name to write to")
     return path
+
+
+def _identified(paths: Iterable[str | os.PathLike[str]]) -> _Files:
+    """Return those of some files that exist."""
+    found = {}
+    for path in paths:
+        with suppress(OSError, ValueError):  # names that are too long, or hold a NUL
+            status = Path(path).stat()
+            found[status.st_dev, status.st_ino] = Path(path)
+    return found
 
 
 def check_output_folder(folder: Path, name: str = "output") -> None:
@@ -92,11 +105,27 @@ def protected(paths: Iterable[str | os.PathLike[str]]) -> Iterator[None]:
     paths : iterable of path-like
         Inputs of a program, those that exist.
     """
-    token = _inputs.set((*_inputs.get(), *map(Path, paths)))
+    token = _inputs.set((_inputs.get() or {}) | _identified(paths))
     try:
         yield
     finally:
         _inputs.reset(token)
+
+
+def keep(path: str | os.PathLike[str]) -> None:
+    """Let nothing that a program writes from now on replace a file that it reads.
+
+    For those that no flag names, as the stamps of a catalogue. Outside of a block of `protected`,
+    in a session of Python, nothing is kept.
+    """
+    kept = _inputs.get()
+    if kept is not None:
+        kept.update(_identified([path]))
+
+
+def kept_inputs() -> tuple[Path, ...]:
+    """Return the files that are `protected` here, for those who write elsewhere."""
+    return tuple((_inputs.get() or {}).values())
 
 
 @contextmanager
@@ -206,7 +235,9 @@ def only_one(home: Path, *, wait: bool = True) -> Iterator[None]:
     InputError
         If another process is writing there, and it isn't waited for.
     """
-    with (home / "lock").open("w") as handle:
+    # For reading too: a pipe of that name would keep who only writes waiting for a reader.
+    handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -214,3 +245,5 @@ def only_one(home: Path, *, wait: bool = True) -> Iterator[None]:
                 f"another process is writing into {home}; wait until it ends"
             ) from None
         yield
+    finally:
+        os.close(handle)

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Row, Table
 
 from clumpygan.errors import InputError, InputWarning
+from clumpygan.io.atomic import keep
 from clumpygan.io.images import Image, read_image, read_psf
 from clumpygan.io.tables import read_table
 
@@ -159,8 +160,10 @@ def read_stamp(
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected the one with the catalogue's stamps")
     pixel_scale, zero_point = _number(row, "pixel_scale"), _number(row, "zero_point")
+    stamp = root / (_name(row, "image") or f"{row['id']}.fits")
+    keep(stamp)
     image = read_image(
-        root / (_name(row, "image") or f"{row['id']}.fits"),
+        stamp,
         pixel_scale=pixel_scale,
         zero_point=zero_point,
         hdu=_hdu(row, "image_hdu"),
@@ -169,6 +172,7 @@ def read_stamp(
     psf_name = _name(row, "psf")
     if psf_name is None:
         return image, None, None
+    keep(root / psf_name)
     psf, psf_scale = read_psf(root / psf_name, pixel_scale, hdu=_hdu(row, "psf_hdu"))
     return image, psf, image.pixel_scale if psf_scale is None else psf_scale
 
@@ -176,6 +180,7 @@ def read_stamp(
 def _read_table(path: Path) -> Table:
     """Read a table of any supported format."""
     table = read_table(path, "catalogue")
+    keep(path)
     if len(table) == 0:
         raise InputError(f"{path}: the catalogue is empty")
     return table

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.instruments import SurveyPair
+from clumpygan.io.atomic import keep
 from clumpygan.io.fits import ENDINGS, open_fits, stem_of, write_fits
 from clumpygan.recovery.camera import measured_psf
 from clumpygan.recovery.scene import SeenThrough
@@ -119,6 +120,8 @@ def _of_folder(folder: Path, objects: Objects) -> PsfFiles:
     files = sorted(one for one in folder.iterdir() if one.name.lower().endswith(ENDINGS))
     if not files:
         raise InputError(f"`psf` {folder}: holds no FITS file; expected images of the PSF")
+    for path in files:
+        keep(path)
     places = [_place(path) for path in files]
     if all(place is not None for place in places):
         grid = np.array(places, float)

@@ -19,6 +19,9 @@ from clumpygan.settings import check, setting
 if TYPE_CHECKING:
     from clumpygan.plots.style import Picture
 
+_OF_REPORT = (".html", ".png", ".txt")
+"""Endings of the files of a report."""
+
 
 class Progress:
     """Bars on standard error, on a terminal alone; what is done, stage by stage.
@@ -124,6 +127,12 @@ class ReportFiles(MetricsFile):
 
         if self.metrics is not None:
             check_output_path(self.metrics)
+            inside = self.metrics.resolve().parent == self.output.resolve()
+            if inside and self.metrics.suffix.lower() in _OF_REPORT:
+                raise InputError(
+                    f"`metrics` {self.metrics} may be one of the report's own files; expected"
+                    " another ending, as .json"
+                )
         check_output_folder(self.output)
 
     def write_report(self, page: str, pictures: Sequence[Picture]) -> list[Path]:

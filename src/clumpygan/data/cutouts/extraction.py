@@ -85,7 +85,7 @@ def prepare_cutouts(
         such as a set with other settings, or another process is writing into it.
     """
     home = Path(folder)
-    check_home(home, _OWN, WHAT)
+    check_home(home, (), WHAT)
     card = {
         "format": FORMAT,
         "clumpygan": __version__,

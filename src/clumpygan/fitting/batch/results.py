@@ -1,6 +1,8 @@
 """The files of a fit: each whole or absent, the ECSV table last of all."""
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from clumpygan import __version__
 from clumpygan.errors import InputError
 from clumpygan.fitting.products.files import CURVE, PRODUCTS
 from clumpygan.fitting.settings import BatchSettings
-from clumpygan.io.atomic import atomic_path
+from clumpygan.io.atomic import atomic_path, check_output_path, protected
 from clumpygan.io.fits import write_fits
 from clumpygan.io.tables import read_table
 from clumpygan.settings import plain
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 TABLE, MODELS, RINGS = "table.ecsv", "models.ecsv", "rings.ecsv"
 RINGS_PICTURE, POSTERIOR = "rings.png", "posterior.nc"
+FILES = (
+    *("table.fits", "samples.fits", "model.fits", "residual.fits", "picture.png"),
+    *(*PRODUCTS, MODELS, RINGS, RINGS_PICTURE, POSTERIOR, TABLE),
+)
+"""All that a result may consist of."""
+
 UNITS = ("arcsec", "km/s", "deg")
 """Units of parameters that FITS and ECSV know."""
 
@@ -71,6 +79,29 @@ def wanted_files(
     files += ((CURVE,) if of_map else PRODUCTS) if batch.maps else ()
     files += [POSTERIOR] if batch.inference_data else []
     return (*files, *(["picture.png"] if batch.picture else []), TABLE)
+
+
+def check_results(folder: Path, names: Iterable[str], inputs: Iterable[Path]) -> None:
+    """Refuse fits whose files would replace what is read, before any work is spent on them.
+
+    Parameters
+    ----------
+    folder : Path
+    names : iterable of str
+        First parts of the files' names.
+    inputs : iterable of Path
+        Beside those that are `protected`.
+
+    Raises
+    ------
+    InputError
+        For the first file that can't be written.
+    """
+    with protected(inputs):
+        for name in names:
+            for path in (file_of(folder, name, what) for what in FILES):
+                if os.path.lexists(path):
+                    check_output_path(path)
 
 
 def write_result(

@@ -15,12 +15,21 @@ from astropy.table import Table
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.fitting.batch.outcome import CRASHED, Outcome
-from clumpygan.fitting.batch.results import TABLE, file_of, read_result, wanted_files, write_result
+from clumpygan.fitting.batch.results import (
+    FILES,
+    TABLE,
+    check_results,
+    file_of,
+    read_result,
+    wanted_files,
+    write_result,
+)
 from clumpygan.fitting.batch.sources import CubeSource, cube_files
-from clumpygan.fitting.batch.summary import write_summary
+from clumpygan.fitting.batch.summary import SUMMARY, check_summary, write_summary
 from clumpygan.fitting.fit_cube import fit_with
 from clumpygan.fitting.fitters import fitters_of
 from clumpygan.fitting.goodness.verdict import FAILED
+from clumpygan.fitting.input_cubes import files_beside
 from clumpygan.fitting.settings import BatchSettings, FitSettings
 from clumpygan.io.atomic import check_output_folder
 from clumpygan.settings import from_mapping, plain
@@ -108,11 +117,20 @@ class FitBatch:
         self._order = {source.name: number for number, source in enumerate(sources)}
         self._made = _make_folder(batch.output)
         self._find_done(sources)
+        self._check_files(sources)
 
     @property
     def total(self) -> int:
         """Number of cubes."""
         return len(self._order)
+
+    def makes(self, path: Path) -> bool:
+        """Tell whether a file is one that the fits write themselves, by its name."""
+        stem, _, what = path.name.rpartition("_")
+        of_cube = stem in self._order and what in FILES
+        return path.resolve().parent == self.batch.output.resolve() and (
+            of_cube or path.name == SUMMARY
+        )
 
     def run(self, tell: Callable[[Outcome], object] = _log.info) -> list[Outcome]:
         """Fit what is missing, and write the summary.
@@ -157,6 +175,15 @@ class FitBatch:
                 self.outcomes.append(outcome_of(source, table, 0.0, ()))
             else:
                 self.missing.append(source)
+
+    def _check_files(self, sources: Sequence[CubeSource]) -> None:
+        """Refuse results that would replace a cube, or what is read with one."""
+        inputs = [source.path for source in sources]
+        inputs += [one for path in inputs for one in files_beside(path, self.settings)]
+        inputs += [] if self.batch.catalog is None else [self.batch.catalog]
+        names = [source.name for source in self.missing]
+        check_results(self.batch.output, names, inputs)
+        check_summary(self.batch.output, inputs)
 
     def _check_same(self, source: CubeSource, table: Table) -> None:
         path, meta = file_of(self.batch.output, source.name, TABLE), table.meta

@@ -1,7 +1,8 @@
 """The summary of all fits in a folder: results.ecsv, and what is printed at the end."""
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting.batch.outcome import CRASHED, Outcome
 from clumpygan.fitting.batch.results import UNITS
 from clumpygan.fitting.goodness.verdict import DOUBTFUL, FAILED, GOOD, LIMIT, NO_DETECTION
-from clumpygan.io.atomic import atomic_path, only_one
+from clumpygan.io.atomic import atomic_path, check_output_path, only_one
 from clumpygan.io.tables import read_table
 from clumpygan.settings import plain
 
@@ -32,6 +33,20 @@ _QUOTED = {
     "dynamical_mass_re": "M_dyn(R_e)",
 }
 """Derived quantities that are printed, and how."""
+
+
+def check_summary(folder: Path, inputs: Iterable[Path]) -> None:
+    """Refuse a summary that is one of the inputs, or isn't one, before any work is spent.
+
+    Raises
+    ------
+    InputError
+        If so.
+    """
+    path = folder / SUMMARY
+    if os.path.lexists(path):
+        check_output_path(path, inputs)
+        _earlier(path)
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome], command: str) -> Table:
