@@ -10,6 +10,7 @@ from astropy.io.fits import Header
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
+from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W, ObservationOperator
 from clumpygan.io import Image
@@ -39,6 +40,32 @@ def uneven_view(factor: float) -> tuple[np.ndarray, np.ndarray]:
     noise[:, 22:] *= factor
     drawn = np.random.default_rng(1).normal(size=SHAPE)
     return galaxy(SHAPE, 0.168, SEEING, 5000, 0.0) + noise * drawn, noise
+
+
+@pytest.mark.usefixtures("without_network")
+@pytest.mark.filterwarnings("ignore:.*hot or hit:clumpygan.errors.InputWarning")
+@pytest.mark.parametrize("odd", [1e300, 1e-300, 1e30])
+@pytest.mark.parametrize("role", ["variance", "weight"])
+def test_one_absurd_pixel_of_a_map_counts_for_itself_alone(role: str, odd: float) -> None:
+    data, noise = uneven_view(1)
+    given = noise**2
+    given[3, 4] = odd
+    recovery = recover(data, **{role: given}, **OBSERVED)
+    levels = recovery.scene.sigma_map[:40, :45]
+    assert np.isfinite(levels.astype(np.float32)).all()
+    assert (levels.astype(np.float32) > 0).all()
+    assert np.ptp(np.delete(levels.ravel(), 3 * 45 + 4)) < 0.1
+    assert np.isfinite(recovery.best).all()
+
+
+def test_a_variance_that_nothing_has_is_refused() -> None:
+    data = uneven_view(1)[0]
+    for level, words in (
+        (1e300, "noise is 1.0e\\+150 nJy a pixel"),
+        (-1.0, "median variance is -1"),
+    ):
+        with pytest.raises(InputError, match=words):
+            recover(data, variance=np.full(SHAPE, level), **OBSERVED)
 
 
 @pytest.mark.usefixtures("without_network")

@@ -29,8 +29,8 @@ from clumpygan.io.wcs import pixel_scale_of, read_wcs
 
 _SCALE_TOLERANCE = 0.01
 _SMALLEST_BLANK = 9
-_MOST_NANOJANSKY = 1e15  # in a pixel: a star of 0 mag has 3.6e12
-_MOST_COUNTS = 1e30  # where a count may be anything, what float32 holds and can still add up
+MOST_NANOJANSKY = 1e15  # in a pixel: a star of 0 mag has 3.6e12
+MOST_COUNTS = 1e30  # where a count may be anything, what float32 holds and can still add up
 _MOST_ABSURD = 0.1  # of the pixels
 _SCALE_KEYWORDS = ("PIXSCALE", "PIXSCAL", "PIXELSCL", "PIXEL_SCALE")
 
@@ -294,7 +294,7 @@ def _find_scale(
 
 def _without_absurd(data: np.ndarray, missing: np.ndarray, unit: str, name: str) -> np.ndarray:
     """Return the mask with the pixels whose values nothing in the sky has; refuse many of them."""
-    most = _MOST_NANOJANSKY if unit == "nJy" else _MOST_COUNTS
+    most = MOST_NANOJANSKY if unit == "nJy" else MOST_COUNTS
     absurd = ~missing & (np.abs(data) > most)
     count = int(absurd.sum())
     if not count:

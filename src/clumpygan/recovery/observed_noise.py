@@ -24,7 +24,7 @@ from clumpygan.instruments.correlation import (
 )
 from clumpygan.instruments.pixel_differences import LARGEST_DROP
 from clumpygan.io.fits import is_file
-from clumpygan.io.images import read_variance, read_weight
+from clumpygan.io.images import MOST_COUNTS, MOST_NANOJANSKY, read_variance, read_weight
 from clumpygan.io.memory import variance_of
 from clumpygan.io.photometry import nanojansky_per_count
 from clumpygan.recovery.bad_pixels import quantisation_step
@@ -56,6 +56,7 @@ USUALLY_SHARED = 1.11
 By the variance maps of HSC's coadds. Other surveys warp their coadds too, but tell no such factor.
 """
 
+_LARGEST_RATIO = 1e12  # of a variance or weight to the median, either way
 _CROWDED = 2.0  # times as much as neighbours differ, and what scatters is light
 _FARTHER = 1.5  # times the reach of noise, sigma in large apertures over that of a pixel: so too
 _MOST_SHARED = 1.4  # what variance maps of HSC's coadds imply at most
@@ -204,8 +205,23 @@ def variance_map(
         middle = float(np.median(variance))
         raise InputError(f"{of}: the median variance is {middle:g}; expected a finite one > 0")
     image = replace(image, data=np.where(known, image.data, 0), mask=~known)
-    variance = np.where(known, variance, np.median(variance[known]))
-    return image, variance * _unit_of(image) ** 2, f"the median of {title_of(of)}"
+    middle = float(np.median(variance[known]))
+    sigma = middle**0.5 * _unit_of(image)
+    most, unit = (MOST_COUNTS, "counts") if image.zero_point is None else (MOST_NANOJANSKY, "nJy")
+    if not sigma < most:
+        raise InputError(
+            f"{of}: the median noise is {sigma:.1e} {unit} a pixel; expected less than {most:.0e}"
+        )
+    each = _in_reach(np.where(known, variance, middle), middle)
+    return image, each * _unit_of(image) ** 2, f"the median of {title_of(of)}"
+
+
+def _in_reach(values: np.ndarray, middle: float) -> np.ndarray:
+    """Return variances or weights with what is absurdly far from the middle brought nearer.
+
+    What float32 can't hold would count for nothing, or for everything, and so it does still.
+    """
+    return np.asarray(np.clip(values, middle / _LARGEST_RATIO, middle * _LARGEST_RATIO))
 
 
 def weight_map(image: Image, settings: RecoverySettings, band: str | None) -> np.ndarray | None:
@@ -219,8 +235,9 @@ def weight_map(image: Image, settings: RecoverySettings, band: str | None) -> np
     good = ~image.mask & np.isfinite(weight) & (weight > 0)
     if weight.dtype.kind == "b" or not good.any() or not np.ptp(weight[good]) > 0:
         return None
+    weight = weight.astype(np.float64)
     middle = float(np.median(weight[good]))
-    return np.asarray(_unit_of(image) ** 2 / np.where(good, weight, middle).astype(np.float64))
+    return np.asarray(_unit_of(image) ** 2 / _in_reach(np.where(good, weight, middle), middle))
 
 
 def _unit_of(image: Image) -> float:
