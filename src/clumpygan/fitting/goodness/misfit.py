@@ -13,9 +13,19 @@ Streams and warps have numbers of their own, s times what their residuals and a 
 a ring that a Sersic profile doesn't have leaves much light and turns no disk.
 
 A priori some galaxies are as smooth as the model, s = 0; that of the others is lognormal.
-A posteriori the covariance of the parameters is k^2 H^-1 + (s T)(s T)', with T = H^-1 J' R, the sum
-of squares of what the irregularities move the optimum by. Draws are of all s, each as often as it
-is probable, so that what residuals don't tell is in the errors as far as it is probable. Where the
+What the residuals say of each mode is used as well. With S = diag(s) and residuals of model minus
+data,
+
+    C = S (1 + S G S / q)^-1 S,  a = -C R' r / q,
+
+and the parameters have the mean u - T a and the covariance k^2 H^-1 + T C T', with T = H^-1 J' R,
+what the irregularities move the optimum u by. q isn't k^2: real irregularities are finer than the
+modes and not linear, and say less of the modes than the noise would let them (a tempered
+likelihood: Miller & Dunson 2019, J. Am. Stat. Assoc. 114, 1113). q = 4 k^2 + 2 g, with g what a
+mode explains of chi^2, on average, more than noise would.
+Where a model that is moved so, with its irregularities, doesn't explain the data better than the
+optimum, it is moved by a half or a quarter of that, or not at all, and the square of what is left
+is a part of the covariance. Draws are of all s, each as often as it is probable. Where the
 half-light radius is that of the galaxy's own light, which the irregularities move too, T is less by
 that.
 
@@ -56,6 +66,13 @@ profile doesn't have turn no disk: of NGC 2903's HI that of warps is 0.3 of that
 _PROPORTIONS = np.exp(_APART * np.linspace(-4, 4, 65))
 """Of which the probability is computed."""
 
+_TEMPERED, _UNEXPLAINED = 4.0, 2.0
+"""Of q: times the variance of the noise, and times what a mode explains. With 1 and 0 the intervals
+of 100 generated galaxies held the truth in 61 % at a S/N of 8, and in 52 % at 20."""
+
+_SHARES = (1.0, 0.5, 0.25)
+"""Of the way to the optimum of disk and irregularities together that are tried."""
+
 _UNLIKELY = 0.15
 """Probability of a misfit below which there is none."""
 
@@ -84,11 +101,14 @@ class Misfit:
         Of the coordinates, with the misfit, equally probable; None if there is none.
     factor : float
         Median factor of the errors.
+    shifts : ndarray (K, n), optional
+        Of the coordinates' means, one for each covariance; None if there are none.
     """
 
     amplitude: float = 0.0
     covariances: FloatArray | None = None
     factor: float = 1.0
+    shifts: FloatArray | None = None
 
     @property
     def rules(self) -> bool:
@@ -103,7 +123,7 @@ class Misfit:
     def widened(
         self, draws: Draws, covariance: FloatArray, generator: np.random.Generator
     ) -> Draws:
-        """Return the draws around the same mean, with the misfit in their spread.
+        """Return the draws with the misfit in their spread, and moved by the shifts.
 
         Parameters
         ----------
@@ -125,7 +145,10 @@ class Misfit:
         level[order] = np.minimum(grown * len(self.covariances), len(self.covariances) - 1)
         for k, one in enumerate(self.covariances):
             away[level == k] = away[level == k] @ np.linalg.cholesky(one).T
-        return replace(draws, coordinates=middle + away - draws.weights @ away)
+        coordinates = middle + away - draws.weights @ away
+        if self.shifts is not None:
+            coordinates = coordinates + self.shifts[level]
+        return replace(draws, coordinates=coordinates)
 
 
 def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfit:
@@ -163,13 +186,21 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     if extra == 1 and not levels.any():
         return Misfit()
     each = _of_kinds(levels, kept, pull, extra, irregular.kinds)
+    known = [_told_of_modes(s, kept, pull, extra) for s in each]
+    amplitudes = np.stack([one for one, _ in known])
+    usual = amplitudes.mean(axis=0)
+    share = _share_of_way(target, optimum, inverse @ moving @ usual, usual @ modes, part)
     moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
-    covariances = np.stack(
-        [_within_prior(extra * inverse + (one := moved * s) @ one.T) for s in each]
-    )
-    middle = covariances.mean(axis=0)
+    ways = -amplitudes @ moved.T
+    covariances = np.stack([
+        _within_prior(
+            extra * inverse + moved @ left @ moved.T + (1 - share) ** 2 * np.outer(way, way)
+        )
+        for way, (_, left) in zip(ways, known, strict=True)
+    ])  # fmt: skip
+    middle = covariances.mean(axis=0) + share**2 * np.cov(ways.T, bias=True)
     factor = float(np.median(np.sqrt(np.diag(middle) / np.diag(inverse))))
-    return Misfit(float(np.sqrt((levels**2).mean())), covariances, factor)
+    return Misfit(float(np.sqrt((levels**2).mean())), covariances, factor, share * ways)
 
 
 def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
@@ -222,6 +253,50 @@ def _of_kinds(
             middle = (order * stride % _LEVELS + 0.5) / _LEVELS
             row[own] = s * np.interp(middle, grown, _PROPORTIONS)
     return each
+
+
+def _told_of_modes(
+    scales: FloatArray, kept: FloatArray, pull: FloatArray, extra: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return amplitudes (m,) of modes of standard deviations (m,), and their covariance (m, m)."""
+
+    def given(variance: float) -> tuple[FloatArray, FloatArray]:
+        inner = np.eye(scales.size) + scales[:, None] * kept * scales / variance
+        left = scales[:, None] * np.linalg.inv(inner) * scales
+        return -left @ pull / variance, left
+
+    explained = float(-pull @ given(extra)[0]) / scales.size
+    return given(_TEMPERED * extra + _UNEXPLAINED * max(explained - extra, 0.0))
+
+
+def _share_of_way(
+    target: Target, optimum: Optimum, way: FloatArray, change: FloatArray, part: tuple[slice, ...]
+) -> float:
+    """Return how far a model is moved to where it is with irregularities: see `_SHARES`.
+
+    Parameters
+    ----------
+    target : Target
+    optimum : Optimum
+    way : ndarray (n,)
+        Of the coordinates, backwards.
+    change : ndarray (N,)
+        Of the residuals in a part of the cube, with the irregularities.
+    part : tuple of slice
+    """
+    if not change.any():
+        return 0.0
+    here, likelihood = optimum.coordinates, target.likelihood
+    shape = likelihood.observation.data.shape
+
+    def worse(share: float) -> float:
+        at = here - share * way
+        residuals = np.array(target.residuals(at)).reshape(shape)
+        residuals[part] += (share * change).reshape(residuals[part].shape)
+        return float(likelihood.rho(residuals).sum()) + 0.5 * float(at @ at)
+
+    least = worse(0.0)
+    return next((share for share in _SHARES if worse(share) < least), 0.0)
 
 
 def _gains(amplitudes: FloatArray, kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
