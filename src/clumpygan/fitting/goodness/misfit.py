@@ -73,6 +73,9 @@ of 100 generated galaxies held the truth in 61 % at a S/N of 8, and in 52 % at 2
 _SHARES = (1.0, 0.5, 0.25)
 """Of the way to the optimum of disk and irregularities together that are tried."""
 
+_NEAR_BOUND = 2.33
+"""Coordinate beyond which a parameter is in the last hundredth of its prior, and isn't moved."""
+
 _UNLIKELY = 0.15
 """Probability of a misfit below which there is none."""
 
@@ -189,9 +192,12 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     known = [_told_of_modes(s, kept, pull, extra) for s in each]
     amplitudes = np.stack([one for one, _ in known])
     usual = amplitudes.mean(axis=0)
-    share = _share_of_way(target, optimum, inverse @ moving @ usual, usual @ modes, part)
+    # Next to a bound of the prior the model isn't linear in its coordinates.
+    inside = np.abs(optimum.coordinates) < _NEAR_BOUND
+    way = np.where(inside, inverse @ moving @ usual, 0.0)
+    share = _share_of_way(target, optimum, way, usual @ modes, part)
     moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
-    ways = -amplitudes @ moved.T
+    ways = np.where(inside, -amplitudes @ moved.T, 0.0)
     covariances = np.stack([
         _within_prior(
             extra * inverse + moved @ left @ moved.T + (1 - share) ** 2 * np.outer(way, way)
