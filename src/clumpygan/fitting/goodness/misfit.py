@@ -30,7 +30,9 @@ half-light radius is that of the galaxy's own light, which the irregularities mo
 that.
 
 Where the likelihood integrates over the light (`structure.light_map`), R is what that leaves of the
-irregularities; s is at least that of the fit without a map, which has absorbed a part of them.
+irregularities; s is at least that of the fit without a map, which has absorbed a part of them, and
+with it most of what residuals say of single modes: these aren't used (a = 0, C = S^2). Were they,
+the intervals of 24 generated galaxies would hold the truth in 57 % instead of 67.
 """
 
 from dataclasses import dataclass, replace
@@ -189,7 +191,10 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     if extra == 1 and not levels.any():
         return Misfit()
     each = _of_kinds(levels, kept, pull, extra, irregular.kinds)
-    known = [_told_of_modes(s, kept, pull, extra) for s in each]
+    if _mapped(target):
+        known = [(np.zeros_like(s), np.diag(s**2)) for s in each]
+    else:
+        known = [_told_of_modes(s, kept, pull, extra) for s in each]
     amplitudes = np.stack([one for one, _ in known])
     usual = amplitudes.mean(axis=0)
     # Next to a bound of the prior the model isn't linear in its coordinates.
@@ -319,8 +324,7 @@ def _of_radius(target: Target, coordinates: FloatArray) -> FloatArray:
 
     None of them with a map, of whose light the radius is.
     """
-    mapped = target.coordinates.model.light_map is not None
-    if mapped or "half_light_radius" not in target.coordinates.names:
+    if _mapped(target) or "half_light_radius" not in target.coordinates.names:
         return np.zeros(coordinates.size)
     place = target.coordinates.model.index("half_light_radius")
     here = target.coordinates.vectors(coordinates)
@@ -330,6 +334,11 @@ def _of_radius(target: Target, coordinates: FloatArray) -> FloatArray:
         moved[place] *= np.exp(step)
         ends.append(target.coordinates.coordinates(moved))
     return np.asarray((ends[1] - ends[0]) / (2 * _RADIUS_STEP))
+
+
+def _mapped(target: Target) -> bool:
+    """Return whether the likelihood integrates over the light."""
+    return target.coordinates.model.light_map is not None
 
 
 def _within_prior(covariance: FloatArray) -> FloatArray:
