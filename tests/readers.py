@@ -90,6 +90,7 @@ def make_originals(folder: Path) -> Originals:
     table.write(folder / "table.fits")
     table.write(folder / "table.csv", format="ascii.csv")
     table.write(folder / "table.ecsv", format="ascii.ecsv")
+    table.write(folder / "table.parquet", format="parquet")
     np.save(folder / "stack.npy", generator.normal(size=(3, 4, 5)))
     fits.writeto(folder / "stack.fits", generator.normal(size=(3, 4, 5)))
     write_idx(folder / "stack.idx", generator.integers(0, 255, (3, 4, 5), dtype=np.uint8))
@@ -177,6 +178,7 @@ READERS: dict[str, tuple[Callable[[Path], object], ...]] = {
     "table.fits": (read_catalog,),
     "table.csv": (read_catalog,),
     "table.ecsv": (read_catalog,),
+    "table.parquet": (read_catalog,),
     "rotation.txt": (read_rotation_table,),
     "lsf.csv": (read_line_spread,),
     "velocities.fits": (read_velocity_map,),

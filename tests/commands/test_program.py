@@ -68,6 +68,14 @@ def test_bad_input_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str]) ->
     assert complaint(capsys) == "boz.py: error: a.fits: no such file; expected an image"
 
 
+def test_names_that_are_no_text_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_program(print, parser(), ["--output", "a\udcff.png"])
+    assert stop.value.code == 2
+    said = complaint(capsys)
+    assert said == r"boz.py: error: a\udcff.png: isn't text in UTF-8; rename the file"
+
+
 def test_names_with_line_breaks_and_without_letters_are_one_line_from_python_too() -> None:
     problem = InputError("a\n\r b.csv: has columns x\x00, \ud800y;\n  expected z")
     assert str(problem) == r"a  b.csv: has columns x\x00, \ud800y; expected z"

@@ -1,6 +1,7 @@
 """IDX files against the format by hand, against plain struct and gzip, and against damage."""
 
 import gzip
+import io
 import struct
 
 import numpy as np
@@ -175,3 +176,17 @@ def test_levels_are_steps_of_asinh():
 def test_stretches_that_do_not_rise(ends):
     with pytest.raises(InputError, match="expected two rising numbers"):
         to_levels(np.zeros(3), *ends)
+
+
+def test_a_small_file_that_states_gigabytes_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.idx.gz"
+    header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (3000, 1000, 1000))
+    # All that is the same becomes a thousandth of it: 3 MB may be 3 GB.
+    path.write_bytes(gzip.compress(header) + np.random.default_rng(0).bytes(3 * 10**6))
+    asked, content = [], io.BytesIO(header)
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda _, size: asked.append(size) or content.read(size)
+    )
+    with pytest.raises(InputError, match="fewer than the 3000000000 bytes"):
+        read_idx(path)
+    assert max(asked) < 1000

@@ -1,5 +1,6 @@
 """The picture of a recovery: panels, captions, the table of measurements."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from clumpygan.plots.recovery import captions
+from clumpygan.plots.style import new_page
 from tests.recovery.examples import a_recovery
 
 
@@ -47,3 +49,17 @@ def test_the_picture_is_drawn(tmp_path: Path, reference: bool) -> None:
     assert 0.4 < height / width < 0.9
     coloured = np.ptp(picture, axis=2) > 0.15
     assert 0.15 < coloured.mean() < 0.8
+
+
+@pytest.mark.parametrize("name", ["$$.fits", "$\\frac$.fits", "a\udcff\t.fits", "\N{MILKY WAY}$x$"])
+def test_titles_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
+    recovery = a_recovery()
+    scene = replace(recovery.scene, title=name, remarks=(f"noise of {name}",))
+    figure = replace(recovery, scene=scene).plot()
+    figure.savefig(tmp_path / "a.png", dpi=20)
+    drawn = "".join("?" if one in "\udcff\t\N{MILKY WAY}" else one for one in name)
+    written = [text.get_text().replace(r"\$", "$") for text in figure.texts]
+    assert drawn in written
+    page = new_page(4, 3, name, 0.2)
+    page.savefig(tmp_path / "b.png", dpi=20)
+    assert page.texts[0].get_text().replace(r"\$", "$") == drawn

@@ -6,6 +6,8 @@ from html import unescape
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pyarrow.parquet as parquet
 import pytest
 import yaml
@@ -423,6 +425,8 @@ def test_galaxies_outside_have_a_row(recover, patch):
         ({"catalog": "nowhere.fits"}, "nowhere.fits: no such file"),
         ({"catalog": "twice.csv"}, "twice.csv: the id 7 is given to 2 galaxies"),
         ({"catalog": "paths.csv"}, "paths.csv: the id '../x' is a path"),
+        ({"catalog": "words.csv"}, "words.csv: the column x doesn't hold a number in each row"),
+        ({"catalog": "lists.parquet"}, "lists.parquet: the column y doesn't hold a number"),
         ({"catalog": "far.csv"}, "far.csv: no galaxy lies in patch/calexp.fits"),
         ({"catalog": "bare.csv"}, "expected ra and dec in degrees, or x and y"),
         ({"max_magnitude": 10}, "no galaxy is brighter than `max_magnitude` 10"),
@@ -438,6 +442,9 @@ def test_bad_input(recover, change, words):
     Path("paths.csv").write_text("id,ra,dec\n../x,150.1,2.2\n")
     Path("far.csv").write_text("id,ra,dec\n1,10,2.2\n")
     Path("bare.csv").write_text("id,size\n1,10\n")
+    Path("words.csv").write_text("id,x,y\n1,a,3\n")
+    lists = pyarrow.table({"id": [1, 2], "x": [3.0, 4.0], "y": [[1.0, 2.0], [3.0]]})
+    pyarrow.parquet.write_table(lists, "lists.parquet")
     Path("full").mkdir()
     Path("full/foreign.txt").touch()
     header = fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.168})

@@ -194,6 +194,7 @@ def run_program(
     """
     flags = parser.flags() if isinstance(parser, Parser) else {}
     with one_line_errors(parser.prog, flags):
+        _check_words(sys.argv[1:] if arguments is None else arguments)
         options = parser.parse_args(arguments)
         read_config(options, parser)
         with _inputs_kept(options), _reader_may_leave(), _told_of_engine():
@@ -326,7 +327,17 @@ def run_hydra(
             return task(config)
 
     with one_line_errors(program):
+        _check_words(sys.argv[1:])
         job()
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse names of other bytes than text, which tables, cards and pictures can't hold."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{word}: isn't text in UTF-8; rename the file") from None
 
 
 def with_flags(message: str, flags: Mapping[str, str]) -> str:

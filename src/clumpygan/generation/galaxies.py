@@ -20,7 +20,7 @@ from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies import draw_population
 from clumpygan.gan.galaxies import GalaxyGenerator
 from clumpygan.generation.settings import GalaxiesSettings
-from clumpygan.io.fits import write_fits
+from clumpygan.io.fits import card_text, write_fits
 from clumpygan.settings import Span, ends_of, from_mapping, told_span
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ class GeneratedGalaxies:
         primary = fits.PrimaryHDU()
         primary.header["ORIGIN"] = f"clumpygan {__version__}"
         primary.header["SEED"] = self.seed
-        primary.header["NETWORK"] = (Path(self.settings.checkpoint).name, "checkpoint")
+        primary.header["NETWORK"] = (
+            card_text(Path(self.settings.checkpoint).name),
+            "checkpoint",
+        )
         primary.header["COMMIT"] = commit
         with_noise = header.copy()
         with_noise["SIGMA"] = (self._noise, "nJy, noise per pixel")

@@ -158,15 +158,29 @@ def write_fits(path: str | os.PathLike[str], hdus: Iterable[Any]) -> None:
         whole.writeto(temporary)
 
 
-def unpack(path: Path, target: BinaryIO) -> None:
+def card_text(text: str) -> str:
+    """Return words as a header can hold them: what isn't printable ASCII is escaped."""
+    return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text)
+
+
+def unpack(
+    path: Path, target: BinaryIO, small: int = SMALL_UNPACKED, ratio: int = LARGEST_RATIO
+) -> None:
     """Write what a gzipped file holds, unless it is far more than a file of its size should hold.
+
+    Parameters
+    ----------
+    path : Path
+    target : file
+    small, ratio : int
+        Bytes that it may become at least, and times its size.
 
     Raises
     ------
     InputError
         If it is damaged, or becomes too large.
     """
-    most = max(SMALL_UNPACKED, LARGEST_RATIO * path.stat().st_size)
+    most = max(small, ratio * path.stat().st_size)
     written = 0
     try:
         with gzip.open(path) as content:
@@ -174,13 +188,13 @@ def unpack(path: Path, target: BinaryIO) -> None:
                 written += len(piece)
                 if written > most:
                     raise InputError(
-                        f"{path}: unpacks to more than {most / 1e6:.0f} MB, {LARGEST_RATIO} times "
+                        f"{path}: unpacks to more than {most / 1e6:.0f} MB, {ratio} times "
                         "its size; unpack it yourself if it is meant to"
                     )
                 target.write(piece)
     except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
         raise InputError(
-            f"{path}: can't be read as FITS: it can't be unpacked, truncated or damaged"
+            f"{path}: can't be read: it can't be unpacked, truncated or damaged"
         ) from problem
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
+from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED
 
 TYPES = {
     0x08: np.dtype(np.uint8),
@@ -35,8 +36,6 @@ WRITABLE = {np.dtype(np.uint8): 0x08, np.dtype(np.float32): 0x0D}
 
 _GZIP = b"\x1f\x8b"
 _MOST_AXES, _HIGHEST = 8, 255
-_DEFLATE_LIMIT = 1032
-"""Deflate never packs more bytes than this into one (zlib's technical notes)."""
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -60,7 +59,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     with path.open("rb") as raw:
         packed = raw.read(len(_GZIP)) == _GZIP
     # Nothing shall take memory for more than can be in the file.
-    most = path.stat().st_size * (_DEFLATE_LIMIT if packed else 1)
+    size = path.stat().st_size
+    most = max(SMALL_UNPACKED, LARGEST_RATIO * size) if packed else size
     try:
         with gzip.open(path) if packed else path.open("rb") as stream:
             shape, dtype = _read_header(stream, path)

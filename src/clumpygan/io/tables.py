@@ -1,15 +1,26 @@
 """Tables from files of any format: the one reader of all that the project reads."""
 
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
-from clumpygan.io.fits import open_fits
+from clumpygan.io.fits import is_gzipped, open_fits, unpack
+from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED
 
 _FITS = (".fits", ".fit", ".fts")
 _TEXT = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+_SMALL_TEXT, _TEXT_RATIO = 2**25, 20
+"""A compressed text may become 32 MB, or twenty times its size where that is more: in memory it is
+many times as large."""
+
+_NUMBER, _LETTER = 8, 4
+"""Bytes in memory."""
+
 _PARQUET = (".parquet", ".parq", ".pq")
 
 
@@ -52,30 +63,74 @@ def read_table(path: Path, what: str = "table") -> Table:
 
 
 def _read_parquet(path: Path, what: str) -> Table:
+    """Read Parquet, whose columns of equal values take next to no room in the file."""
     import pyarrow
     import pyarrow.parquet
 
+    most = max(SMALL_UNPACKED, LARGEST_RATIO * path.stat().st_size)
     try:
-        columns = pyarrow.parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as problem:
+        about = pyarrow.parquet.read_metadata(path)
+        _check_room(path, _NUMBER * about.num_rows * about.num_columns, most)
+        schema = pyarrow.parquet.read_schema(path)
+        words = [one.name for one in schema if _holds_words(one.type)]
+        found = pyarrow.parquet.read_table(path, read_dictionary=words)
+        table = Table()
+        for name, column in zip(found.column_names, found.columns, strict=True):
+            if name in table.colnames:
+                raise ValueError(f"two columns are called {name}")
+            table[name] = _column(path, column, most)
+    except InputError:
+        raise
+    except Exception as problem:  # Arrow's, of the operating system, and of odd types any
         reason = " ".join(str(problem).split())[:120]
         raise InputError(
             f"{path}: can't be read as Parquet ({reason}); expected a {what}"
         ) from problem
-    table = Table()
-    for name in columns.column_names:
-        values = columns[name].to_numpy()
-        words = pyarrow.types.is_string(columns[name].type) or pyarrow.types.is_large_string(
-            columns[name].type
-        )
-        table[name] = np.array(["" if one is None else one for one in values]) if words else values
     return table
+
+
+def _column(path: Path, column: Any, most: int) -> NDArray[Any]:
+    """Return a column; words are str, "" where there are none."""
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_dictionary(kind) and _holds_words(kind.value_type):
+        parts = (part.dictionary.to_pylist() for part in column.chunks)
+        longest = max((len(word or "") for words in parts for word in words), default=0)
+        _check_room(path, _LETTER * longest * len(column), most)
+        return np.array(["" if one is None else one for one in column.to_pylist()], str)
+    if pyarrow.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    return np.asarray(column.to_numpy())
+
+
+def _holds_words(kind: Any) -> bool:
+    import pyarrow
+
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+
+def _check_room(path: Path, needed: int, most: int) -> None:
+    """Refuse a table that takes far more room in memory than its file suggests."""
+    if needed > most:
+        raise InputError(
+            f"{path}: unpacks to {needed / 1e6:.0f} MB, more than {most / 1e6:.0f}, {LARGEST_RATIO}"
+            " times its size; write it with fewer rows or columns, or shorter words"
+        )
 
 
 def _read_text(path: Path, name: str, what: str) -> Table:
     form = next((form for end, form in _TEXT.items() if name.endswith(end)), "ascii")
+    content = BytesIO()
+    # Astropy unpacks whatever it is given, to any size.
+    if is_gzipped(path):
+        unpack(path, content, _SMALL_TEXT, _TEXT_RATIO)
+    else:
+        content.write(path.read_bytes())
     try:
-        return Table.read(path, format=form)
+        text = content.getvalue().decode("utf-8-sig")
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return Table.read(lines, format=form)
     except Exception as problem:  # astropy's readers raise a wide choice of exceptions
         reason = " ".join(str(problem).split())[:120]
         raise InputError(

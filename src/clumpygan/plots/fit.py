@@ -38,6 +38,7 @@ from clumpygan.plots.style import (
     DISPERSION_MAP,
     LABEL,
     VELOCITY_MAP,
+    as_it_is,
     mark_scale,
     new_page,
     rounded_up,
@@ -346,7 +347,7 @@ def write_words(
     figure.text(x, y, "\n".join(lines), fontsize=size, family="monospace", va="top",
                 linespacing=1.4)  # fmt: skip
     below = y - 1.4 * size / 72 * (len(lines) + 0.5) / figure.get_figheight()
-    figure.text(x, below, "\n".join(problems), fontsize=size, color=TRUTH, va="top")
+    figure.text(x, below, as_it_is("\n".join(problems)), fontsize=size, color=TRUTH, va="top")
 
 
 def _turned(places: Mapping[int, float], result: "FitResult") -> dict[int, float]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from clumpygan.assessment.kinematics import FieldSet, KinematicsReport
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS, UNITS
 from clumpygan.evaluation.cubes.velocity_fields import PIXELS_A_BEAM
-from clumpygan.plots.style import NO_DATA, VELOCITY_MAP, new_figure
+from clumpygan.plots.style import NO_DATA, VELOCITY_MAP, as_it_is, new_figure
 
 TITLES = {
     "k5_over_k1": "k5 / k1 of the velocities",
@@ -68,7 +68,7 @@ def _distributions(axis: Axes, report: KinematicsReport, place: int, name: str) 
         values = np.sort(column[np.isfinite(column)])
         if not len(values):
             continue
-        label = one.name
+        label = as_it_is(one.name)
         if one.name != first:
             test = report.distances[first][one.name][place]
             if np.isfinite(test.statistic):
@@ -96,7 +96,7 @@ def _maps(figure: SubFigure, report: KinematicsReport) -> None:
                 field.velocity - middle, origin="lower", cmap=VELOCITY_MAP, vmin=-ends, vmax=ends
             )
             axis.set_xlabel(f"{field.amplitude:.0f} km/s", fontsize=8)
-        row[0].set_ylabel(f"{one.name}\n{len(one)} of {one.given}", fontsize=9)
+        row[0].set_ylabel(f"{as_it_is(one.name)}\n{len(one)} of {one.given}", fontsize=9)
         row[0].plot([0.5, 0.5 + PIXELS_A_BEAM], [0.3, 0.3], color="k", lw=2)
     settings, reference = report.settings, next(iter(report.distances))
     figure.suptitle(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from clumpygan.plots.style import BRIGHTNESS_MAP, new_figure
+from clumpygan.plots.style import BRIGHTNESS_MAP, as_it_is, new_figure
 
 if TYPE_CHECKING:
     from clumpygan.assessment.real_blends import RealBlends
@@ -52,5 +52,5 @@ def real_blend_figure(found: RealBlends) -> Figure:
         line[2].scatter(one.sources[:, 1], one.sources[:, 0], s=60 * one.sources[:, 2] ** 2,
                         facecolors="none", edgecolors="C0", lw=0.8)  # fmt: skip
         fit = "" if one.chi2 is None else f"\nchi2 {one.chi2:.2f}"
-        line[0].set_ylabel(f"{one.name}{fit}", fontsize=7)
+        line[0].set_ylabel(f"{as_it_is(one.name)}{fit}", fontsize=7)
     return figure

@@ -23,6 +23,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from clumpygan.evaluation.recovery.clumps import NUCLEUS_RADIUS
 from clumpygan.evaluation.recovery.fidelity import PHOTOMETRY_RADIUS
 from clumpygan.plots.sky_axes import label_sides, sky_projection
+from clumpygan.plots.style import as_it_is
 from clumpygan.recovery.scene import shown_part
 
 if TYPE_CHECKING:
@@ -322,12 +323,13 @@ def _texts(figure: Figure, recovery: Recovery, notes: list[str]) -> None:
     if recovery.magnitude is not None:
         known.append(f"{recovery.magnitude_name} = {recovery.magnitude:.2f}")
     y = 1 - 0.18 / height
-    figure.text(left, y, scene.title, fontsize=19, fontweight="bold", va="top")
+    figure.text(left, y, as_it_is(scene.title), fontsize=19, fontweight="bold", va="top")
     figure.text(right, y, "     ".join(known), fontsize=19, fontweight="bold", va="top",
                 ha="right")  # fmt: skip
-    figure.text(left, 1 - 0.57 / height, scene.subtitle, fontsize=12, va="top", color="0.25")
+    figure.text(left, 1 - 0.57 / height, as_it_is(scene.subtitle), fontsize=12, va="top",
+                color="0.25")  # fmt: skip
     for line, note in enumerate(reversed(notes)):
-        figure.text(left, (0.08 + line * _LINE) / height, note, fontsize=10, color="0.25")
+        figure.text(left, (0.08 + line * _LINE) / height, as_it_is(note), fontsize=10, color="0.25")
 
 
 def _judgement(metrics: Mapping[str, float | None]) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from clumpygan.galaxies.disks.disk_table import RING_PARAMETERS
 from clumpygan.galaxies.measuring.profiles import profiles_of
-from clumpygan.plots.style import LABEL, new_figure
+from clumpygan.plots.style import LABEL, as_it_is, new_figure
 
 if TYPE_CHECKING:
     from clumpygan.fitting.result import FitResult
@@ -34,7 +34,7 @@ def rings_figure(result: "FitResult", *, title: str = "") -> Figure:
     rings = result.rings
     assert rings is not None
     figure = new_figure(_WIDTH, _HEIGHT)
-    figure.suptitle(title or "Rings")
+    figure.suptitle(as_it_is(title) or "Rings")
     axes = figure.subplots(2, 1, sharex=True)
     radii = np.array(rings["radius"], dtype=np.float64)
     fine = np.linspace(0.0, 1.08 * radii[-1], _POINTS)

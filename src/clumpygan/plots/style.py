@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -83,8 +85,26 @@ def new_page(width: float, height: float, title: str, left: float) -> Figure:
     figure = new_figure(width, height, None)
     figure.set_dpi(_PAGE_DOTS)
     top = 1 - _ABOVE_TITLE / height
-    figure.text(left / width, top, title, fontsize=_TITLE, fontweight="bold", va="top")
+    figure.text(left / width, top, as_it_is(title), fontsize=_TITLE, fontweight="bold", va="top")
     return figure
+
+
+def as_it_is(text: str) -> str:
+    """Return words of a user, as the name of a file, so that they are drawn as they are.
+
+    Dollars mean no formula. What the font doesn't have, as emoji and bytes that are no text, become
+    question marks.
+    """
+    known = _letters()
+    return "".join(one if ord(one) in known or one == "\n" else "?" for one in text).replace(
+        "$", r"\$"
+    )
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Return what the font of pictures can draw."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
 def png_of(figure: Figure) -> bytes:

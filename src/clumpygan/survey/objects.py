@@ -159,12 +159,22 @@ def check_names(names: Sequence[str], where: str) -> None:
 def _magnitude(table: Table, path: Path) -> NDArray[np.float64]:
     names = ("h_magnitude", "mag", "mag_auto", "i_cmodel_mag", "cmodel_mag")
     for name in (one for one in names if one in table.colnames):
-        found = np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan)
+        found = _numbers(table, name, path)
         if np.isfinite(found).any():
             return found
     raise InputError(
         f"{path}: has no magnitudes for `max_magnitude`; expected a column {', '.join(names)}"
     )
+
+
+def _numbers(table: Table, name: str, path: Path) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where it is masked."""
+    try:
+        return np.asarray(np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan))
+    except (TypeError, ValueError, OverflowError):  # words, or lists in each row
+        raise InputError(
+            f"{path}: the column {name} doesn't hold a number in each row; expected numbers"
+        ) from None
 
 
 def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
@@ -189,7 +199,7 @@ def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
     x, y = np.full(count, np.nan), np.full(count, np.nan)
     ra, dec = np.full(count, np.nan), np.full(count, np.nan)
     if sky:
-        ra, dec = (np.asarray(table[name], float) for name in ("ra", "dec"))
+        ra, dec = (_numbers(table, name, path) for name in ("ra", "dec"))
     for number, frame in enumerate(frames):
         if sky:
             if frame.wcs is None:
@@ -200,7 +210,7 @@ def _of_catalog(table: Table, frames: Sequence[Frame], path: Path) -> Objects:
             own_x, own_y = pixels_of(frame.wcs, frame.shape, ra, dec)
         else:
             assert pixels is not None
-            own_x, own_y = (np.asarray(table[name], float) - pixels[2] for name in pixels[:2])
+            own_x, own_y = (_numbers(table, name, path) - pixels[2] for name in pixels[:2])
         depth = _depth(own_x, own_y, frame.shape)
         nearer = (depth > best + _ALIKE) & (depth > 0)
         best[nearer], patch[nearer] = depth[nearer], number

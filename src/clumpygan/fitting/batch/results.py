@@ -16,7 +16,7 @@ from clumpygan.errors import InputError
 from clumpygan.fitting.products.files import CURVE, PRODUCTS
 from clumpygan.fitting.settings import BatchSettings
 from clumpygan.io.atomic import atomic_path, check_output_path, protected
-from clumpygan.io.fits import write_fits
+from clumpygan.io.fits import card_text, write_fits
 from clumpygan.io.tables import read_table
 from clumpygan.settings import plain
 
@@ -234,15 +234,13 @@ def _table_hdus(table: Table) -> fits.HDUList:
     for key, (keyword, comment) in _CARDS.items():
         value = table.meta.get(key)
         if value is not None:
-            if isinstance(value, str):
-                value = value.encode("ascii", "backslashreplace").decode()
-            hdu.header[keyword] = value if isinstance(value, str) else (value, comment)
+            hdu.header[keyword] = card_text(value) if isinstance(value, str) else (value, comment)
     for keyword, (key, comment) in _GOODNESS_CARDS.items():
         value = table.meta["goodness"][key]
         if value is not None:
             hdu.header[keyword] = value, comment
     for stem, key in (("PROBL", "problems"), ("REMRK", "remarks")):
         for number, text in enumerate(table.meta[key], 1):
-            hdu.header[f"{stem}{number:03d}"] = text
+            hdu.header[f"{stem}{number:03d}"] = card_text(text)
     hdu.header["META"] = json.dumps(table.meta)
     return fits.HDUList([fits.PrimaryHDU(), hdu])

@@ -15,7 +15,7 @@ from clumpygan.evaluation.cubes.kinematics import FEATURES
 from clumpygan.evaluation.cubes.line_maps import FloatArray, LineMaps
 from clumpygan.plots.reports.cube_pages import galaxies_page, sets_page
 from clumpygan.plots.reports.realism import COLOURS, neighbour_pairs
-from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, new_figure, png_of
+from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, as_it_is, new_figure, png_of
 
 if TYPE_CHECKING:
     from clumpygan.assessment.cube_report import CubeRealismReport
@@ -93,7 +93,7 @@ def distributions(result: CubeRealism) -> Picture:
         for place, (one, found) in enumerate(zip(values, known, strict=True)):
             weights = np.full(found.size, 1.0 / max(found.size, 1))
             axis.hist(
-                np.clip(found, edges[0], edges[-1]), edges, weights=weights, label=one,
+                np.clip(found, edges[0], edges[-1]), edges, weights=weights, label=as_it_is(one),
                 color="0.85" if place == 0 else COLOURS[place % len(COLOURS)],
                 histtype="stepfilled" if place == 0 else "step",
             )  # fmt: skip
@@ -130,7 +130,7 @@ def conditional_fidelity_scatter(
             axis.plot(
                 asked[name], np.clip(one[name], -limit, limit), "o" if place == 0 else ".",
                 color="0.75" if place == 0 else COLOURS[(place + 1) % len(COLOURS)],
-                label=label, markersize=5,
+                label=as_it_is(label), markersize=5,
             )  # fmt: skip
         axis.axhline(0.0, color="black", lw=0.8)
         axis.set_ylim(-1.05 * limit, 1.05 * limit)
@@ -165,7 +165,7 @@ def realisation_grid(sets: Mapping[str, NDArray[np.floating]]) -> Picture:
         axis.axis("off")
     for place, (name, cubes) in enumerate(sets.items()):
         begin = place * (each + 1)
-        axes[0, begin].set_title(name, fontsize=9, loc="left")
+        axes[0, begin].set_title(as_it_is(name), fontsize=9, loc="left")
         for group in range(groups):
             peak = float(cubes[group].sum(axis=1).max())
             for member in range(each):

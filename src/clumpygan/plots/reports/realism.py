@@ -13,7 +13,14 @@ from clumpygan.evaluation.realism.image_statistics import FEATURES, NAMES
 from clumpygan.evaluation.realism.neighbours import Neighbours, oriented
 from clumpygan.evaluation.realism.realism import REFERENCE, Realism
 from clumpygan.evaluation.recovery.spectrum import FREQUENCY_EDGES, radial_power
-from clumpygan.plots.style import BRIGHTNESS_MAP, REPORT_RESOLUTION, Picture, new_figure, png_of
+from clumpygan.plots.style import (
+    BRIGHTNESS_MAP,
+    REPORT_RESOLUTION,
+    Picture,
+    as_it_is,
+    new_figure,
+    png_of,
+)
 
 if TYPE_CHECKING:
     from clumpygan.assessment.realism_report import RealismReport
@@ -114,7 +121,7 @@ def stamp_grids(sets: Mapping[str, Images], side: int = GRID_SIDE) -> Picture:
         axis.axis("off")
     for axis, (name, images) in zip(axes, sets.items(), strict=False):
         axis.imshow(_mosaic(images, side), cmap=BRIGHTNESS_MAP, origin="lower", vmin=0.0, vmax=1.0)
-        axis.set_title(name)
+        axis.set_title(as_it_is(name))
     caption = (
         "The first stamps of each set, none selected. Each is stretched by asinh(x / 2 sigma) from "
         "-1 sigma of the noise to its own brightest pixel, at least 10 sigma, so that noise looks "
@@ -174,7 +181,9 @@ def power_spectra(sets: Mapping[str, Images], pixel_scale: float) -> Picture:
         white = np.square(np.outer(np.hanning(height), np.hanning(width))).sum()
         power = np.array([radial_power(image, pixel_scale) for image in images[:SPECTRUM_STAMPS]])
         low, median, high = np.percentile(power / white, (16, 50, 84), axis=0)
-        axis.plot(middle, median, color=colour, label=name, lw=2 if name == REFERENCE else 1.2)
+        axis.plot(
+            middle, median, color=colour, label=as_it_is(name), lw=2 if name == REFERENCE else 1.2
+        )
         axis.fill_between(middle, low, high, color=colour, alpha=0.12, lw=0)
     axis.set(
         yscale="log",
@@ -256,7 +265,7 @@ def _histogram(axis: Axes, values: Mapping[str, NDArray[np.float64]]) -> None:
             weights = np.full(inside.size, 1.0 / max(inside.size, 1))
             filled = name == REFERENCE
             axis.hist(
-                inside, edges.tolist(), weights=weights, label=name,
+                inside, edges.tolist(), weights=weights, label=as_it_is(name),
                 color="0.85" if filled else colour, histtype="stepfilled" if filled else "step",
             )  # fmt: skip
     axis.set_yticks([])
