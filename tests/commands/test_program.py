@@ -294,3 +294,51 @@ def test_work_goes_on_when_nobody_reads_what_is_said(tmp_path: Path) -> None:
     assert running.returncode == 141
     assert said == ""
     assert (tmp_path / "picture.png").read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "said"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        (">/dev/full", 2, "boz.py: error: [Errno 28] No space left on device: 'standard output'\n"),
+        ("2>/dev/full", 0, ""),
+        ("--output refused 2>/dev/full", 2, ""),
+        ("--output refused 2>&-", 2, ""),
+        ("--output refused >&-", 2, "boz.py: error: refused\n"),
+    ],
+)
+def test_work_is_done_without_standard_streams(
+    streams: str, code: int, said: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "boz.py"
+    program.write_text(
+        textwrap.dedent("""\
+            import os, sys
+            from contextlib import suppress
+            from clumpygan.commands.program import Parser, run_program
+            from clumpygan.errors import InputError
+
+            def body(options):
+                print("first", flush=True)
+                with open("picture.png", "w") as file:
+                    with suppress(OSError):
+                        os.write(2, b"noise of a library")
+                    file.write("whole")
+                if options.output:
+                    raise InputError(options.output)
+                print("last")
+
+            parser = Parser(prog="boz.py")
+            parser.add_argument("--output")
+            run_program(body, parser)
+        """)
+    )
+    words = f"{sys.executable} boz.py {streams}"
+    done = subprocess.run(
+        words, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr.replace("noise of a library", "") == said
+    assert (tmp_path / "picture.png").read_text() == "whole"

@@ -11,10 +11,11 @@ from argparse import SUPPRESS, Action, ArgumentParser, Namespace, _SubParsersAct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO
 
 from clumpygan import __version__
 from clumpygan.commands.flags import read_config
+from clumpygan.commands.streams import lead_nowhere, open_streams, reader_may_leave
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.settings import check_device as check_device
 from clumpygan.settings import did_you_mean
@@ -159,9 +160,8 @@ def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Ite
             _complain(program, "interrupted", "stopped by Ctrl-C")
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our output has gone (`| head`): nobody is left to tell. What is still
-            # in the buffer goes nowhere, or Python complains at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of our output has gone (`| head`): nobody is left to tell.
+            lead_nowhere(sys.stdout)
             sys.exit(_BROKEN_PIPE)
         except Exception as problem:
             if _is_of_hydra(problem):
@@ -192,12 +192,13 @@ def run_program(
     SystemExit
         With code 2 for bad input, 130 for Ctrl-C, 0 for --help.
     """
+    open_streams()
     flags = parser.flags() if isinstance(parser, Parser) else {}
     with one_line_errors(parser.prog, flags):
         _check_words(sys.argv[1:] if arguments is None else arguments)
         options = parser.parse_args(arguments)
         read_config(options, parser)
-        with _inputs_kept(options), _reader_may_leave(), _told_of_engine():
+        with _inputs_kept(options), reader_may_leave(), _told_of_engine():
             body(options)
 
 
@@ -214,54 +215,6 @@ def _told_of_engine() -> Iterator[None]:
     finally:
         told.removeHandler(handler)
         told.setLevel(before)
-
-
-class _Patient:
-    """Standard output whose reader may leave (`| head`): what is left to be said goes nowhere."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream, self.gone = stream, False
-
-    def write(self, text: str) -> int:
-        """Write, unless the reader has gone."""
-        if not self.gone:
-            try:
-                return self.stream.write(text)
-            except BrokenPipeError:
-                self.gone = True
-        return len(text)
-
-    def flush(self) -> None:
-        """Pass on what is in the buffer, unless the reader has gone."""
-        if not self.gone:
-            try:
-                self.stream.flush()
-            except BrokenPipeError:
-                self.gone = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-
-@contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """Let a program finish its work and its files when nobody reads what it says any more.
-
-    Raises
-    ------
-    BrokenPipeError
-        At the end, if so.
-    """
-    before = sys.stdout
-    patient = _Patient(before)
-    sys.stdout = cast(TextIO, patient)
-    try:
-        yield
-        patient.flush()
-    finally:
-        sys.stdout = before
-    if patient.gone:
-        raise BrokenPipeError
 
 
 @contextmanager
@@ -314,6 +267,7 @@ def run_hydra(
     """
     import hydra
 
+    open_streams()
     # Without this Hydra prints errors in its own way, in many lines, and exits with code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
@@ -398,4 +352,7 @@ def _give_up(program: str, problem: object) -> NoReturn:
 
 def _complain(program: str, kind: str, message: object) -> None:
     """Print one line on standard error, whatever line breaks `message` has."""
-    print(f"{program}: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
+    try:
+        print(f"{program}: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    except OSError:  # as of a full disk: the exit code says it all the same
+        lead_nowhere(sys.stderr)

@@ -1,11 +1,13 @@
 """Tables from files of any format: the one reader of all that the project reads."""
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
@@ -130,7 +132,9 @@ def _read_text(path: Path, name: str, what: str) -> Table:
     try:
         text = content.getvalue().decode("utf-8-sig")
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        return Table.read(lines, format=form)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)  # of numbers that became words
+            return Table.read(lines, format=form)
     except Exception as problem:  # astropy's readers raise a wide choice of exceptions
         reason = " ".join(str(problem).split())[:120]
         raise InputError(
