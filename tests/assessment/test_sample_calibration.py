@@ -124,10 +124,13 @@ def test_narrow_samples_are_widened_to_hold_what_they_say(oracle, monkeypatch):
 
 def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
     numbers, picture, factors = (tmp_path / name for name in ("c.json", "c.png", "c.yaml"))
+    clumps = tmp_path / "clumps.yaml"
     for _ in range(2):  # the same command again replaces its own files
         main(["calibration", "--n", "5", "--samples", "4", "--workers", "1", "--metrics",
-              str(numbers), "--picture", str(picture), "--widening", str(factors)])  # fmt: skip
+              str(numbers), "--picture", str(picture), "--widening", str(factors),
+              "--probability", str(clumps)])  # fmt: skip
     assert yaml.safe_load(factors.read_text()) == {"widening": {}}  # of five nothing is known
+    assert yaml.safe_load(clumps.read_text()) == {"clump_probability": {}}
     table = json.loads(numbers.read_text())["sets"]["synthetic"]
     assert set(table["flux_1"]["all"]) == {
         "n", "coverage_68", "coverage_95", "ks_d", "ks_p", "mean_rank"

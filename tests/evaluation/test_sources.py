@@ -4,7 +4,10 @@ import galsim
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.recovery.sources import find_sources
+from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery.clump_reliability import Clumps
+from clumpygan.evaluation.recovery.sources import ClumpProbability, find_sources
+from clumpygan.recovery.resolver import SuperResolver
 
 SCALE = 0.06
 PSF = galsim.Gaussian(fwhm=0.186)
@@ -53,3 +56,54 @@ def test_two_near_peaks_of_a_sample_are_two_sources():
     found = find_sources(images, 0.2, (50, 50), SCALE)
     assert [one.probability for one in found] == [1.0, 1.0]
     assert sorted(round(one.x[1]) for one in found) == [50, 54]
+
+
+def overconfident(count, draws, seed):
+    """Return shares of so many samples, of clumps that are there less often than they say."""
+    generator = np.random.default_rng(seed)
+    said = generator.beta(0.6, 0.6, draws)
+    real = generator.random(draws) < 0.92 * said**1.4
+    share = generator.binomial(count, said) / count
+    return share[share >= 0.1], real[share >= 0.1]
+
+
+@pytest.mark.parametrize("count", [8, 16, 64])
+def test_the_share_of_any_number_of_samples_becomes_a_probability(count):
+    chance = ClumpProbability.measured(*overconfident(16, 20_000, seed=1), samples=16)
+    share, real = overconfident(count, 20_000, seed=2)
+    before = Clumps(share, real, int(real.sum()), share)
+    after = Clumps(chance.of(share, count), real, int(real.sum()), share)
+    assert before.calibration_error > 0.1
+    assert after.calibration_error < 0.03
+    assert 0 < chance.of(0, count) < chance.of(1, count) < 1
+
+
+def test_what_is_known_of_clumps_is_a_section_of_the_card():
+    chance = ClumpProbability.measured(*overconfident(16, 1000, seed=3), samples=16)
+    assert ClumpProbability.from_card({"clump_probability": chance.to_dict()}) == chance
+    assert ClumpProbability.from_card({}) == ClumpProbability()
+    assert ClumpProbability.from_card({"clump_probability": {}}).of(0.3, 16) == 0.3
+    for wrong in ({"rise": 1}, [1, 2, 3], {"rise": -1, "fall": 1, "shift": 0},
+                  {"rise": 1, "fall": 1, "shift": float("nan")}):  # fmt: skip
+        with pytest.raises(InputError, match="section 'clump_probability' isn't"):
+            ClumpProbability.from_card({"clump_probability": wrong})
+
+
+def test_few_clumps_say_nothing_of_their_probability():
+    for share, real in (([0.5] * 99, [True, *[False] * 98]), ([0.5] * 200, [True] * 200)):
+        assert ClumpProbability.measured(share, real, 16) == ClumpProbability()
+
+
+def test_clumps_have_the_calibrated_probability_and_nuclei_their_share():
+    chance = ClumpProbability(1.0, 1.0, -1.0)
+    nucleus, clump = find_sources(samples(), 0.2, (55, 56), SCALE, chance=chance)
+    assert (nucleus.share, nucleus.probability) == (1.0, 1.0)
+    assert clump.share == 0.75
+    # 12.5 of 17: odds of 2.78, divided by e.
+    assert clump.probability == pytest.approx(0.5055, abs=1e-4)
+
+
+def test_clumps_of_the_shipped_network_are_there_less_often_than_samples_show_them():
+    chance = SuperResolver.from_checkpoint("super_resolution").clump_probability
+    for share in (0.3, 0.5, 0.7, 1.0):
+        assert 0 < chance.of(share, 16) < share

@@ -65,7 +65,7 @@ def told_of(recovery: Recovery, x: float, y: float) -> tuple[list[tuple[str, str
     row = table[nearest]
     rows = [
         ("what", "nucleus of the galaxy" if row["nucleus"] else "source beside the nucleus"),
-        ("probability", f"{row['probability']:.2f} (share of the samples that have it)"),
+        ("probability", f"{row['probability']:.2f} ({row['share']:.2f} of the samples have it)"),
         ("flux", f"{_interval(row, 'flux')} {unit}"),
     ]
     if unit == "nJy":

@@ -92,7 +92,8 @@ class Blends:
         """
         rows = ~self._is("other")
         real = self.outcomes.seen["hst"].contrast[rows] > self.contrast
-        return Clumps(self.probability[rows], real, int(real.sum()))
+        said = self.probability[rows]
+        return Clumps(said, real, int(real.sum()), said)
 
     @property
     def found_in_catalogue(self) -> float | None:

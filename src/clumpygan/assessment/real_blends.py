@@ -277,7 +277,7 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
         np.where(scene.recovered_mask, 0, recovery.samples), depth, recovery.nucleus,
         grid.target_scale, neighbourhood=reach,
     )  # fmt: skip
-    sources = np.array([(one.y[1], one.x[1], one.probability) for one in shown]).reshape(-1, 3)
+    sources = np.array([(one.y[1], one.x[1], one.share) for one in shown]).reshape(-1, 3)
     sources[:, :2] = _places(sources[:, :2], ratio, corner)
     places["samples"] = sources[sources[:, 2] >= LIKELY, :2]
     places = {name: one[has_data(one, known)] for name, one in places.items()}

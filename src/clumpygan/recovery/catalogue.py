@@ -59,7 +59,7 @@ def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
 
 
 def source_table(recovery: Recovery) -> Table:
-    """Return the sources that the samples show, most probable first.
+    """Return the sources that the samples show, those of most samples first.
 
     Returns
     -------
@@ -67,7 +67,8 @@ def source_table(recovery: Recovery) -> Table:
         `x` and `y` (pixels of the recovered image, from 0), `dx` and `dy` (arcsec from the middle
         of the stamp), `ra` and `dec` (ICRS, deg, where the WCS is known), `flux` and
         `half_light_radius` with `_low` and `_high`, the ends of their 68 % intervals,
-        `probability`, the share of the samples that have it, and `nucleus`.
+        `share`, of the samples that have it, `probability`, that it is there, as found of galaxies
+        whose truth is known, and `nucleus`.
     """
     scale, shape = recovery.scene.grid.target_scale, recovery.best.shape
     columns: dict[str, list[Any]] = {}
@@ -84,7 +85,8 @@ def source_table(recovery: Recovery) -> Table:
         for name in ("flux", "half_light_radius"):
             low, middle, high = getattr(source, name)
             row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
-        row |= {"probability": source.probability, "nucleus": source.nucleus}
+        row |= {"share": source.share, "probability": source.probability}
+        row |= {"nucleus": source.nucleus}
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     table = Table(columns)

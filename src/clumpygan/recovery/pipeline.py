@@ -165,6 +165,7 @@ def recover_scene(
         scene.sigma / scene.grid.area_ratio,
         nucleus,
         scene.grid.target_scale,
+        chance=resolver.clump_probability,
     )
     likeness = likeness_of(scene, resolver, nucleus)
     return Recovery(

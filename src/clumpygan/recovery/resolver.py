@@ -14,6 +14,7 @@ from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.blends import contrast_from_card
 from clumpygan.evaluation.recovery.intervals import Widening, predict
 from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
+from clumpygan.evaluation.recovery.sources import ClumpProbability
 from clumpygan.evaluation.recovery.spread import SampleSpread
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
@@ -106,6 +107,7 @@ class SuperResolver:
         self.survey_widening = self.widening.replaced_by(
             Widening.from_card(card, "survey_widening")
         )
+        self.clump_probability = ClumpProbability.from_card(card)
         self.population = TrainingPopulation.from_card(card)
         self.blend_contrast = contrast_from_card(card)
 

@@ -77,7 +77,8 @@ COMPONENTS: dict[str, tuple[str, str, str]] = {
         )
         for end, words in (("", "; median"), ("_low", "; lower end of 68 %"), ("_high", "; upper"))
     },
-    "probability": ("float32", "", "share of the samples that have it"),
+    "share": ("float32", "", "share of the samples that have it"),
+    "probability": ("float32", "", "that it is there, as found of galaxies whose truth is known"),
     "nucleus": ("bool", "", "whether it is the galaxy's"),
 }
 """The same, of its components: a row for each source of a galaxy."""

@@ -233,8 +233,9 @@ def _recover(
         wcs = cutout_wcs(patch.wcs, (top + side.start, left + side.start), grid)
         stamp.row["cutout"] = write_cutout(settings.output, number, stamp.row, images, wcs, grid)
     sources = find_sources(
-        samples, depth, nucleus_of(best, grid.target_scale), grid.target_scale, sharp
-    )
+        samples, depth, nucleus_of(best, grid.target_scale), grid.target_scale, sharp,
+        chance=resolver.clump_probability,
+    )  # fmt: skip
     return _components(resolver, patch, stamp, sources, part.start)
 
 
@@ -269,5 +270,6 @@ def _components(
         for name in ("flux", "half_light_radius"):
             low, middle, high = getattr(source, name)
             row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
-        rows.append(row | {"probability": source.probability, "nucleus": source.nucleus})
+        row |= {"share": source.share, "probability": source.probability}
+        rows.append(row | {"nucleus": source.nucleus})
     return rows

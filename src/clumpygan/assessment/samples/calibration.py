@@ -29,6 +29,7 @@ from clumpygan.evaluation.recovery.observations import (
 )
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, WHOLE_FLUX, Measured
 from clumpygan.evaluation.recovery.report import MAGNITUDE_BINS, in_bin
+from clumpygan.evaluation.recovery.sources import ClumpProbability
 from clumpygan.evaluation.recovery.spectrum import FREQUENCIES, log_power_ratio
 from clumpygan.recovery.resolver import SuperResolver
 
@@ -71,6 +72,10 @@ class Outcomes:
     brightness: NDArray[np.float64]
     power: NDArray[np.float64]
     clumps: Clumps
+
+    def clump_probability(self, samples: int) -> ClumpProbability:
+        """Return what makes shares of so many samples probabilities of the clumps shown here."""
+        return ClumpProbability.measured(self.clumps.share, self.clumps.real, samples)
 
     @property
     def widening(self) -> Widening:
@@ -141,7 +146,7 @@ class SampleCalibration:
         definitions["clumps"] = (
             f"sources outside the nucleus: those of the truth that stand out as sharply, within "
             f'{MATCHING_RADIUS}" of those of the samples; completeness and purity at p > 0.5; '
-            "reliability: share that is true in bins of the share of samples that have it"
+            "reliability: share that is true in bins of the probability"
         )
         definitions["image"] = (
             "whole images by TARP (Lemos et al. 2023): mean_rank, and ks_d and ks_p of the"
@@ -291,7 +296,9 @@ class _Bench:
         grid = self.galaxies.operator.grid
         sigma = float(batch.sigma[place]) / grid.area_ratio
         nucleus = fidelity.nucleus_of(samples.mean(0), grid.target_scale)
-        return match_clumps(samples, truth, sigma, nucleus, grid.target_scale)
+        return match_clumps(
+            samples, truth, sigma, nucleus, grid.target_scale, self.resolver.clump_probability
+        )
 
     def _one(
         self,

@@ -29,7 +29,7 @@ Galaxies
 EPILOG = """\
 examples:
   %(prog)s --n 1000 --metrics calibration.json --picture calibration.png
-  %(prog)s --n 1000 --seed 101 --widening widening.yaml
+  %(prog)s --n 1000 --seed 101 --widening widening.yaml --probability clumps.yaml
   %(prog)s --n 400 --seed 102 --spread spread.yaml
   %(prog)s --n 400 --real real_galaxies.yaml --samples 64"""
 
@@ -43,6 +43,11 @@ class CalibrationFiles(PictureFile):
         " card has them: append the file to that of the network", "FILE", heading="output",
         default_words="not written",
     )  # fmt: skip
+    probability: Path | None = setting(
+        None, "numbers (YAML) that make the share of the samples that show a clump the probability"
+        " that it is there, of the synthetic galaxies, as a card has them: append the file", "FILE",
+        heading="output", default_words="not written",
+    )  # fmt: skip
     spread: Path | None = setting(
         None, "gains (YAML) that make samples of the synthetic galaxies scatter as far as truths"
         " do, as a card has them; measured alone, before the factors of --widening, of samples as"
@@ -52,7 +57,11 @@ class CalibrationFiles(PictureFile):
     def __post_init__(self) -> None:
         """Refuse what isn't measured beside the gains."""
         super().__post_init__()
-        others = [name for name in ("metrics", "picture", "widening") if getattr(self, name)]
+        others = [
+            name
+            for name in ("metrics", "picture", "widening", "probability")
+            if getattr(self, name)
+        ]
         if self.spread is not None and others:
             raise InputError(
                 f"--spread with --{others[0]}: gains are measured alone, of samples without them;"
@@ -62,7 +71,7 @@ class CalibrationFiles(PictureFile):
     @property
     def paths(self) -> list[Path]:
         """All files that are wanted."""
-        wanted = (self.widening, self.spread)
+        wanted = (self.widening, self.probability, self.spread)
         return [*super().paths, *(path for path in wanted if path is not None)]
 
 
@@ -124,6 +133,9 @@ def run_calibration(options: Namespace) -> None:
             calibration_figure(found).savefig(path, dpi=110)
     if files.widening is not None:
         write_section(files.widening, "widening", found.sets["synthetic"].widening.to_dict())
+    if files.probability is not None:
+        chance = found.sets["synthetic"].clump_probability(settings.samples)
+        write_section(files.probability, "clump_probability", chance.to_dict())
     seconds = round(time.perf_counter() - begin, 1)
     if files.metrics is not None:
         write_json(

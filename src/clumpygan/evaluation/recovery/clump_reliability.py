@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.clumps import MATCHING_RADIUS, NUCLEUS_RADIUS, find_peaks
-from clumpygan.evaluation.recovery.sources import find_sources
+from clumpygan.evaluation.recovery.sources import ClumpProbability, find_sources
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Of the bins of probability."""
@@ -26,16 +26,19 @@ class Clumps:
     Attributes
     ----------
     probability : ndarray (M,)
-        Share of the samples that have each of them.
+        That each of them is there, as is said.
     real : ndarray (M,) of bool
         Whether the truth has one there.
     true : int
         Clumps of the truth.
+    share : ndarray (M,)
+        Of the samples that have each of them.
     """
 
     probability: NDArray[np.float64]
     real: NDArray[np.bool_]
     true: int
+    share: NDArray[np.float64]
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -44,6 +47,7 @@ class Clumps:
             np.concatenate([part.probability for part in parts]),
             np.concatenate([part.real for part in parts]),
             sum(part.true for part in parts),
+            np.concatenate([part.share for part in parts]),
         )
 
     @property
@@ -112,6 +116,7 @@ def match_clumps(
     sigma: float,
     nucleus: fidelity.Position,
     pixel_scale: float,
+    chance: ClumpProbability | None = None,
 ) -> Clumps:
     """Hold the sources outside the nucleus that samples show against those of the truth.
 
@@ -125,11 +130,14 @@ def match_clumps(
         (y, x) in pixels.
     pixel_scale : float
         Arcsec.
+    chance : ClumpProbability, optional
+        Of the network; without it probabilities are shares of the samples.
     """
     peaks = find_peaks(truth, sigma)
     away = np.hypot(*(peaks - np.asarray(nucleus)).T) * pixel_scale
     peaks = peaks[away >= NUCLEUS_RADIUS]
-    shown = [one for one in find_sources(samples, sigma, nucleus, pixel_scale) if not one.nucleus]
+    found = find_sources(samples, sigma, nucleus, pixel_scale, chance=chance)
+    shown = [one for one in found if not one.nucleus]
     real = np.zeros(len(shown), dtype=bool)
     if len(shown) and len(peaks):
         places = np.array([(one.y[1], one.x[1]) for one in shown])
@@ -137,4 +145,9 @@ def match_clumps(
         # Pairs too far apart cost the same, however far they are.
         rows, columns = linear_sum_assignment(np.minimum(distance, 10 * MATCHING_RADIUS))
         real[rows] = distance[rows, columns] <= MATCHING_RADIUS
-    return Clumps(np.array([one.probability for one in shown]), real, len(peaks))
+    return Clumps(
+        np.array([one.probability for one in shown]),
+        real,
+        len(peaks),
+        np.array([one.share for one in shown]),
+    )

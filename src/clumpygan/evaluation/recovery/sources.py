@@ -1,11 +1,15 @@
 """Sources and clumps of a recovered galaxy: which there are, how surely, how bright, how large."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
 
+from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.clumps import (
     MATCHING_RADIUS,
@@ -14,6 +18,9 @@ from clumpygan.evaluation.recovery.clumps import (
     peaks_of,
     sharpened,
 )
+
+FEWEST_CLUMPS = 100
+"""With which a probability can be calibrated."""
 
 RAREST = 0.1
 """Share of the samples in which a source has to be, at least, to be listed."""
@@ -28,6 +35,101 @@ Interval = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
+class ClumpProbability:
+    """How probable it is that a clump is there which so many of the samples show.
+
+    Beta calibration (Kull, Silva Filho & Flach 2017, PMLR 54, 623): of the share s of the samples,
+
+        logit p = rise ln s - fall ln(1 - s) + shift,
+
+    with s = (k + 1/2) / (S + 1) for k of S samples, for few samples know a share badly.
+
+    Attributes
+    ----------
+    rise, fall, shift : float or None
+        None: nothing is known of the network, p is k / S.
+    """
+
+    rise: float | None = None
+    fall: float | None = None
+    shift: float | None = None
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Self:
+        """Read the section "clump_probability" of a network's card, where there is one.
+
+        Raises
+        ------
+        InputError
+            If it isn't as `to_dict` makes it.
+        """
+        section = card.get("clump_probability")
+        if not section:
+            return cls()
+        try:
+            rise, fall, shift = (float(section[name]) for name in ("rise", "fall", "shift"))
+            if not (0 <= rise <= 100 and 0 <= fall <= 100 and abs(shift) <= 100):
+                raise ValueError(section)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise InputError(
+                "the card's section 'clump_probability' isn't 'rise' and 'fall' from 0 to 100 and"
+                " 'shift' from -100 to 100: leave it out"
+            ) from problem
+        return cls(rise, fall, shift)
+
+    @classmethod
+    def measured(cls, share: ArrayLike, real: ArrayLike, samples: int) -> Self:
+        """Find the numbers of greatest likelihood.
+
+        Parameters
+        ----------
+        share : array_like (M,)
+            Of the samples, of each clump that they show.
+        real : array_like (M,) of bool
+            Whether it is there.
+        samples : int
+            How many there are.
+
+        Returns
+        -------
+        ClumpProbability
+            One that knows nothing, if there are fewer than `FEWEST_CLUMPS`, or all or none of them
+            are there.
+        """
+        there = np.asarray(real, dtype=bool)
+        if len(there) < FEWEST_CLUMPS or there.all() or not there.any():
+            return cls()
+        known = _smoothed(share, samples)
+        terms = np.stack([np.log(known), -np.log1p(-known), np.ones_like(known)])
+        sign = np.where(there, 1.0, -1.0)
+
+        def surprise(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            logit = sign * (numbers @ terms)
+            return -float(log_expit(logit).mean()), -(terms * sign * expit(-logit)).mean(1)
+
+        best = minimize(
+            surprise, (1.0, 1.0, 0.0), jac=True, bounds=[(0, 100), (0, 100), (-100, 100)]
+        )
+        return cls(*(round(float(one), 4) for one in best.x))
+
+    def of(self, share: ArrayLike, samples: int) -> NDArray[np.float64]:
+        """Return the probability that clumps are there, of the share of so many samples."""
+        if self.rise is None or self.fall is None or self.shift is None:
+            return np.asarray(share, dtype=np.float64)
+        known = _smoothed(share, samples)
+        logit = self.rise * np.log(known) - self.fall * np.log1p(-known) + self.shift
+        return np.asarray(expit(logit))
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the section of a card, empty where nothing is known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _smoothed(share: ArrayLike, samples: int) -> NDArray[np.float64]:
+    return (np.asarray(share, dtype=np.float64) * samples + 0.5) / (samples + 1)
+
+
+@dataclass(frozen=True)
 class Source:
     """What samples show at one place.
 
@@ -39,8 +141,10 @@ class Source:
         As a point source has it that stands out as sharply, in the unit of the image.
     half_light_radius : tuple of float
         Arcsec, of the light within 0.3" around it; NaN where that isn't positive.
+    share : float
+        Of the samples that have it.
     probability : float
-        Share of the samples that have it.
+        That it is there; of a nucleus the share.
     nucleus : bool
         Whether it is that of the galaxy.
     """
@@ -49,6 +153,7 @@ class Source:
     x: Interval
     flux: Interval
     half_light_radius: Interval
+    share: float
     probability: float
     nucleus: bool
 
@@ -60,8 +165,9 @@ def find_sources(
     pixel_scale: float,
     sharp: NDArray[np.float64] | None = None,
     neighbourhood: int | None = None,
+    chance: ClumpProbability | None = None,
 ) -> list[Source]:
-    """Find the sources that samples of a posterior show, most probable first.
+    """Find the sources that samples of a posterior show, those of most samples first.
 
     Each sample has its own peaks (`find_peaks`). Where most samples have one within 0.15" of each
     other is a source; their peaks there are taken away, and so on.
@@ -79,6 +185,8 @@ def find_sources(
         Their `clumps.sharpened`, where that is known already.
     neighbourhood : int, optional
         Pixels within which the highest peak counts, `reach` of `find_peaks`.
+    chance : ClumpProbability, optional
+        Of the network (`SuperResolver.clump_probability`); without it probabilities are shares.
 
     Returns
     -------
@@ -86,6 +194,7 @@ def find_sources(
     """
     if sharp is None:
         sharp = sharpened(np.asarray(samples))
+    chance = chance or ClumpProbability()
     found = peaks_of(sharp, sigma, neighbourhood)
     reach = MATCHING_RADIUS / pixel_scale
     sources = []
@@ -99,7 +208,12 @@ def find_sources(
         away = np.hypot(*(np.median(list(places.values()), axis=0) - np.asarray(nucleus)))
         sources.append(
             _measured(
-                samples, sharp, places, pixel_scale, bool(away * pixel_scale < NUCLEUS_RADIUS)
+                samples,
+                sharp,
+                places,
+                pixel_scale,
+                chance,
+                bool(away * pixel_scale < NUCLEUS_RADIUS),
             )
         )
     return sources
@@ -131,6 +245,7 @@ def _measured(
     sharp: NDArray[np.float64],
     places: dict[int, NDArray[np.float64]],
     pixel_scale: float,
+    chance: ClumpProbability,
     nucleus: bool,
 ) -> Source:
     fluxes, sizes = [], []
@@ -138,12 +253,14 @@ def _measured(
         fluxes.append(float(sharp[number, int(row), int(column)]) / POINT_SOURCE_SHARE)
         sizes.append(_size(samples[number], (row, column), pixel_scale))
     positions = np.array(list(places.values()))
+    share = len(places) / len(samples)
     return Source(
         _interval(positions[:, 0]),
         _interval(positions[:, 1]),
         _interval(np.array(fluxes)),
         _interval(np.array(sizes)),
-        len(places) / len(samples),
+        share,
+        share if nucleus else float(chance.of(share, len(samples))),
         nucleus,
     )
 
