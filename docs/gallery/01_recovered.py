@@ -1,7 +1,7 @@
 """A galaxy as HST sees it, as HSC sees it, as it was recovered, and the error.
 
-A synthetic galaxy, whose truth is known. Circles are its sources, with the share of the samples
-that have them.
+A synthetic galaxy, whose truth is known. Circles are its sources, with the probability that
+they are there.
 """
 
 import matplotlib.pyplot as plt
