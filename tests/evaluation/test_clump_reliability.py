@@ -12,7 +12,7 @@ def drawn(count, honest=True):
     generator = np.random.default_rng(0)
     probability = generator.uniform(0.1, 1, count)
     real = generator.random(count) < probability if honest else np.ones(count, bool)
-    return Clumps(probability, real, int(real.sum()) + 10)
+    return Clumps(probability, real, int(real.sum()) + 10, probability)
 
 
 def test_honest_probabilities_have_no_error_and_others_have():
