@@ -150,7 +150,12 @@ def test_a_listed_source_makes_one_found_source_a_listed_one(tmp_path, network, 
     """Two stars within its reach are two sources, of which the list has one."""
     monkeypatch.setattr(pipeline, "RICHARDSON_LUCY_ITERATIONS", 5)
     sources = [
-        Source(*((one, one, one) for one in (y, x, 1.0, 0.1)), probability=share, nucleus=False)
+        Source(
+            *((one, one, one) for one in (y, x, 1.0, 0.1)),
+            share=share,
+            probability=share,
+            nucleus=False,
+        )
         for y, x, share in ((62.5, 62.5, 1.0), (62.5, 66.0, 0.9))
     ]
     monkeypatch.setattr(real_blends, "find_sources", lambda *given, **more: sources)

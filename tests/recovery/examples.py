@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 
 from clumpygan.evaluation.recovery.baselines import wiener
 from clumpygan.evaluation.recovery.intervals import Widening
+from clumpygan.evaluation.recovery.sources import ClumpProbability
 from clumpygan.instruments import (
     DEFAULT_GRID,
     HSC_WIDE_I,
@@ -31,6 +32,7 @@ class WienerResolver:
     pair = SurveyPair.of()
     operator = ObservationOperator()
     widening = Widening({"flux_1": {"all": (2.0, 3.0)}})
+    clump_probability = ClumpProbability(1.0, 1.0, -1.0)
     population = None
 
     def recover(

@@ -13,7 +13,7 @@ from clumpygan.errors import InputError
 from clumpygan.instruments import HSC_WIDE_I
 from clumpygan.recovery import Recovery
 from clumpygan.recovery.catalogue import LIKELY, SMALLEST_CIRCLE, source_table
-from tests.recovery.examples import galaxy
+from tests.recovery.examples import WienerResolver, galaxy
 
 regions = pytest.importorskip("regions")
 
@@ -38,6 +38,9 @@ def test_circles_lie_on_the_sky_where_the_sources_are(
     read = regions.Regions.read(tmp_path / "a.reg")
     table = source_table(recovery)
     assert len(read) == len(table)
+    chance = WienerResolver.clump_probability.of(table["share"], QUICK["samples"])
+    expected = np.where(table["nucleus"], table["share"], chance)
+    assert np.array(table["probability"]) == pytest.approx(expected)
     for one, row in zip(read, table, strict=True):
         assert one.center.ra.deg == pytest.approx(row["ra"], abs=1e-6)
         assert one.center.dec.deg == pytest.approx(row["dec"], abs=1e-6)
