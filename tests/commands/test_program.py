@@ -207,6 +207,9 @@ def test_hydra_composes_and_runs(hydra_program: Path) -> None:
         ("model=smal", "did you mean model=small? expected small"),
         ("seed=[1", "seed=[1"),  # not even an override
         ("seed=-1", "seed -1 is negative"),
+        ("--nope", "unrecognized arguments: --nope (--help explains"),
+        ("--config-name", "argument --config-name/-cn: expected one argument"),
+        ("--info=nope", "argument --info/-i: invalid choice"),
     ],
 )
 def test_hydra_refuses_in_one_line(hydra_program: Path, override: str, word: str) -> None:

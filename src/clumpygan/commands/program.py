@@ -282,7 +282,20 @@ def run_hydra(
 
     with one_line_errors(program):
         _check_words(sys.argv[1:])
+        _check_flags(sys.argv[1:])
         job()
+
+
+def _check_flags(words: Sequence[str]) -> None:
+    """Refuse flags that Hydra doesn't know in one line: its own complaint has the usage before."""
+    from hydra._internal.utils import get_args_parser
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message} (--help explains the flags)")
+
+    parser = get_args_parser()
+    parser.error = refuse
+    parser.parse_args(list(words))
 
 
 def _check_words(words: Sequence[str]) -> None:
