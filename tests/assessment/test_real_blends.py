@@ -1,6 +1,7 @@
 """Real blends: the sources that a file lists are looked for in what the survey saw of them."""
 
 import json
+import os
 import re
 import zipfile
 
@@ -241,6 +242,12 @@ def test_bad_files(tmp_path, network, change, words):
     np.savez(tmp_path / "two.npz", **kept)
     with pytest.raises(InputError, match=re.escape(words)):
         measure_real_blends(observed=tmp_path / "two.npz", checkpoint=network, workers=1)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a.npz: no such file; expected a blend"):
+        read_blend(tmp_path / "a.npz", "i")
 
 
 def test_no_such_files(tmp_path):

@@ -1,5 +1,6 @@
 """A survey: what is written, that it goes on, that nothing depends on who works, bad input."""
 
+import os
 import re
 import shutil
 from html import unescape
@@ -28,6 +29,7 @@ from clumpygan.survey import run as run_module
 from clumpygan.survey.columns import COLUMNS, COMPONENTS
 from clumpygan.survey.patches import read_patch
 from clumpygan.survey.recovering import MOSTLY_MASKED
+from tests.readers import ended_in_time
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("catalogue.parquet", "components.parquet")
@@ -454,6 +456,32 @@ def test_bad_input(recover, change, words):
         recover(**change)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_catalogue_is_refused_in_a_line(recover):
+    path = Path("out/catalogue.parquet")
+    recover()
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"catalogue.parquet: can't be read as Parquet .*; delete"):
+        recover()
+
+
+def test_what_is_no_psf_in_a_folder_of_them_is_refused_at_once(recover):
+    Path("psfs").mkdir()
+    shutil.copy(sorted(Path("patch/psf").glob("*.fits"))[0], "psfs/a.fits")
+    content = Path("psfs/a.fits").read_bytes()
+    for make in (
+        os.mkfifo,
+        Path.mkdir,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(
+            content.replace(b"NAXIS   =                    2", b"NAXIS   =           2147483647")
+        ),
+    ):
+        make(bad := Path("psfs/b.fits"))
+        with ended_in_time(), pytest.raises(InputError, match=r"psfs/b.fits: "):
+            recover(psf="psfs")
+        bad.rmdir() if bad.is_dir() else bad.unlink()
 
 
 def test_the_program(folder, network, capsys):

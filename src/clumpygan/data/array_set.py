@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import yaml
@@ -124,7 +124,9 @@ def fill_arrays(
     if not (notes.exists() and all(path.exists() for path in paths.values())):
         allocate(paths, layout, count)
         notes.write_text("")
-    arrays = {name: np.load(path, mmap_mode="r+") for name, path in paths.items()}
+    arrays = {
+        name: cast("np.memmap[Any, Any]", load_array(path, "r+")) for name, path in paths.items()
+    }
     done = _read_notes(notes, count, chunk)
     spans = list(_missing(done, chunk))
     with (

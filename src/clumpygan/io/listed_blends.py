@@ -69,6 +69,8 @@ def read_blend(path: Path, band: str) -> RealBlend | None:
     InputError
         If it can't be read, an array is missing or isn't what it should be.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a blend")
     try:
         # A file with one array, which has no name, isn't a zip file.
         with zipfile.ZipFile(path) as packed:

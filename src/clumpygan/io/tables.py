@@ -91,6 +91,35 @@ def _read_parquet(path: Path, what: str) -> Table:
     return table
 
 
+def read_columns(path: Path, what_to_do: str, columns: list[str] | None = None) -> Any:
+    """Read Parquet that a program has written itself.
+
+    Parameters
+    ----------
+    path : Path
+    what_to_do : str
+        End of the message where it is damaged.
+    columns : list of str, optional
+        Which; all without it.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    InputError
+        If it can't be read.
+    """
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_table(path, columns=columns)
+    except (OSError, pyarrow.ArrowException) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise InputError(f"{path}: can't be read as Parquet ({reason}); {what_to_do}") from problem
+
+
 def _column(path: Path, column: Any, most: int) -> NDArray[Any]:
     """Return a column; words are str, "" where there are none."""
     import pyarrow

@@ -201,11 +201,18 @@ def _read(path: Path) -> StarPsf:
 
 def _place(path: Path) -> tuple[float, float] | None:
     """Return (X, Y) of a header; None where it hasn't both."""
-    header = fits.getheader(path)
+    header = _header_of(path)
     found = header.get("X"), header.get("Y")
     if all(isinstance(one, int | float) for one in found):
         return float(found[0]), float(found[1])
     return None
+
+
+def _header_of(path: Path) -> fits.Header:
+    """Return the first header of a file."""
+    with open_fits(path) as hdus:
+        header: fits.Header = hdus[0].header
+        return header
 
 
 def _nearest(grid: NDArray[np.float64], objects: Objects) -> NDArray[np.int64]:
@@ -270,7 +277,7 @@ def _kept(path: Path | None, fwhm: float | None, pair: SurveyPair, _version: obj
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # normalised and centred
             psf = measured_psf(path, None, pair.grid.observed_scale)
-        error = _error_of(fits.getheader(path))
+        error = _error_of(_header_of(path))
     return KeptPsf(SeenThrough(psf, _sharp(pair)), error)
 
 

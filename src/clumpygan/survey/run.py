@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as parquet
 from astropy.table import Table
 
 from clumpygan import __version__
 from clumpygan.engine import open_engine
 from clumpygan.gan.checkpoint import weights_digest
+from clumpygan.io.tables import read_columns
 from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.settings import plain, takes_settings
 from clumpygan.settings.declaration import default_of
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _FREE = ("output", "workers", "cluster")
 """Settings that nothing of the results depends on."""
+
+_AGAIN = "delete the folder and recover the survey again"
 
 Progress = Callable[[int, int], object]
 
@@ -175,7 +177,7 @@ def survey_of(
 
 def read_catalogue(path: Path) -> Table:
     """Read a table of a survey, with the units and descriptions of its columns."""
-    found = parquet.read_table(path)
+    found = read_columns(path, _AGAIN)
     columns = {}
     for field in found.schema:
         values = found[field.name]
@@ -199,7 +201,7 @@ def _numbers(values: Any, kind: str) -> np.ndarray:
 
 
 def _statuses(path: Path) -> dict[str, int]:
-    counts = parquet.read_table(path, columns=["status"])["status"].value_counts().to_pylist()
+    counts = read_columns(path, _AGAIN, ["status"])["status"].value_counts().to_pylist()
     return {one["values"]: one["counts"] for one in counts}
 
 

@@ -15,6 +15,7 @@ import yaml
 from clumpygan.errors import InputError
 from clumpygan.io import atomic_path
 from clumpygan.io.atomic import check_output_folder, check_output_path, only_one
+from clumpygan.io.tables import read_columns
 from clumpygan.settings.documents import read_yaml
 from clumpygan.survey.columns import COLUMNS, COMPONENTS, arrow_table, schema_of
 
@@ -147,7 +148,8 @@ class SurveyStore:
                 parquet.ParquetWriter(temporary, schema_of(columns)) as writer,
             ):
                 for number in range(self.count):
-                    writer.write_table(parquet.read_table(self._path(number, name)))
+                    part = self._path(number, name)
+                    writer.write_table(read_columns(part, f"delete the folder {self.home}"))
         # What workers that were killed have left unfinished.
         for stray in self.home.glob(f"{CUTOUTS}/*/.*"):
             stray.unlink()
