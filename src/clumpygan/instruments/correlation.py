@@ -18,6 +18,11 @@ _LEAST_CORRELATION = 0.05
 _LIGHT_ALONE = 4  # pixels apart from which on no noise is shared
 _MOST_LIGHT = 0.9  # of the variance; where there is more, there is no noise to be measured
 _MAD_TO_SIGMA = 1.4826
+_NEARBY = 5.0  # pixels, sigma of the Gaussian within which noise is taken to be the same
+_SAME_EVERYWHERE = 1.4  # 0.9 over 0.1 quantile of the scatter nearby, 1.26 at most of even drizzle
+_OUTLIER = 5.0  # sigma
+_ROUNDS = 3
+_USUAL_NEARBY = 0.05  # share that the image's own scatter counts for, or more where sky is rare
 
 
 def drizzled_correlation(
@@ -84,6 +89,9 @@ def estimate_noise(
 
     Sources are what stands out by 2.5 sigma after smoothing, grown by a few pixels; sigma is from
     the median absolute deviation, the correlation from pairs of source-free pixels up to 5 apart.
+    Noise that differs from place to place, as at the edge of a mosaic, is divided by how much it
+    scatters within some 5 pixels, and sources are told by that; sigma is then that of a typical
+    pixel, the median.
 
     Parameters
     ----------
@@ -97,7 +105,9 @@ def estimate_noise(
     Returns
     -------
     NoiseModel
-        Sigma and correlation.
+        Sigma and correlation. Of noise that rises by a factor of up to 4 over the image, sigma is
+        within 8 % of the median; of noise that is three times as large beyond an edge, within 15 %
+        in 112 x 112 pixels and within 30 % in 64 x 64.
 
     Raises
     ------
@@ -115,7 +125,35 @@ def estimate_noise(
     background, sigma = _median_and_sigma(data[free])
     if not sigma > 0:
         raise InputError("the source-free pixels are all equal: give the noise level itself")
-    return NoiseModel(sigma, pixel_scale, pair_correlation(data - background, free, (_LAGS, _LAGS)))
+    even = data
+    for _ in range(_ROUNDS):
+        scatter = _scatter_nearby(data - background, free, sigma)
+        low, typical, high = np.quantile(scatter[free], [0.1, 0.5, 0.9])
+        if high < _SAME_EVERYWHERE * low:
+            break
+        divided = background + (data - background) * (typical / scatter)
+        sky = source_free(divided, bad)
+        if sky.sum() < _FEWEST_PIXELS:
+            break
+        even, free = divided, sky
+    background, sigma = _median_and_sigma(even[free])
+    return NoiseModel(sigma, pixel_scale, pair_correlation(even - background, free, (_LAGS, _LAGS)))
+
+
+def _scatter_nearby(
+    residual: NDArray[np.float64], free: NDArray[np.bool_], sigma: float
+) -> NDArray[np.float64]:
+    """Return by how much free pixels scatter around their mean within some pixels of each."""
+    scatter = np.full(residual.shape, sigma)
+    for _ in range(_ROUNDS):
+        usual = free & (np.abs(residual) < _OUTLIER * scatter)
+        noise = np.where(usual, residual, 0.0)
+        share, mean, square = (
+            gaussian_filter(values, _NEARBY) for values in (usual.astype(float), noise, noise**2)
+        )
+        share += _USUAL_NEARBY
+        scatter = np.sqrt((square + _USUAL_NEARBY * sigma**2) / share - (mean / share) ** 2)
+    return scatter
 
 
 def _median_and_sigma(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -138,7 +176,7 @@ def source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np
     """
     free = ~bad
     weight = gaussian_filter((~bad).astype(float), 1.5)
-    for _ in range(3):
+    for _ in range(_ROUNDS):
         if free.sum() < _FEWEST_PIXELS:
             break
         background, _sigma = _median_and_sigma(data[free])

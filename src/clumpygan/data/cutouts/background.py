@@ -1,10 +1,11 @@
 """Sky of many stamps at once: background, noise, what is free of sources.
 
-The measurement of `clumpygan.instruments.estimate_noise` for stacks of stamps, ten times as fast:
-sources stand out after smoothing, and are grown by three pixels. Since smoothing is linear it is
-done once, and its median and scatter are those of every second row and column, which hold about all
-of its information. They stand out by 3 sigma, not 2.5: of pure noise that takes 2 % away instead of
-9 %, always its high patches, and half as much of the noise's power on large scales (11 % for 22 %).
+The measurement of `clumpygan.instruments.estimate_noise` for stacks of stamps, each with the same
+noise all over, ten times as fast: sources stand out after smoothing, and are grown by three pixels.
+Since smoothing is linear it is done once, and its median and scatter are those of every second row
+and column, which hold about all of its information. They stand out by 3 sigma, not 2.5: of pure
+noise that takes 2 % away instead of 9 %, always its high patches, and half as much of the noise's
+power on large scales (11 % for 22 %).
 """
 
 from dataclasses import dataclass
