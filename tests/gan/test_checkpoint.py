@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -235,6 +237,12 @@ def test_light_behind_a_mask_is_what_its_surroundings_say():
 def test_bad_images_are_refused(saved, observed, sigma, message):
     with pytest.raises(InputError, match=message):
         SuperResolver.from_checkpoint(str(saved[0])).recover(observed, sigma, seeing)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", ""])
+def test_folders_are_no_checkpoints(name: str) -> None:
+    with pytest.raises(InputError, match=f"no checkpoint {re.escape(name)}: expected"):
+        find_checkpoint(name)
 
 
 def test_missing_checkpoint_lists_what_there_is():

@@ -201,7 +201,8 @@ def find_checkpoint(name: str) -> Path:
     stem = given.with_suffix("") if given.suffix in (".yaml", ".safetensors") else given
     # A bare name means the one that ships, whatever lies in the working directory.
     for folder in (shipped, Path()) if given.name == name else (Path(),):
-        path = folder / stem.with_name(f"{stem.name}.safetensors")
+        # Not by `with_name`: "." and "/" have none.
+        path = folder / stem.parent / f"{stem.name}.safetensors"
         if path.is_file():
             return path
     names = ", ".join(sorted(p.stem for p in shipped.glob("*.safetensors"))) or "none"
