@@ -72,7 +72,8 @@ def circle(
             words[result.verdict.word] += 1
             good.append(result.verdict.word == "good")
     table = {}
-    for name in rows[0]:
+    # Of well resolved disks the thickness may be free.
+    for name in (name for name in rows[0] if all(name in row for row in rows)):
         inside = np.array([row[name][0] for row in rows])
         pulls = np.array([row[name][1] for row in rows])
         low, middle, high = np.percentile([row[name][2] for row in rows], (16, 50, 84))

@@ -36,6 +36,7 @@ from clumpygan.fitting.settings import NoiseSettings, SamplerSettings
 from clumpygan.fitting.structure.distance import with_scale
 from clumpygan.fitting.structure.light_map import MapLikelihood, MappedLight, drawn_radii
 from clumpygan.fitting.structure.staged import fit_light, fit_rings, vector_with_clumps
+from clumpygan.fitting.structure.thickness import was_wrong, with_free_thickness
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.emission_lines import rest_wavelengths, with_fainter
@@ -259,6 +260,17 @@ class DiskFitter:
             optimum = find_optimum(target, [optimum.coordinates])
             misfit = measure_misfit(target, optimum, noise)
             optimum = misfit.settled(optimum)
+        freed = with_free_thickness(choices, target, optimum)
+        if freed is not None:
+            vector = target.coordinates.vectors(optimum.coordinates)
+            coordinates = Coordinates.of(self.model, freed, grid, guess.flux).centred(vector)
+            thick = self._target(coordinates, likelihood, accuracy)
+            found = find_optimum(thick, [coordinates.coordinates(vector)])
+            left = measure_misfit(thick, found, noise)
+            found = left.settled(found)
+            if found.converged and was_wrong(misfit, left):
+                target, thick, optimum, misfit = thick, target, found, left
+            evaluations += thick.evaluations
         clock.append(time.process_time())
         detection = detect(target, optimum, noise)
         # Noise alone has a posterior of many hills, of which nobody wants draws, and no misfit.
@@ -273,9 +285,9 @@ class DiskFitter:
         radii = drawn_radii(target, optimum, draws, generator)
         optimum = replace(optimum, jacobian=None)
         clock.append(time.process_time())
-        found = noise, detection, misfit
+        known = noise, detection, misfit
         result = self._result(
-            target, optimum, draws, radii, found, generator, clock, evaluations, accuracy, seed
+            target, optimum, draws, radii, known, generator, clock, evaluations, accuracy, seed
         )
         told = told_of_psf(shifts, result.table)
         verdict = replace(result.verdict, remarks=(*result.verdict.remarks, *told))

@@ -63,7 +63,8 @@ class ParameterChoices:
         Fixed at a value. All that is neither free, fixed nor tied has the table's default.
     tied : mapping of str to str
         `NAME` or `FACTOR*NAME` of the parameter that it follows. The scale height follows the
-        half-light radius by default, for disks as thick as GalPaK3D's.
+        half-light radius by default, for disks as thick as GalPaK3D's; of well resolved ones fits
+        free it where it makes a difference (`structure.thickness`).
     priors : mapping of str to (str or FitPrior)
         See `parse_prior`; "default:LOW:HIGH" is the part of the default prior between them. A
         parameter with a prior is free.
@@ -249,7 +250,7 @@ def chosen_prior(
         halo = "log_halo_mass"
         if row.name == "log_baryonic_mass" and halo in CURVE_PARAMETERS[model.curve]:
             prior = prior if halo in choices.fixed else replace(prior, minimum=LIGHTEST)
-    if prior.follows and prior.follows not in CURVE_PARAMETERS[model.curve]:
+    if prior.follows and prior.follows not in (*_ALWAYS, *CURVE_PARAMETERS[model.curve]):
         prior = prior.alone()
     if isinstance(given, str) and given.startswith(_DEFAULT):
         ends = parse_prior("uniform:" + given.removeprefix(_DEFAULT), row)

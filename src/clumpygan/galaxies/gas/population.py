@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS
+from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, HEIGHT_SCATTER
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.disks.turbulence import Turbulence
@@ -176,7 +176,9 @@ class GasDisks:
             "maximum_velocity": scaling.rotation_velocity / rotation_share(index, radius, turnover),
             "velocity_dispersion": scaling.velocity_dispersion,
             "turnover_radius": turnover,
-            "scale_height": HEIGHT_OF_RADIUS[_MODEL.vertical] * radius * 10 ** (0.15 * spread[1]),
+            "scale_height": HEIGHT_OF_RADIUS[_MODEL.vertical]
+            * radius
+            * 10 ** (HEIGHT_SCATTER * spread[1]),
             "bulge_fraction": 0.0,
             "arm_amplitude": 0.0,
             "lopsidedness": 0.0,
