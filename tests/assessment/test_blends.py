@@ -1,6 +1,8 @@
 """Blends that samples show are recognised, and P(blend) is held against what HST shows."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,26 @@ import torch
 from clumpygan.assessment import blend_bench
 from clumpygan.assessment.blends import METHODS, measure_blends
 from clumpygan.commands.evaluate import main
+from clumpygan.errors import InputError
+from clumpygan.evaluation.recovery import blends
+from clumpygan.evaluation.recovery.deblenders import FittedPair
 from clumpygan.recovery.resolver import Recovered, SuperResolver
+
+
+class Fitted(FittedPair):
+    score = property(lambda self: self.gain)
+
+
+def split_and_share(image, sigma, psf, pixel_scale):
+    """Do in place of scarlet2 what is done with HSC's image; the PSF is that of HSC."""
+    middle = psf.shape[0] // 2
+    assert psf[middle, middle] == psf.max()
+    assert 10 < psf.sum() / psf.max() < 50  # seeing of 0.5-0.9" in pixels of 0.168"
+    found = blends.split_image(image, sigma, pixel_scale)
+    fluxes = np.full(2, np.nan)
+    if np.isfinite(found.places).all():
+        fluxes = np.array(blends.share_light(image, found.places, pixel_scale))
+    return Fitted(found.contrast, 0.0, found.places, fluxes)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +60,11 @@ def perfect():
         patch.setattr(SuperResolver, "from_checkpoint",
                       classmethod(lambda cls, name: Perfect(real.network, real.card)))  # fmt: skip
         patch.setattr(blend_bench, "RICHARDSON_LUCY_ITERATIONS", 5)
+        patch.setattr(blend_bench, "load_deblender", lambda package: None)
+        patch.setattr(blend_bench, "split_by_sextractor", blends.split_image)
+        patch.setattr(blend_bench, "fit_pair", split_and_share)
         blend_bench.blend_bench.cache_clear()
-        found = measure_blends(n=25, samples=4, workers=1, seed=2)
+        found = measure_blends(n=25, samples=4, workers=1, seed=2, peers=("sextractor", "scarlet2"))
     blend_bench.blend_bench.cache_clear()
     return found
 
@@ -48,7 +72,10 @@ def perfect():
 def test_a_perfect_recovery_recognises_what_hst_does(perfect):
     table = perfect.to_dict()
     methods = table["methods"]
-    assert tuple(methods) == METHODS
+    assert tuple(methods) == (*METHODS, "sextractor", "sextractor_rl", "scarlet2")
+    assert methods["sextractor"] == methods["scarlet2"] == methods["hsc"]
+    assert methods["sextractor_rl"] == methods["richardson_lucy"]
+    assert methods["hsc"]["magnitude"]["fainter"]["n"] > 0
     assert methods["network"] == methods["hst"] == methods["sample"]
     assert methods["hst"]["unrecognised"] < methods["hsc"]["unrecognised"]
     assert sum(one["n"] for one in methods["hst"]["by_separation"].values()) == 25
@@ -77,6 +104,15 @@ def test_p_blend_is_held_against_hst(perfect):
     assert bins[0.5]["true"] == bins[1.0]["true"] == 1
     assert bins[0.0]["true"] == 0
     assert perfect.found_in_catalogue > 0.2
+
+
+def test_a_deblender_that_isnt_there_is_said_first(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scarlet2", None)
+    blend_bench.blend_bench.cache_clear()
+    with pytest.raises(InputError, match="needs scarlet2"):
+        measure_blends(n=4, peers=("scarlet2",))
+    with pytest.raises(InputError, match="`peers` is of galaxies that are made"):
+        measure_blends(observed=Path("blends"), peers=("scarlet2",))
 
 
 def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clumpygan.assessment.blend_settings import BlendSettings
 from clumpygan.data.real_galaxies.shrinking import Camera
@@ -26,6 +27,13 @@ from clumpygan.evaluation.recovery.blended_galaxies import (
     SyntheticBlends,
 )
 from clumpygan.evaluation.recovery.blends import Split, split_image
+from clumpygan.evaluation.recovery.deblenders import (
+    fit_pair,
+    load_deblender,
+    psf_image,
+    split_by_sextractor,
+)
+from clumpygan.evaluation.recovery.observations import MoffatSeeing, Observations
 from clumpygan.recovery.resolver import SuperResolver
 
 RICHARDSON_LUCY_ITERATIONS = 500
@@ -33,6 +41,9 @@ RICHARDSON_LUCY_ITERATIONS = 500
 
 _ISOLATED = 4
 """Real galaxies looked at for each pair: a third of them are isolated and bright enough."""
+
+_PACKAGES = {"sextractor": "sep", "scarlet2": "scarlet2"}
+"""Of `PEERS`."""
 
 FloatArray = NDArray[np.float64]
 
@@ -44,7 +55,8 @@ class Seen:
     Attributes
     ----------
     contrast : ndarray (N,)
-        Share of the light that the second part has, see `Split`.
+        Share of the light that the second part has, see `Split`; of scarlet2, the `score` of a
+        `FittedPair`.
     dm : ndarray (N, 2)
         Magnitude of brighter and fainter galaxy less the true one; NaN unless both are found.
     away : ndarray (N, 2)
@@ -54,6 +66,14 @@ class Seen:
     contrast: FloatArray
     dm: FloatArray
     away: FloatArray
+
+    @classmethod
+    def of(
+        cls, contrast: Sequence[float], components: Sequence[tuple[FloatArray, FloatArray]]
+    ) -> Seen:
+        """Return what is shown of galaxies one by one."""
+        dm, away = zip(*components, strict=True)
+        return cls(np.array(contrast), np.array(dm), np.array(away))
 
 
 @dataclass(frozen=True)
@@ -98,37 +118,39 @@ class BlendBench:
     def measure(self, indices: Sequence[int]) -> Outcomes:
         """Recover galaxies, and measure them with every method."""
         pairs = [self.galaxies.pair(index) for index in indices]
-        images, sigma = self._images(indices)
-        fine, coarse = self.resolver.grid.target_scale, self.resolver.grid.observed_scale
+        batch = self.galaxies.batch(indices)
+        images, samples = self._recovered(batch, indices[0])
+        sigma = float(batch.sigma[0])
+        grid = self.resolver.grid
+        survey, fine = (sigma, grid.observed_scale), (sigma / grid.area_ratio, grid.target_scale)
         seen = {
-            name: self._seen(
-                found,
-                pairs,
-                *((sigma, coarse) if name == "hsc" else (sigma / self._area_ratio, fine)),
-            )
+            name: self._seen(found, pairs, *(survey if name == "hsc" else fine))
             for name, found in images.items()
-            if name != "samples"
         }
-        each = [self._seen(one, pairs, sigma / self._area_ratio, fine) for one in images["samples"]]
-        samples = Seen(*(np.stack([getattr(one, name) for one in each], 1)
-                         for name in ("contrast", "dm", "away")))  # fmt: skip
+        if "sextractor" in self.settings.peers:
+            for name, of in (("sextractor", "hsc"), ("sextractor_rl", "richardson_lucy")):
+                depth = survey if of == "hsc" else fine
+                seen[name] = self._seen(images[of], pairs, *depth, split=split_by_sextractor)
+        if "scarlet2" in self.settings.peers:
+            # What `SeenGalaxies` draws is seen through Moffat profiles.
+            psf = cast(MoffatSeeing, batch.psf)
+            seen["scarlet2"] = self._fitted(images["hsc"], pairs, sigma, psf)
+        each = [self._seen(one, pairs, *fine) for one in samples]
         return Outcomes(
             np.array([KINDS.index(self.galaxies.kind(index)) for index in indices]),
             np.array([pair.magnitude for pair in pairs]),
             np.array([pair.separation for pair in pairs]),
             np.array([pair.ratio for pair in pairs]),
             seen,
-            samples,
-        )
+            Seen(*(np.stack([getattr(one, name) for one in each], 1)
+                   for name in ("contrast", "dm", "away"))),
+        )  # fmt: skip
 
-    @property
-    def _area_ratio(self) -> float:
-        return self.resolver.grid.area_ratio
-
-    def _images(self, indices: Sequence[int]) -> tuple[dict[str, NDArray[np.float32]], float]:
-        """Return the images of each method (N, y, x), of samples (S, N, y, x), and the noise."""
-        batch = self.galaxies.batch(indices)
-        state = np.random.SeedSequence([self.settings.seed, indices[0]]).generate_state(1)
+    def _recovered(
+        self, batch: Observations, first: int
+    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+        """Return the images (N, y, x) of each method, and of samples (S, N, y, x)."""
+        state = np.random.SeedSequence([self.settings.seed, first]).generate_state(1)
         operator, count = self.resolver.operator, RICHARDSON_LUCY_ITERATIONS
         shape = (batch.observed.shape[-2], batch.observed.shape[-1])
         with torch.inference_mode():
@@ -143,7 +165,7 @@ class BlendBench:
         images = {"hst": batch.truth, "hsc": batch.observed, "richardson_lucy": classical[count],
                   "network": found.best, "sample": found.samples[0]}  # fmt: skip
         arrays = {name: image[:, 0].numpy() for name, image in images.items()}
-        return arrays | {"samples": found.samples[:, :, 0].numpy()}, float(batch.sigma[0])
+        return arrays, found.samples[:, :, 0].numpy()
 
     def _seen(
         self,
@@ -151,19 +173,40 @@ class BlendBench:
         pairs: Sequence[Pair],
         sigma: float,
         pixel_scale: float,
+        split: Callable[[NDArray[np.float32], float, float], Split] = split_image,
     ) -> Seen:
-        splits = [split_image(image, sigma, pixel_scale) for image in images]
-        components = [
-            self._components(*one, pixel_scale) for one in zip(images, pairs, splits, strict=True)
-        ]
-        return Seen(
-            np.array([one.contrast for one in splits]),
-            np.array([dm for dm, _ in components]),
-            np.array([away for _, away in components]),
-        )
+        """Measure what falls apart in images (N, y, x)."""
+        splits = [split(image, sigma, pixel_scale) for image in images]
+        return Seen.of(
+            [one.contrast for one in splits],
+            [self._components(
+                pair, one.places, image.shape, pixel_scale,
+                partial(blends.share_light, image, pixel_scale=pixel_scale))
+             for image, pair, one in zip(images, pairs, splits, strict=True)],
+        )  # fmt: skip
+
+    def _fitted(
+        self, images: NDArray[np.float32], pairs: Sequence[Pair], sigma: float, psf: MoffatSeeing
+    ) -> Seen:
+        """Measure pairs of sources that scarlet2 fits to the survey's images (N, y, x)."""
+        scale = self.resolver.grid.observed_scale
+        scores, components = [], []
+        for image, pair, fwhm, beta in zip(images, pairs, psf.fwhm, psf.beta, strict=True):
+            shape = self.galaxies.survey.psf(float(fwhm), float(beta))
+            found = fit_pair(image, sigma, psf_image(shape, scale), scale)
+            scores.append(found.score)
+            components.append(
+                self._components(pair, found.places, image.shape, scale, found.fluxes_at)
+            )
+        return Seen.of(scores, components)
 
     def _components(
-        self, image: NDArray[np.float32], pair: Pair, split: Split, pixel_scale: float
+        self,
+        pair: Pair,
+        found: FloatArray,
+        shape: Sequence[int],
+        pixel_scale: float,
+        fluxes_at: Callable[[FloatArray], ArrayLike],
     ) -> tuple[FloatArray, FloatArray]:
         """Return magnitudes less the true ones and distances in arcsec, NaN unless both are found.
 
@@ -174,13 +217,13 @@ class BlendBench:
             return lost, lost
         fine = self.resolver.grid.target_scale
         sharp_middle, middle = (
-            (np.array(one.shape[-2:], np.float64) - 1) / 2 for one in (pair.images, image)
+            (np.array(one, np.float64) - 1) / 2 for one in (pair.images.shape[-2:], shape)
         )
         truths = middle + (pair.places - sharp_middle) * fine / pixel_scale
-        places = blends.match_two(split.places, truths, 0.5 * pair.separation / pixel_scale)
+        places = blends.match_two(found, truths, 0.5 * pair.separation / pixel_scale)
         if places is None:
             return lost, lost
-        fluxes = np.array(blends.share_light(image, places, pixel_scale))
+        fluxes = np.array(fluxes_at(places))
         true = np.array(
             [blends.flux_within(one, place, fine)
              for one, place in zip(pair.images, pair.places, strict=True)]
@@ -215,8 +258,10 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
     Raises
     ------
     InputError
-        For a missing or wrong checkpoint or recipe.
+        For a missing or wrong checkpoint or recipe, or a deblender that isn't installed.
     """
+    for peer in settings.peers:
+        load_deblender(_PACKAGES[peer])
     resolver = SuperResolver.from_checkpoint(settings.checkpoint)
     if settings.real is None:
         return BlendBench(

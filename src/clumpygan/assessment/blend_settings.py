@@ -9,6 +9,9 @@ from clumpygan.recovery.settings import BANDS
 from clumpygan.settings import check, seed_setting, setting
 from clumpygan.settings.declaration import default_of
 
+PEERS = ("sextractor", "scarlet2")
+"""Deblenders of others, of the extra `peers`."""
+
 _GALAXIES, _NETWORK, _RUNNING = "galaxies", "the network", "output and running"
 
 
@@ -50,6 +53,10 @@ class BlendSettings:
         "super_resolution", "a shipped name or the path of a .safetensors file", "NAME",
         heading=_NETWORK,
     )  # fmt: skip
+    peers: tuple[str, ...] = setting(
+        (), "deblenders of others that see the same images, separated by commas: they are those of"
+        " clumpygan[peers]", "LIST", choices=PEERS, heading=_NETWORK, default_words="none",
+    )  # fmt: skip
     samples: int = setting(16, "samples of each galaxy", "N", least=4, even=True, heading=_NETWORK)
     workers: int | None = workers_setting(_RUNNING)
     cluster: str | None = cluster_setting(_RUNNING)
@@ -68,7 +75,7 @@ class BlendSettings:
         if self.real is not None and self.observed is not None:
             raise InputError("expected `real` or `observed`, not both")
         if self.observed is not None:
-            for name in ("n", "cache"):
+            for name in ("n", "cache", "peers"):
                 if getattr(self, name) != default_of(BlendSettings, name):
                     raise InputError(
                         f"`{name}` is of galaxies that are made: leave it or `observed` out"

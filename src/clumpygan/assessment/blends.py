@@ -23,7 +23,8 @@ BATCH_SIZE = 15
 
 METHODS = ("hst", "hsc", "richardson_lucy", "network", "sample", "samples")
 """HST's own image without noise, HSC's, the classical deconvolution, the mean of the samples, one
-sample, and the share of the samples that show two galaxies."""
+sample, and the share of the samples that show two galaxies; deblenders of others follow if they are
+asked for: SExtractor in HSC's image and in the deconvolved one, and scarlet2."""
 
 EDGES = {
     "separation": (0.2, 0.4, 0.6, 0.8, 1.2),
@@ -79,9 +80,10 @@ class Blends:
     @cached_property
     def recognition(self) -> dict[str, Recognition]:
         """Method -> how many blends it recognises."""
+        peers = [name for name in self.outcomes.seen if name not in METHODS]
         return {
             method: Recognition(*(self.score(method)[self._is(kind)] for kind in KINDS))
-            for method in METHODS
+            for method in (*METHODS, *peers)
         }
 
     @cached_property
@@ -149,7 +151,7 @@ class Blends:
             "definitions": DEFINITIONS,
             "settings": {
                 "n": settings.n, "seed": settings.seed, "samples": settings.samples,
-                "checkpoint": settings.checkpoint,
+                "checkpoint": settings.checkpoint, "peers": list(settings.peers),
                 "real": None if settings.real is None else str(settings.real),
             },
         }  # fmt: skip
@@ -199,7 +201,10 @@ DEFINITIONS = {
     "threshold": "score that at most 1 % of other single galaxies exceed",
     "score": "share of the light of the second part into which the image falls above a level, as"
     " SExtractor deblends (Bertin & Arnouts 1996); of samples the share of those whose score is"
-    " above the contrast of the network's card",
+    " above the contrast of the network's card; of scarlet2 the share by which a second Sersic"
+    " source, fitted to HSC's image, lowers chi squared, over the flux",
+    "peers": "sextractor: SExtractor itself (sep) in HSC's image, sextractor_rl in the deconvolved"
+    " one, by the largest DEBLEND_MINCONT that leaves two; scarlet2: one band, places are not told",
     "curve": "both shares for thresholds that other shares of the other single galaxies exceed",
     "p_blend": "share of the samples that show two; true where HST's image without noise shows two"
     " by the same contrast, that of the network's card; a threshold of `sample` found anew may take"

@@ -16,7 +16,8 @@ sample and all samples of the network.
 Pairs are 0.2-1.2" apart with flux ratios of 1-10, the brighter one of H = 20.5-24.5. Each image is
 taken apart as SExtractor does; the threshold is that which at most 1 % of other single galaxies
 exceed. P(blend) is the share of the samples that show two; how often HST shows what it says, and
-magnitudes and centroids of both galaxies, are measured too.
+magnitudes and centroids of both galaxies, are measured too. --peers has SExtractor (sep) and
+scarlet2 deblend the same images, without being told where galaxies are.
 
 With --observed real blends are recovered instead, and the sources that a catalogue lists of them,
 of the survey or of a sharper telescope, are looked for in the same images."""
@@ -24,6 +25,7 @@ of the survey or of a sharper telescope, are looked for in the same images."""
 EPILOG = """\
 examples:
   %(prog)s --n 1000 --metrics blends.json --picture blends.png
+  %(prog)s --n 100 --peers sextractor,scarlet2 --metrics peers.json
   %(prog)s --n 300 --real real_galaxies.yaml --metrics real_blends.json
   %(prog)s --observed blends/ --band i --metrics observed.json --picture observed.png"""
 
