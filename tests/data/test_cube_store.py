@@ -261,3 +261,21 @@ def test_cards_that_are_none(tmp_path, text, words):
 def test_a_folder_without_a_set(tmp_path):
     with pytest.raises(InputError, match=r"holds no set of cubes \(no card\.yaml\)"):
         open_cubes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"frame": "CHAR"}, "`frame` is 'CHAR': expected a section of settings"),
+        ({"model": 3}, "`model` is 3: expected a section of settings"),
+        ({"parameters": [["inclination"]]}, r"\['inclination'\] in ranges: expected a name and"),
+        ({"parameters": [["inclination", 1, "x"]]}, "`inclination` is .*: expected a number"),
+        ({"parameters": 5}, "ranges are 5: expected names"),
+    ],
+)
+def test_a_card_whose_sections_are_something_else(damaged, tmp_path, change, words):
+    home = damaged("parameters.npy", 0, 1.0).folder
+    card = yaml.safe_load((home / "card.yaml").read_text())
+    (home / "card.yaml").write_text(yaml.safe_dump(card | {"settings": card["settings"] | change}))
+    with pytest.raises(InputError, match=f"card.yaml: .*{words}"):
+        open_cubes(home)

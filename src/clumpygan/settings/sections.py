@@ -60,10 +60,18 @@ def from_mapping(kind: type[T], section: Mapping[str, Any], prefix: str = "") ->
             except ValueError as expected:
                 words = f"`{dot}{name}` is {shown(value)}: expected {expected}"
                 raise InputError(words) from None
+        elif inner is not None and not isinstance(value, _classes(types_[name])):
+            raise InputError(f"`{dot}{name}` is {shown(value)}: expected a section of settings")
         elif isinstance(value, list):
             value = tuple(value)
         values[name] = value
     return kind(**values)
+
+
+def _classes(kind: Any) -> tuple[type, ...]:
+    """Return the classes of which a value of that type is an instance."""
+    origins = (typing.get_origin(one) or one for one in alternatives(kind))
+    return tuple(one for one in origins if isinstance(one, type))
 
 
 def plain(value: Any) -> Any:

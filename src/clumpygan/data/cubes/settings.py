@@ -201,10 +201,25 @@ def noise_generator(seed: int, split: str, index: int, turn: int) -> np.random.G
 
 
 def parameter_ranges(ranges: Mapping[str, Any] | Sequence[Range]) -> tuple[Range, ...]:
-    """Return (name, low, high) of a mapping from names to numbers or to pairs of them."""
-    if not isinstance(ranges, Mapping):
-        return tuple((name, low, high) for name, low, high in ranges)
-    return tuple(_range(name, value) for name, value in ranges.items())
+    """Return (name, low, high) of a mapping from names to numbers or to pairs of them.
+
+    Raises
+    ------
+    InputError
+        If it is neither that nor a list of (name, low, high).
+    """
+    if isinstance(ranges, Mapping):
+        return tuple(_range(name, value) for name, value in ranges.items())
+    if isinstance(ranges, str) or not isinstance(ranges, Sequence):
+        raise InputError(f"ranges are {ranges!r}: expected names, each with a number or two ends")
+    return tuple(_named_range(one) for one in ranges)
+
+
+def _named_range(one: Any) -> Range:
+    match one:
+        case [str(name), low, high]:
+            return _range(name, (low, high))
+    raise InputError(f"{one!r} in ranges: expected a name and the two ends of a range")
 
 
 def _range(name: str, value: Any) -> Range:
