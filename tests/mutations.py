@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "outputs replace inputs",
         "io/atomic.py",
-        "and path.samefile(one)",
-        "and path is one",
+        "for own in _identified([path]) if own in kept",
+        "for own in _identified([path]) if own is kept",
         "commands/test_output_files.py",
     ),
     Mutation(
