@@ -456,6 +456,23 @@ def test_files_that_do_not_fit_the_card(whole):
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": "p7"}, "`size` is 'p7', expected a whole number: delete"),
+        ({"bands": []}, "names no band"),
+        ({"bands": 3}, "`bands` is 3, expected a list"),
+        ({"zero_points": None}, "`zero_points` is None, expected a section"),
+        ({"complete": "no"}, "`complete` is 'no', expected true or false"),
+    ],
+)
+def test_values_of_a_card_that_are_something_else(whole, change, words):
+    path = whole.folder / "card.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | change))
+    with pytest.raises(InputError, match=f"card.yaml: {words}"):
+        open_cutouts(whole.folder)
+
+
+@pytest.mark.parametrize(
     ("text", "words"), [("{", "can't be read"), ("a: 1", "is no card of a set of cutouts")]
 )
 def test_cards_that_are_none(tmp_path, text, words):

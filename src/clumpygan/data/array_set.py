@@ -25,6 +25,11 @@ from clumpygan.settings.documents import read_yaml
 
 CARD, NOTES, LOCK = "card.yaml", "done.txt", "lock"
 
+_KINDS: Mapping[type, str] = {
+    str: "a word", int: "a whole number", float: "a number", bool: "true or false",
+    list: "a list", dict: "a section",
+}  # fmt: skip
+
 Arrays = dict[str, NDArray[Any]]
 
 Layout = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
@@ -202,7 +207,7 @@ def check_home(home: Path, own: Collection[str], what: str) -> None:
             )
 
 
-def read_card(home: Path, version: int, needed: Collection[str], what: str) -> dict[str, Any]:
+def read_card(home: Path, version: int, needed: Mapping[str, type], what: str) -> dict[str, Any]:
     """Read the card of a set, whole or not.
 
     Parameters
@@ -210,8 +215,8 @@ def read_card(home: Path, version: int, needed: Collection[str], what: str) -> d
     home : Path
     version : int
         The `format` that it must have.
-    needed : collection of str
-        Its other keys.
+    needed : mapping of str to type
+        Its other keys, and what their values are.
     what : str
         What the set is.
 
@@ -225,11 +230,28 @@ def read_card(home: Path, version: int, needed: Collection[str], what: str) -> d
         raise InputError(f"{home / CARD} is no card of a {what}: choose another folder")
     if card["format"] != version:
         raise InputError(f"{home / CARD} is no card of a {what}: choose another folder")
+    check_card(home, card, needed)
     return card
 
 
+def check_card(home: Path, card: Mapping[str, Any], needed: Mapping[str, type]) -> None:
+    """Check that values of a card are there, and what they have to be.
+
+    Raises
+    ------
+    InputError
+        If one isn't.
+    """
+    for name, kind in needed.items():
+        if name not in card or not isinstance(card[name], kind):
+            raise InputError(
+                f"{home / CARD}: `{name}` is {card.get(name)!r:.60}, expected {_KINDS[kind]}:"
+                f" delete {home} and prepare it again"
+            )
+
+
 def read_whole(
-    home: Path, version: int, needed: Collection[str], what: str, command: str
+    home: Path, version: int, needed: Mapping[str, type], what: str, command: str
 ) -> dict[str, Any]:
     """Read the card of a set that must be whole, see `read_card`.
 

@@ -43,7 +43,7 @@ _MOST_LIGHT = 1.01
 """Of that of the galaxy, that its cube may hold: what the accuracy allows for."""
 
 _SAME = ["format", "cubes", "seed", "settings"]
-_NEEDED = {"clumpygan", "cubes", "seed", "settings", "complete"}
+_NEEDED = {"clumpygan": str, "cubes": int, "seed": int, "settings": dict, "complete": bool}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import Table
 
-from clumpygan.data.array_set import CARD, mapped, read_whole
+from clumpygan.data.array_set import CARD, check_card, mapped, read_whole
 from clumpygan.errors import InputError
 from clumpygan.io import read_psf, read_table
 
@@ -22,18 +22,18 @@ IMAGES, MASKS, TABLE = "images.npy", "masks.npy", "table.fits"
 
 FORMAT, WHAT = 1, "set of cutouts"
 _BLOCK, _CHECKED_AT_ONCE = 2**22, 256
-NEEDED = {"clumpygan", "settings", "sources", "complete"}
+NEEDED = {"clumpygan": str, "settings": dict, "sources": dict, "complete": bool}
 _DESCRIBED = {
-    "checksums",
-    "skipped",
-    "stamps",
-    "size",
-    "bands",
-    "pixel_scale",
-    "unit",
-    "zero_points",
-    "noise",
-    "psf",
+    "checksums": dict,
+    "skipped": dict,
+    "stamps": int,
+    "size": int,
+    "bands": list,
+    "pixel_scale": float,
+    "unit": str,
+    "zero_points": dict,
+    "noise": dict,
+    "psf": dict,
 }
 
 
@@ -219,8 +219,9 @@ def open_first_band(folder: str | os.PathLike[str]) -> CutoutSet:
     """Open a complete set in the first of its bands, see `open_cutouts`."""
     home = Path(folder)
     card = read_whole(home, FORMAT, NEEDED, WHAT, "prepare.py cutouts")
-    if not set(card) >= _DESCRIBED:
-        raise InputError(f"{home / CARD} is no card of a {WHAT}: choose another folder")
+    check_card(home, card, _DESCRIBED)
+    if not card["bands"]:
+        raise InputError(f"{home / CARD}: names no band: delete {home} and prepare it again")
     found = CutoutSet(home, card["bands"][0], card)
     _ = found.all_images, found.all_masks
     if len(found.table) != len(found):
