@@ -32,6 +32,7 @@ OUTPUTS = frozenset(
         "picture",
         "regions",
         "widening",
+        "probability",
         "spread",
         "population",
         "report",
@@ -229,7 +230,7 @@ def _inputs_kept(options: Namespace) -> Iterator[None]:
     inputs = [
         Path(one)
         for name, value in given.items()
-        if name not in OUTPUTS
+        if name.lstrip("_") not in OUTPUTS
         for one in (value if isinstance(value, tuple | list) else (value,))
         if isinstance(one, Path | str)
     ]
