@@ -197,11 +197,11 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
         known = [_told_of_modes(s, kept, pull, extra) for s in each]
     amplitudes = np.stack([one for one, _ in known])
     usual = amplitudes.mean(axis=0)
-    # Next to a bound of the prior the model isn't linear in its coordinates.
-    inside = np.abs(optimum.coordinates) < _NEAR_BOUND
+    moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
+    wide = extra * inverse + (moved * np.square(each).mean(axis=0)) @ moved.T
+    inside = _inside(target, optimum, np.sqrt(np.diag(_within_prior(wide))))
     way = np.where(inside, inverse @ moving @ usual, 0.0)
     share = _share_of_way(target, optimum, way, usual @ modes, part)
-    moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
     ways = np.where(inside, -amplitudes @ moved.T, 0.0)
     covariances = np.stack([
         _within_prior(
@@ -212,6 +212,20 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
     middle = covariances.mean(axis=0) + share**2 * np.cov(ways.T, bias=True)
     factor = float(np.median(np.sqrt(np.diag(middle) / np.diag(inverse))))
     return Misfit(float(np.sqrt((levels**2).mean())), covariances, factor, share * ways)
+
+
+def _inside(target: Target, optimum: Optimum, error: FloatArray) -> NDArray[np.bool_]:
+    """Return which coordinates (n,), with their errors (n,), aren't next to a bound of the prior.
+
+    That is within half an error, or in the prior's last hundredth: there the prior decides, and the
+    model isn't linear in its coordinates.
+    """
+    coordinates, here = target.coordinates, optimum.coordinates
+    sides = coordinates.values(np.stack([here - error, here + error]))
+    reach, values = 0.25 * np.abs(sides[1] - sides[0]), coordinates.values(here)
+    ends = np.array([(prior.minimum, prior.maximum) for prior in coordinates.priors])
+    near = (values - ends[:, 0] < reach) | (ends[:, 1] - values < reach)
+    return np.asarray((np.abs(here) < _NEAR_BOUND) & ~near)
 
 
 def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
