@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -345,3 +346,21 @@ def test_work_is_done_without_standard_streams(
     assert done.returncode == code
     assert done.stderr.replace("noise of a library", "") == said
     assert (tmp_path / "picture.png").read_text() == "whole"
+
+
+def test_a_ctrl_c_within_a_callback_stops_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python swallows what is raised there."""
+
+    class Garbage:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    def run() -> None:
+        Garbage()
+        time.sleep(10)
+        raise AssertionError("it goes on")
+
+    with pytest.raises(SystemExit) as stopped, one_line_errors("boz.py"):
+        run()
+    assert stopped.value.code == 130
+    assert complaint(capsys) == "boz.py: interrupted: stopped by Ctrl-C"

@@ -5,7 +5,9 @@ import functools
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,7 +151,7 @@ def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Ite
     SystemExit
         Instead of any of these.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _interrupts_passed_on():
         warnings.simplefilter("default", InputWarning)
         show = functools.partial(_show, program, flags or {}, warnings.showwarning)
         warnings.showwarning = show
@@ -170,6 +172,28 @@ def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Ite
             if not isinstance(problem, OSError):
                 raise
             _give_up(program, problem)
+
+
+@contextmanager
+def _interrupts_passed_on() -> Iterator[None]:
+    """Interrupt the program with a Ctrl-C that Python would swallow, with a traceback.
+
+    It does so where the Ctrl-C falls into a callback of another library, as of its garbage.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # At once it would fall into this callback, and be swallowed too.
+            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def run_program(
