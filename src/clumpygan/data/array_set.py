@@ -226,9 +226,9 @@ def read_card(home: Path, version: int, needed: Mapping[str, type], what: str) -
         If it can't be read or is another kind of card.
     """
     card = read_yaml(home / CARD, f"delete the folder {home}")
-    if not isinstance(card, dict) or not {"format", *needed} <= set(card):
-        raise InputError(f"{home / CARD} is no card of a {what}: choose another folder")
-    if card["format"] != version:
+    if not (
+        isinstance(card, dict) and {"format", *needed} <= set(card) and card["format"] == version
+    ):
         raise InputError(f"{home / CARD} is no card of a {what}: choose another folder")
     check_card(home, card, needed)
     return card

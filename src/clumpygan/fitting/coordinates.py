@@ -21,7 +21,8 @@ FloatArray = NDArray[np.float64]
 NEAR_BOUND = 0.01
 """Share of the prior next to a bound, in which a value counts as being at it."""
 
-_NEAR_BOUND_SIGMA = float(-ndtri(NEAR_BOUND))
+NEAR_BOUND_SIGMA = float(-ndtri(NEAR_BOUND))
+"""Coordinate at which that begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +256,7 @@ class Coordinates:
             whole = period is not None and prior.maximum - prior.minimum >= 0.999 * period
             if whole or prior.kind in ("normal", "lognormal"):
                 continue
-            edge = prior.value(np.array([-1.0, 1.0]) * _NEAR_BOUND_SIGMA)
+            edge = prior.value(np.array([-1.0, 1.0]) * NEAR_BOUND_SIGMA)
             reach = 0.5 * errors[k]
             low = values[..., k] <= min(edge[0], prior.minimum + reach)
             high = values[..., k] >= max(edge[1], prior.maximum - reach)

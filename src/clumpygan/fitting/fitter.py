@@ -250,24 +250,18 @@ class DiskFitter:
             likelihood = MapLikelihood(observation, self.noise, mapped=self.mapped)
         accuracy = self.accuracy or self._accuracy(likelihood, coordinates.vectors(starts[0]))
         target = self._target(coordinates, likelihood, accuracy)
-        optimum = find_optimum(target, starts)
-        misfit = measure_misfit(target, optimum, noise)
-        optimum, evaluations = misfit.settled(optimum), 0
+        (optimum, misfit), evaluations = _settled(target, starts, noise), 0
         if not optimum.converged and self.accuracy is None and accuracy > FINE:
             # The sampling of the cubes changes in steps, which can hide the way.
             accuracy, evaluations = max(accuracy / _FINER, FINE), target.evaluations
             target = self._target(coordinates, likelihood, accuracy)
-            optimum = find_optimum(target, [optimum.coordinates])
-            misfit = measure_misfit(target, optimum, noise)
-            optimum = misfit.settled(optimum)
+            optimum, misfit = _settled(target, [optimum.coordinates], noise)
         freed = with_free_thickness(choices, target, optimum)
         if freed is not None:
             vector = target.coordinates.vectors(optimum.coordinates)
             coordinates = Coordinates.of(self.model, freed, grid, guess.flux).centred(vector)
             thick = self._target(coordinates, likelihood, accuracy)
-            found = find_optimum(thick, [coordinates.coordinates(vector)])
-            left = measure_misfit(thick, found, noise)
-            found = left.settled(found)
+            found, left = _settled(thick, [coordinates.coordinates(vector)], noise)
             if found.converged and was_wrong(misfit, left):
                 target, thick, optimum, misfit = thick, target, found, left
             evaluations += thick.evaluations
@@ -396,6 +390,15 @@ class DiskFitter:
             "redshift": self.redshift,
             "distance_mpc": self.distance,
         }
+
+
+def _settled(
+    target: Target, starts: Sequence[FloatArray], noise: NoiseCheck
+) -> tuple[Optimum, Misfit]:
+    """Return the optimum, as near as its errors ask for, and what the model gets wrong there."""
+    optimum = find_optimum(target, starts)
+    misfit = measure_misfit(target, optimum, noise)
+    return misfit.settled(optimum), misfit
 
 
 def _with_lines(

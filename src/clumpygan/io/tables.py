@@ -84,10 +84,7 @@ def _read_parquet(path: Path, what: str) -> Table:
     except InputError:
         raise
     except Exception as problem:  # Arrow's, of the operating system, and of odd types any
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(
-            f"{path}: can't be read as Parquet ({reason}); expected a {what}"
-        ) from problem
+        raise _no_parquet(path, problem, f"expected a {what}") from problem
     return table
 
 
@@ -116,8 +113,12 @@ def read_columns(path: Path, what_to_do: str, columns: list[str] | None = None) 
     try:
         return pyarrow.parquet.read_table(path, columns=columns)
     except (OSError, pyarrow.ArrowException) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(f"{path}: can't be read as Parquet ({reason}); {what_to_do}") from problem
+        raise _no_parquet(path, problem, what_to_do) from problem
+
+
+def _no_parquet(path: Path, problem: Exception, what_to_do: str) -> InputError:
+    reason = " ".join(str(problem).split())[:120]
+    return InputError(f"{path}: can't be read as Parquet ({reason}); {what_to_do}")
 
 
 def _column(path: Path, column: Any, most: int) -> NDArray[Any]:

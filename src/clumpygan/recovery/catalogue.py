@@ -82,12 +82,7 @@ def source_table(recovery: Recovery) -> Table:
         }
         if recovery.wcs is not None:
             row |= dict(zip(("ra", "dec"), map(float, sky_of(recovery.wcs, x, y)), strict=True))
-        for name in ("flux", "half_light_radius"):
-            low, middle, high = getattr(source, name)
-            row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
-        row |= {"share": source.share, "probability": source.probability}
-        row |= {"nucleus": source.nucleus}
-        for name, value in row.items():
+        for name, value in (row | source.columns).items():
             columns.setdefault(name, []).append(value)
     table = Table(columns)
     units = {"x": "pix", "y": "pix", "dx": "arcsec", "dy": "arcsec", "ra": "deg", "dec": "deg"}

@@ -266,10 +266,6 @@ def _components(
         ra, dec = np.nan, np.nan
         if patch.wcs is not None:
             ra, dec = map(float, sky_of(patch.wcs, x, y))
-        row: Row = {"id": stamp.galaxy.id, "ra": ra, "dec": dec, "x": x, "y": y}
-        for name in ("flux", "half_light_radius"):
-            low, middle, high = getattr(source, name)
-            row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
-        row |= {"share": source.share, "probability": source.probability}
-        rows.append(row | {"nucleus": source.nucleus})
+        where: Row = {"id": stamp.galaxy.id, "ra": ra, "dec": dec, "x": x, "y": y}
+        rows.append(where | source.columns)
     return rows

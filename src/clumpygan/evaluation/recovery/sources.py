@@ -99,8 +99,7 @@ class ClumpProbability:
         there = np.asarray(real, dtype=bool)
         if len(there) < FEWEST_CLUMPS or there.all() or not there.any():
             return cls()
-        known = _smoothed(share, samples)
-        terms = np.stack([np.log(known), -np.log1p(-known), np.ones_like(known)])
+        terms = _terms(share, samples)
         sign = np.where(there, 1.0, -1.0)
 
         def surprise(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -116,17 +115,17 @@ class ClumpProbability:
         """Return the probability that clumps are there, of the share of so many samples."""
         if self.rise is None or self.fall is None or self.shift is None:
             return np.asarray(share, dtype=np.float64)
-        known = _smoothed(share, samples)
-        logit = self.rise * np.log(known) - self.fall * np.log1p(-known) + self.shift
-        return np.asarray(expit(logit))
+        return np.asarray(expit((self.rise, self.fall, self.shift) @ _terms(share, samples)))
 
     def to_dict(self) -> dict[str, float]:
         """Return the section of a card, empty where nothing is known."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def _smoothed(share: ArrayLike, samples: int) -> NDArray[np.float64]:
-    return (np.asarray(share, dtype=np.float64) * samples + 0.5) / (samples + 1)
+def _terms(share: ArrayLike, samples: int) -> NDArray[np.float64]:
+    """Return what rise, fall and shift are multiplied with, (3,) or (3, M)."""
+    known = (np.asarray(share, dtype=np.float64) * samples + 0.5) / (samples + 1)
+    return np.stack([np.log(known), -np.log1p(-known), np.ones_like(known)])
 
 
 @dataclass(frozen=True)
@@ -156,6 +155,17 @@ class Source:
     share: float
     probability: float
     nucleus: bool
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """What tables of sources tell of it beside its place, with the ends of intervals."""
+        found: dict[str, float] = {}
+        for name in ("flux", "half_light_radius"):
+            low, middle, high = getattr(self, name)
+            found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+        return found | {
+            "share": self.share, "probability": self.probability, "nucleus": self.nucleus
+        }  # fmt: skip
 
 
 def find_sources(

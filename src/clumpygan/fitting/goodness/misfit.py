@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from clumpygan.fitting.coordinates import NEAR_BOUND_SIGMA
 from clumpygan.fitting.goodness.irregular_disks import STREAMS, WARPS, irregularities
 from clumpygan.fitting.goodness.noise import NoiseCheck
 from clumpygan.fitting.optimize import NEAR, Optimum
@@ -74,9 +75,6 @@ of 100 generated galaxies held the truth in 61 % at a S/N of 8, and in 52 % at 2
 
 _SHARES = (1.0, 0.5, 0.25)
 """Of the way to the optimum of disk and irregularities together that are tried."""
-
-_NEAR_BOUND = 2.33
-"""Coordinate beyond which a parameter is in the last hundredth of its prior, and isn't moved."""
 
 _UNLIKELY = 0.15
 """Probability of a misfit below which there is none."""
@@ -217,15 +215,15 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
 def _inside(target: Target, optimum: Optimum, error: FloatArray) -> NDArray[np.bool_]:
     """Return which coordinates (n,), with their errors (n,), aren't next to a bound of the prior.
 
-    That is within half an error, or in the prior's last hundredth: there the prior decides, and the
-    model isn't linear in its coordinates.
+    That is within half an error, or in the last `NEAR_BOUND` of the prior: there the prior decides,
+    and the model isn't linear in its coordinates.
     """
     coordinates, here = target.coordinates, optimum.coordinates
     sides = coordinates.values(np.stack([here - error, here + error]))
     reach, values = 0.25 * np.abs(sides[1] - sides[0]), coordinates.values(here)
     ends = np.array([(prior.minimum, prior.maximum) for prior in coordinates.priors])
     near = (values - ends[:, 0] < reach) | (ends[:, 1] - values < reach)
-    return np.asarray((np.abs(here) < _NEAR_BOUND) & ~near)
+    return np.asarray((np.abs(here) < NEAR_BOUND_SIGMA) & ~near)
 
 
 def _probable(kept: FloatArray, pull: FloatArray, extra: float) -> FloatArray:
