@@ -139,10 +139,11 @@ def titles(page: Any) -> list[str]:
     return found
 
 
-def wait_for_title(page: Any, words: str) -> None:
+def wait_for_title(page: Any, words: str) -> str:
     for _ in range(600):
-        if any(words in title for title in titles(page)):
-            return
+        for title in titles(page):
+            if words in title:
+                return title
         page.wait_for_timeout(SECOND / 10)
     pytest.fail(f"no title with {words!r} in {titles(page)}")
 
@@ -186,7 +187,7 @@ def test_a_galaxy_is_recovered_clicked_and_downloaded(page: Any) -> None:
     page.get_by_role("button", name="Recover", exact=True).click()
     page.get_by_text("nucleus of the galaxy").wait_for()
     # The samples go by.
-    first = next(title for title in titles(page) if title.startswith("Sample "))
+    first = wait_for_title(page, "Sample ")
     for _ in range(100):
         if first not in titles(page):
             break

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 from clumpygan import __version__
 from clumpygan.commands.flags import read_config
 from clumpygan.commands.streams import lead_nowhere, open_streams, reader_may_leave
+from clumpygan.engine.interrupts import interrupts_passed_on
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.settings import check_device as check_device
 from clumpygan.settings import did_you_mean
@@ -151,7 +151,7 @@ def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Ite
     SystemExit
         Instead of any of these.
     """
-    with warnings.catch_warnings(), _interrupts_passed_on():
+    with warnings.catch_warnings(), interrupts_passed_on(_interrupt):
         warnings.simplefilter("default", InputWarning)
         show = functools.partial(_show, program, flags or {}, warnings.showwarning)
         warnings.showwarning = show
@@ -174,26 +174,8 @@ def one_line_errors(program: str, flags: Mapping[str, str] | None = None) -> Ite
             _give_up(program, problem)
 
 
-@contextmanager
-def _interrupts_passed_on() -> Iterator[None]:
-    """Interrupt the program with a Ctrl-C that Python would swallow, with a traceback.
-
-    It does so where the Ctrl-C falls into a callback of another library, as of its garbage.
-    """
-    before = sys.unraisablehook
-
-    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            # At once it would fall into this callback, and be swallowed too.
-            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
-        else:
-            before(unraisable)
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
+def _interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def run_program(

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from clumpygan import __version__
+from clumpygan.engine.interrupts import interrupts_passed_on
 from clumpygan.errors import InputError
 
 _DECISIVE = ("torch", "numpy", "scipy", "numba", "galsim")
@@ -104,12 +105,17 @@ def stop_units() -> None:
     """Interrupt the unit under way, as Ctrl-C would, and begin no other; return once it is left."""
     _stopping.set()
     deadline = time.monotonic() + _PATIENCE
+    with interrupts_passed_on(_interrupt):
+        _interrupt()
+        while _thread is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _interrupt() -> None:
     thread = _thread
     if thread is not None:
         interrupt = ctypes.py_object(KeyboardInterrupt)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), interrupt)
-    while _thread is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 @contextmanager
