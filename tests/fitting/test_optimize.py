@@ -61,6 +61,19 @@ def test_the_best_of_several_starts_wins(mock):
     assert abs(angle) < 0.1
 
 
+def test_a_bent_valley_of_a_small_disk_is_followed_to_its_end():
+    """Of a disk much smaller than the beam speed, turnover and dispersion look alike."""
+    truth = {"half_light_radius": 0.28, "inclination": 85.0, "velocity_dispersion": 5.0,
+             "maximum_velocity": 350.0, "turnover_radius": 0.9, "scale_height": 0.03}  # fmt: skip
+    mock = make_mock(3, 60.0, **truth)
+    target = make_target(mock)
+    far = start(target, mock, velocity_dispersion=40.0, maximum_velocity=60.0, turnover_radius=0.05)
+    optimum = find_optimum(target, [far])
+    assert optimum.converged
+    assert optimum.steps <= 25
+    assert optimum.log_density > target.log_density(start(target, mock))
+
+
 def test_steps_that_lead_nowhere_are_given_up():
     mock = make_mock(4, 3.0)
     target = make_target(mock)
