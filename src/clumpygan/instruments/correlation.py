@@ -161,13 +161,18 @@ def _median_and_sigma(values: NDArray[np.float64]) -> tuple[float, float]:
     return median, _MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
 
 
-def source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def source_free(
+    data: NDArray[np.float64], bad: NDArray[np.bool_], *, holes: bool = False
+) -> NDArray[np.bool_]:
     """Good pixels far from any source: three rounds of clipping the smoothed image.
 
     Parameters
     ----------
     data, bad : numpy.ndarray
         Shape (y, x): image, and True where its pixels are bad.
+    holes : bool
+        Take out what is as far below the sky, too. Of pure noise the peaks alone are a tenth of all
+        pixels, and what is left without them has a mean that is 0.03 sigma too low.
 
     Returns
     -------
@@ -183,7 +188,8 @@ def source_free(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np
         filled = np.where(bad, 0.0, data - background)
         smooth = gaussian_filter(filled, 1.5) / np.maximum(weight, 1e-3)
         centre, scatter = _median_and_sigma(smooth[free])
-        free = ~bad & ~binary_dilation((smooth - centre > 2.5 * scatter) & ~bad, iterations=3)
+        beyond = np.abs(smooth - centre) if holes else smooth - centre
+        free = ~bad & ~binary_dilation((beyond > 2.5 * scatter) & ~bad, iterations=3)
     return free
 
 

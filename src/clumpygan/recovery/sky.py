@@ -68,9 +68,9 @@ def measure_sky(image: Image, sigma: float) -> Sky | None:
         None where light fills the image.
     """
     data = image.data.astype(np.float64)
-    free = source_free(data, image.mask)
-    if free.sum() < FEWEST_PIXELS:
+    if source_free(data, image.mask).sum() < FEWEST_PIXELS:
         return None
+    free = source_free(data, image.mask, holes=True)
     # The mean of the middle half: a median of whole counts is off by up to half a count.
     ordered = np.sort(data[free])
     level = float(ordered[len(ordered) // 4 : -(len(ordered) // 4)].mean())
