@@ -12,7 +12,8 @@ out (a coupled bootstrap). Richardson-Lucy stops where the truth says that it is
 of that magnitude.
 
 The set hsc is no simulation: fields of COSMOS that HSC has seen in i, and HST in F814W, which is
-registered to HSC's. There Richardson-Lucy stops where it is best for that very image.
+registered to HSC's; and a lens galaxy that HSC has seen in z, and Euclid in VIS. There
+Richardson-Lucy stops where it is best for that very image.
 """
 
 import argparse
@@ -103,18 +104,30 @@ COSMOS = Path("cosmos_f814w/real_galaxy_catalog.fits")
 
 PAIRS: dict[str, dict[str, Any]] = {
     "blend": {
-        "observed": "hsc_hst_cosmos/blend_hsc_grizy.fits",
-        "psf": "hsc_hst_cosmos/psf_hsc_grizy.fits",
-        "reference": "hsc_hst_cosmos/blend_hst_f814w.fits",
-        "reference_psf": "hsc_hst_cosmos/psf_hst_f814w.fits",
+        "observed": Path("hsc_hst_cosmos/blend_hsc_grizy.fits"),
+        "psf": Path("hsc_hst_cosmos/psf_hsc_grizy.fits"),
+        "reference": Path("hsc_hst_cosmos/blend_hst_f814w.fits"),
+        "reference_psf": Path("hsc_hst_cosmos/psf_hst_f814w.fits"),
     },
     "pair": {
-        "observed": "hsc_hst_jwst_pair/HSC-I_data.fits.gz",
-        "psf": "hsc_hst_jwst_pair/HSC-I_psf.fits.gz",
+        "observed": Path("hsc_hst_jwst_pair/HSC-I_data.fits.gz"),
+        "psf": Path("hsc_hst_jwst_pair/HSC-I_psf.fits.gz"),
         "psf_scale": 0.126,
         "zero_point": 28.087,
-        "reference": "hsc_hst_jwst_pair/F814W_data.fits.gz",
-        "reference_psf": "hsc_hst_jwst_pair/F814W_psf.fits.gz",
+        "reference": Path("hsc_hst_jwst_pair/F814W_data.fits.gz"),
+        "reference_psf": Path("hsc_hst_jwst_pair/F814W_psf.fits.gz"),
+    },
+    # Without a star beside it, of another colour: one factor brings fluxes of VIS to those of HSC.
+    "euclid": {
+        **dict.fromkeys(
+            ("observed", "psf", "variance", "reference", "reference_psf"),
+            Path("hsc_euclid/EUCLJ174752.17+660743.0_HSC_VIS_NISP.fits"),
+        ),
+        "hdu": "HSC_Z_FLUX",
+        "band": "z",
+        "position": (50, 51),
+        "size": 5.04,
+        "reference_hdu": "VIS_FLUX",
     },
 }
 """Name -> settings of `recover`; what are files lie in the folder of the data."""
@@ -144,6 +157,8 @@ def main() -> None:
                     for seed in given.seeds
                     for pair in PAIRS
                 ]
+                for pair in PAIRS:
+                    _tell(f"  {pair}", [row for row in numbers[name] if row["name"] == pair])
                 _tell(name, numbers[name])
                 continue
             catalog = data / COSMOS
@@ -214,7 +229,8 @@ def _measure(catalog: Path, root: Path, seed: int, checkpoint: str) -> Iterator[
 def _measure_pair(name: str, data: Path, seed: int, checkpoint: str) -> dict[str, object]:
     """Return the errors of a field that both telescopes have seen."""
     settings = {
-        key: data / value if isinstance(value, str) else value for key, value in PAIRS[name].items()
+        key: data / value if isinstance(value, Path) else value
+        for key, value in PAIRS[name].items()
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # of headers

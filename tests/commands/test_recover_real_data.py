@@ -85,3 +85,20 @@ def test_a_spiral_seen_by_hsc_alone(tmp_path: Path, real_data: Path) -> None:
     # the spiral fills the field: its own scatter isn't taken for noise
     assert report["sigma"] < 0.03
     assert "neighbouring pixels" in report["noise_from"]
+
+
+def test_hsc_and_euclid_images_of_one_file(tmp_path: Path, real_data: Path) -> None:
+    (path,) = (real_data / "hsc_euclid").glob("*.fits")
+    report = run(
+        tmp_path, "--hsc", path, "--hdu", "HSC_Z_FLUX", "--band", "z", "--psf", path, "--variance",
+        path, "--position", 50, 51, "--size", 5.04, "--reference", path, "--reference-hdu",
+        "VIS_FLUX", "--reference-psf", path,
+    )  # fmt: skip
+    found = report["registration"]
+    assert found["correlation"] > 0.99
+    assert (found["x_arcsec"] ** 2 + found["y_arcsec"] ** 2) ** 0.5 < 0.04
+    # the map is of pixels of 0.1", and knows nothing of what neighbours share
+    assert "measured in the pixels without source" in report["noise_from"]
+    assert report["sigma"] == pytest.approx(5.5, rel=0.03)
+    assert report["magnitude"] == pytest.approx(21.0, abs=0.1)
+    assert any("undersample its PSF" in remark for remark in report["remarks"])

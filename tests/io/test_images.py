@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from astropy.wcs import WCS
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.io import read_image, read_psf, write_image
 from clumpygan.io.fits import read_plane
+from clumpygan.io.images import read_variance, read_weight
 from clumpygan.io.memory import variance_of
 
 Write = Callable[..., Path]
@@ -318,3 +319,38 @@ def test_a_ccddata_knows_its_variance(counts: np.ndarray) -> None:
     unknown = UnknownUncertainty(np.ones(counts.shape))
     assert variance_of(CCDData(counts, unit="uJy", uncertainty=unknown)) is None
     assert variance_of(counts) is None
+
+
+def several_bands(path: Path, names: Sequence[str]) -> Path:
+    """Write an image for each name, which holds its number from 1."""
+    hdus = [fits.ImageHDU(np.full((12, 12), float(i)), name=one) for i, one in enumerate(names, 1)]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    return path
+
+
+BANDS = ("VIS_FLUX", "VIS_PSF", "VIS_RMS", "HSC_Z_FLUX", "HSC_Z_PSF", "HSC_Z_RMS", "HSC_Z_WHT")
+
+
+def test_psf_and_maps_are_those_of_the_band_of_the_image(tmp_path: Path) -> None:
+    path = several_bands(tmp_path / "bands.fits", BANDS)
+    assert read_psf(path, beside="HSC_Z_FLUX")[0][0, 0] == 5
+    assert read_psf(path, beside="vis_flux")[0][0, 0] == 2
+    # An RMS map is squared.
+    assert read_variance(path, beside="HSC_Z_FLUX")[0, 0] == 36
+    assert read_weight(path, beside="HSC_Z_FLUX")[0, 0] == 7
+    image = read_image(path, hdu="HSC_Z_FLUX", weight=path, pixel_scale=0.1, zero_point=31.4)
+    assert image.data[0, 0] == 4
+
+
+def test_several_bands_and_nothing_that_says_which(tmp_path: Path) -> None:
+    path = several_bands(tmp_path / "bands.fits", BANDS)
+    for beside in (None, 4, "HSC_G_FLUX"):
+        with pytest.raises(InputError, match=r"has several bands \(VIS_RMS, HSC_Z_RMS\)"):
+            read_variance(path, beside=beside)
+    one = several_bands(tmp_path / "one.fits", BANDS[:3])
+    assert read_variance(one)[0, 0] == 9
+    assert read_psf(one)[0][0, 0] == 2
+    # The band's own map goes before that of no band, and that before what is none.
+    both = several_bands(tmp_path / "both.fits", ("SCI", "ERR", "VIS_ERR"))
+    assert read_variance(both, beside="VIS_FLUX")[0, 0] == 9
+    assert read_variance(both, beside="SCI")[0, 0] == 4

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from scipy.ndimage import uniform_filter
 
 from clumpygan.errors import InputError
 from clumpygan.instruments import HSC_WIDE_I, HST_WFC3_F160W, fwhm_of
@@ -118,3 +120,68 @@ def test_sharp_images_of_0065_are_resampled_with_a_note() -> None:
     same = recover(image=data, pixel_scale=0.06, unit="nJy", psf=psf, **QUICK)
     assert not any("resampled" in remark for remark in same.remarks)
     np.testing.assert_array_equal(same.scene.reference[4:108, 4:108], data.astype(np.float32))
+
+
+@pytest.mark.usefixtures("without_network")
+def test_noise_of_a_part_is_measured_in_the_field_around() -> None:
+    """Light fills the part: by its own pixels the map would stay half of the noise."""
+    how = {"pixel_scale": 0.1, "unit": "nJy", "psf": SEEING, **QUICK}
+    data = galaxy((130, 134), 0.1, SEEING, 5000, 0.0)
+    noise = np.random.default_rng(7).normal(size=data.shape)
+    data += 3 * uniform_filter(noise, 3)  # of 1 a pixel, and 9 in 3 x 3
+    data[10, 12] = -500.0  # dead: it tells nothing of the noise
+    variance = np.full(data.shape, 0.25)
+    whole = recover(np.where(data == -500.0, 0.0, data), variance=variance, **how).scene
+    part = recover(data, variance=variance, position=(67, 65), size=5.04, **how).scene
+    assert whole.sigma > 1.2
+    assert part.sigma == pytest.approx(whole.sigma, rel=0.05)
+    assert part.shared_noise == pytest.approx(whole.shared_noise, abs=0.05)
+    assert part.shared_noise > 1.3
+
+
+@pytest.mark.usefixtures("without_network")
+def test_one_file_of_several_bands(tmp_path: Path) -> None:
+    """Image, PSF and noise are those of the band that is named, and so are the reference's."""
+    sharp = HST_WFC3_F160W.psf()
+    observed, reference = (
+        galaxy((40, 45), 0.168, SEEING, 5000, 1.0),
+        galaxy((112, 126), 0.06, sharp, 5000, 0.02),
+    )
+    other = np.random.default_rng(3).normal(size=(40, 45))
+    psfs = [
+        one.drawImage(nx=41, ny=41, scale=scale, method="no_pixel", dtype=float).array
+        for one, scale in ((SEEING, 0.168), (sharp, 0.06))
+    ]
+    psfs = [one / one.sum() for one in psfs]
+    planes = {
+        "HSC_G_FLUX": (other, 0.168), "HSC_G_PSF": (psfs[1], 0.168),
+        "HSC_G_RMS": (9 + other, 0.168),
+        "VIS_FLUX": (reference, 0.06), "VIS_PSF": (psfs[1], 0.06), "VIS_RMS": (reference, 0.06),
+        "HSC_Z_FLUX": (observed, 0.168), "HSC_Z_PSF": (psfs[0], 0.168),
+        "HSC_Z_RMS": (np.full((40, 45), 1.1), 0.168),
+    }  # fmt: skip
+    hdus = []
+    for name, (data, scale) in planes.items():
+        header = sky_wcs(scale, data.shape).to_header()
+        header["MAGZERO"] = 31.4
+        hdus.append(fits.ImageHDU(data, header, name=name))
+    path = tmp_path / "bands.fits"
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    found = recover(
+        path, hdu="HSC_Z_FLUX", psf=path, variance=path, reference=path, reference_hdu="VIS_FLUX",
+        reference_psf=path, **QUICK,
+    )  # fmt: skip
+    apart = recover(
+        observed, pixel_scale=0.168, unit="nJy", psf=psfs[0], psf_scale=0.168,
+        variance=np.full((40, 45), 1.21), reference=reference, reference_scale=0.06,
+        reference_psf=psfs[1], reference_psf_scale=0.06, **QUICK,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.best, apart.best, atol=1e-3)
+    np.testing.assert_allclose(found.scene.reference, apart.scene.reference, atol=1e-3)
+    assert found.scene.sigma == pytest.approx(1.1)
+    assert found.scene.reference_name == "VIS"
+    assert found.metrics["network"]["nrmse"] == pytest.approx(
+        apart.metrics["network"]["nrmse"], abs=0.01
+    )
+    with pytest.raises(InputError, match=r"has several bands \(HSC_G_PSF, VIS_PSF, HSC_Z_PSF\)"):
+        recover(path, hdu=1, psf=path, **QUICK)

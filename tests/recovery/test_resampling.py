@@ -107,6 +107,7 @@ def test_pixels_too_wide_for_a_psf_are_refused() -> None:
         (0.06, 0, True, "reference resampled: mirrored"),
         (0.065, 0, False, 'reference resampled: pixels of 0.065" to 0.06"'),
         (0.03, -20, True, 'reference resampled: turned by .*, mirrored, pixels of 0.03" to 0.06"'),
+        (0.1, 0, False, 'reference resampled: pixels of 0.1" to 0.06"'),
         (0.06, 0, False, None),
     ],
 )
@@ -132,6 +133,7 @@ def test_references_that_are_turned_or_of_other_pixels_are_compared(
     if words is not None:
         assert re.match(words, told[0])
         assert recovery.to_dict()["reference_resampled"] in told[0]
+    assert any("undersample its PSF" in one for one in recovery.remarks) == (scale == 0.1)
     registration = recovery.to_dict()["registration"]
     assert registration["correlation"] > 0.99
     assert np.hypot(registration["x_arcsec"], registration["y_arcsec"]) < 0.02

@@ -1,7 +1,6 @@
 """Images from FITS files or from memory: one plane of one image, or one line saying why not."""
 
 import gzip
-import math
 import os
 import warnings
 import zlib
@@ -19,7 +18,7 @@ from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from clumpygan.errors import InputError
 from clumpygan.io.atomic import atomic_path
-from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED, check_sizes
+from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED, check_sizes, check_tiles
 from clumpygan.io.memory import read_memory
 
 ImageSource: TypeAlias = Any
@@ -40,17 +39,13 @@ _ROLES = {
     "variance": ("VARIANCE", "VAR", *RMS_NAMES),
     "weight": ("WHT", "WEIGHT", "IVAR"),
     "mask": ("MASK",),
+    "psf": ("PSF",),
 }
-"""Names of the extensions that hold what isn't the image itself."""
+"""Names of the extensions that hold what isn't the image itself; in files of several bands with
+that of the band before them, as HSC_Z_RMS."""
 
 _USELESS = ("BAD", "SAT", "CR", "NO_DATA", "UNMASKEDNAN")
 """Bits of a MASK plane that make a pixel useless; DETECTED, EDGE and others don't."""
-
-_TILES = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
-"""Columns of a compressed image that hold its tiles, each with a count and a place."""
-
-_SMALLEST_TILE = 4
-"""Bytes of a compressed tile at least: Rice begins with the value of a pixel."""
 
 
 def stem_of(path: Path) -> str:
@@ -119,7 +114,7 @@ def open_fits(
             # The stream is opened here because astropy leaves it open when it gives up on a file.
             with _stream(Path(path)) as stream:
                 if check_sizes(stream, str(name)):
-                    _check_tiles(stream, str(name))
+                    check_tiles(stream, str(name))
                 with fits.open(stream) as hdus:
                     for hdu in hdus:
                         _drop_broken_cards(hdu.header)
@@ -214,43 +209,6 @@ def _stream(path: Path) -> BinaryIO:
     return content
 
 
-def _check_tiles(stream: BinaryIO, name: str) -> None:
-    """Refuse compressed images whose tiles lie outside their data: decompression would crash.
-
-    Raises
-    ------
-    InputError
-        If a tile is missing, or where it is said to be there is nothing.
-    """
-    hdus = fits.open(stream, disable_image_compression=True)
-    for number, hdu in enumerate(hdus):
-        header = hdu.header
-        if not header.get("ZIMAGE") or hdu.data is None:
-            continue
-        lengths = [header[f"ZNAXIS{n}"] for n in range(1, header["ZNAXIS"] + 1)]
-        tiles = [header.get(f"ZTILE{n}", 1 if n > 1 else lengths[0])
-                 for n in range(1, header["ZNAXIS"] + 1)]  # fmt: skip
-        wanted = math.prod(-(-a // b) for a, b in zip(lengths, tiles, strict=True))
-        rows = header["NAXIS1"] * header["NAXIS2"]
-        heap = header["PCOUNT"] - (header.get("THEAP", rows) - rows)
-        sizes = np.zeros(len(hdu.data), np.int64)
-        sound = len(hdu.data) == wanted
-        for column in (one for one in hdu.columns if one.name in _TILES):
-            counts, offsets = np.recarray.field(hdu.data, column.name).astype(np.int64).T
-            sizes += counts
-            width = column.dtype.itemsize if column.name == _TILES[-1] else 1
-            used = counts > 0
-            sound &= bool((counts >= 0).all() and (offsets[used] >= 0).all())
-            sound &= bool((offsets[used] + width * counts[used] <= heap).all())
-        if not sound or (sizes < _SMALLEST_TILE).any():
-            raise InputError(
-                f"{name}: HDU {number}: its compressed tiles don't lie in the file; it is "
-                "damaged: get it again"
-            )
-    hdus.close(closed=False)
-    stream.seek(0)
-
-
 def _drop_broken_cards(header: Header) -> None:
     """Take cards out that can't be parsed, before somebody asks for their value."""
     broken = []
@@ -274,6 +232,7 @@ def read_plane(
     plane: int | str | None = None,
     name: str | None = None,
     role: str | None = None,
+    beside: int | str | None = None,
 ) -> Plane:
     """Read one image plane.
 
@@ -289,8 +248,11 @@ def read_plane(
         For a 3-D stack: number of the plane from 0, or in a stack of five one of g, r, i, z, y.
     name : str, optional
         What messages call an image in memory.
-    role : {"variance", "weight", "mask"}, optional
+    role : {"variance", "weight", "mask", "psf"}, optional
         What is wanted: an HDU of such a name is taken where `hdu` says none.
+    beside : int or str, optional
+        HDU of the image that it belongs to. In a file of several bands, whose extensions are named
+        BAND_FLUX, BAND_RMS, BAND_PSF or the like, its name says which band is meant.
 
     Returns
     -------
@@ -300,26 +262,56 @@ def read_plane(
     Raises
     ------
     InputError
-        If the file can't be read, has no such HDU or no image, if the image isn't 2-D and no plane
-        is named, or if the plane doesn't exist.
+        If the file can't be read, has no such HDU or no image, or those of several bands and
+        nothing says which; if the image isn't 2-D and no plane is named, or the plane doesn't
+        exist.
     """
     if not is_file(source):
         name = name or "the array"
         data, header = read_memory(source, name)
         return Plane(_select_plane(data, plane, name), header, [])
     with open_fits(source) as hdus:
-        index = _find_hdu(hdus, _of_role(hdus, role) if hdu is None else hdu, str(source))
+        wanted = _of_role(hdus, role, beside, str(source)) if hdu is None else hdu
+        index = _find_hdu(hdus, wanted, str(source))
         data = _select_plane(np.asarray(hdus[index].data), plane, str(source))
         others = [other.header for number, other in enumerate(hdus) if number != index]
         native = data.astype(data.dtype.newbyteorder("="))
         return Plane(native, hdus[index].header, others, *_flagged(hdus, native.shape))
 
 
-def _of_role(hdus: fits.HDUList, role: str | None) -> int | None:
-    """Return the number of the HDU that is named after a role; None where there is none."""
+def of_band(extension: str) -> tuple[str, str]:
+    """Return the band and the rest of the name of an extension: HSC_Z and RMS of HSC_Z_RMS."""
+    band, _, rest = extension.strip().upper().rpartition("_")
+    return band, rest
+
+
+def _of_role(
+    hdus: fits.HDUList, role: str | None, beside: int | str | None, name: str
+) -> int | None:
+    """Return the number of the HDU that is named after a role; None where there is none.
+
+    Of those of several bands that of the image `beside`.
+
+    Raises
+    ------
+    InputError
+        If there are several, of other bands.
+    """
     names = _ROLES.get(role or "", ())
-    found = (i for i, one in enumerate(hdus) if one.is_image and one.name.upper() in names)
-    return next(found, None)
+    images = [(i, one.name) for i, one in enumerate(hdus) if one.is_image and one.name]
+    found = {i: of_band(extension) for i, extension in images if of_band(extension)[1] in names}
+    wanted = of_band(beside)[0] if isinstance(beside, str) else ""
+    for band in dict.fromkeys((wanted, "")):
+        of_it = [i for i, one in found.items() if one[0] == band]
+        if of_it:
+            return of_it[0]
+    if len(found) > 1:
+        bands = ", ".join(hdus[i].name for i in list(found)[:8])
+        raise InputError(
+            f"{name}: has several bands ({bands}), and the image none of theirs; say which by the"
+            " name of its extension, such as HSC_Z_FLUX"
+        )
+    return next(iter(found), None)
 
 
 def _flagged(

@@ -5,6 +5,9 @@ import os
 import re
 from typing import BinaryIO
 
+import numpy as np
+from astropy.io import fits
+
 from clumpygan.errors import InputError
 
 _BLOCK, _CARD = 2880, 80
@@ -26,6 +29,12 @@ _CODEC = re.compile(r"(ZNAME\d+|ZVAL\d+) *= *'?([^/' ]+)", re.ASCII)
 
 _CODEC_CHOICES = {"BLOCKSIZE": {"16", "32"}, "BYTEPIX": {"1", "2", "4", "8"}}
 """What the Rice decompression takes; with other numbers it reads memory that isn't its own."""
+
+_TILES = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
+"""Columns of a compressed image that hold its tiles, each with a count and a place."""
+
+_SMALLEST_TILE = 4
+"""Bytes of a compressed tile at least: Rice begins with the value of a pixel."""
 
 SMALL_UNPACKED, LARGEST_RATIO = 2**28, 100
 """A compressed file may become 256 MB, or a hundred times its size where that is more."""
@@ -163,3 +172,40 @@ def _bytes_of(counts: dict[str, int], prefix: str) -> int:
     if not prefix:
         words = counts.get("GCOUNT", 1) * (counts.get("PCOUNT", 0) + words)
     return words * abs(counts.get(f"{prefix}BITPIX", 8)) // 8
+
+
+def check_tiles(stream: BinaryIO, name: str) -> None:
+    """Refuse compressed images whose tiles lie outside their data: decompression would crash.
+
+    Raises
+    ------
+    InputError
+        If a tile is missing, or where it is said to be there is nothing.
+    """
+    hdus = fits.open(stream, disable_image_compression=True)
+    for number, hdu in enumerate(hdus):
+        header = hdu.header
+        if not header.get("ZIMAGE") or hdu.data is None:
+            continue
+        lengths = [header[f"ZNAXIS{n}"] for n in range(1, header["ZNAXIS"] + 1)]
+        tiles = [header.get(f"ZTILE{n}", 1 if n > 1 else lengths[0])
+                 for n in range(1, header["ZNAXIS"] + 1)]  # fmt: skip
+        wanted = math.prod(-(-a // b) for a, b in zip(lengths, tiles, strict=True))
+        rows = header["NAXIS1"] * header["NAXIS2"]
+        heap = header["PCOUNT"] - (header.get("THEAP", rows) - rows)
+        sizes = np.zeros(len(hdu.data), np.int64)
+        sound = len(hdu.data) == wanted
+        for column in (one for one in hdu.columns if one.name in _TILES):
+            counts, offsets = np.recarray.field(hdu.data, column.name).astype(np.int64).T
+            sizes += counts
+            width = column.dtype.itemsize if column.name == _TILES[-1] else 1
+            used = counts > 0
+            sound &= bool((counts >= 0).all() and (offsets[used] >= 0).all())
+            sound &= bool((offsets[used] + width * counts[used] <= heap).all())
+        if not sound or (sizes < _SMALLEST_TILE).any():
+            raise InputError(
+                f"{name}: HDU {number}: its compressed tiles don't lie in the file; it is "
+                "damaged: get it again"
+            )
+    hdus.close(closed=False)
+    stream.seek(0)

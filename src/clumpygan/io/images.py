@@ -21,6 +21,7 @@ from clumpygan.io.fits import (
     ImageSource,
     Plane,
     is_file,
+    of_band,
     read_plane,
     write_fits,
 )
@@ -140,9 +141,9 @@ def read_image(
     missing = _blank_pixels(plane_read.data) | _flagged(plane_read, name)
     shape = missing.shape
     if weight is not None:
-        missing |= ~(_map_beside(weight, shape, plane, "weight map", "weight").data > 0)
+        missing |= ~(_map_beside(weight, shape, plane, "weight map", "weight", hdu).data > 0)
     if mask is not None:
-        beside = _map_beside(mask, shape, plane, "mask", "mask")
+        beside = _map_beside(mask, shape, plane, "mask", "mask", hdu)
         missing |= beside.data != 0 if beside.flagged is None else beside.flagged
     if missing.all():
         raise InputError(f"{name}: no valid pixel, all are NaN or blank; expected an image")
@@ -170,8 +171,11 @@ def read_psf(
     plane: int | str | None = None,
     hdu: int | str | None = None,
     name: str | None = None,
+    beside: int | str | None = None,
 ) -> tuple[np.ndarray, float | None]:
     """Read a PSF image as it is in the file, neither normalised nor centred.
+
+    Of a file with several extensions that which is named PSF, else the first image.
 
     Parameters
     ----------
@@ -183,6 +187,8 @@ def read_psf(
         As in `read_image`.
     name : str, optional
         What messages call an image in memory.
+    beside : int or str, optional
+        HDU of the image that it belongs to: in a file of several bands that says which.
 
     Returns
     -------
@@ -197,7 +203,7 @@ def read_psf(
         If the file can't be read as a 2-D image, or holds NaN.
     """
     name = str(source) if is_file(source) else name or "the PSF"
-    plane_read = read_plane(source, hdu, plane, name)
+    plane_read = read_plane(source, hdu, plane, name, "psf", beside)
     if not np.isfinite(plane_read.data).all():
         raise InputError(f"{name}: the PSF holds NaN or infinite values; expected finite ones")
     if pixel_scale is None:
@@ -336,7 +342,10 @@ def _flagged(plane: Plane, name: str) -> np.ndarray:
 
 
 def read_variance(
-    source: ImageSource, plane: int | str | None = None, name: str | None = None
+    source: ImageSource,
+    plane: int | str | None = None,
+    name: str | None = None,
+    beside: int | str | None = None,
 ) -> np.ndarray:
     """Read a variance map (y, x), in the unit of its file squared.
 
@@ -347,37 +356,48 @@ def read_variance(
     ----------
     source, plane, name
         As in `read_image`.
+    beside : int or str, optional
+        HDU of the image that it belongs to: in a file of several bands that says which.
 
     Raises
     ------
     InputError
         If the file can't be read as an image.
     """
-    found = read_plane(source, plane=plane, name=name, role="variance")
-    extension = str(found.header.get("EXTNAME", "")).strip().upper()
+    found = read_plane(source, plane=plane, name=name, role="variance", beside=beside)
+    _, extension = of_band(str(found.header.get("EXTNAME", "")))
     words = re.split(r"[^a-z]+", Path(source).stem.lower()) if is_file(source) else []
     values = found.data.astype(np.float64)
     named = extension in ("VARIANCE", "VAR")
     return values**2 if extension in RMS_NAMES or ("rms" in words and not named) else values
 
 
-def read_weight(source: ImageSource, plane: int | str | None = None) -> np.ndarray:
+def read_weight(
+    source: ImageSource, plane: int | str | None = None, beside: int | str | None = None
+) -> np.ndarray:
     """Read a weight map (y, x): of a file with several extensions WHT, WEIGHT or IVAR.
+
+    Parameters are those of `read_variance`.
 
     Raises
     ------
     InputError
         If the file can't be read as an image.
     """
-    return read_plane(source, plane=plane, name="the weight map", role="weight").data
+    return read_plane(source, plane=plane, name="the weight map", role="weight", beside=beside).data
 
 
 def _map_beside(
-    source: ImageSource, shape: tuple[int, ...], plane: int | str | None, kind: str, role: str
+    source: ImageSource,
+    shape: tuple[int, ...],
+    plane: int | str | None,
+    kind: str,
+    role: str,
+    hdu: int | str | None,
 ) -> Plane:
     """Return a mask or weight map that lies beside an image of `shape`."""
     name = f"{source}: the {kind}" if is_file(source) else f"the {kind}"
-    found = read_plane(source, plane=plane, name=name, role=role)
+    found = read_plane(source, plane=plane, name=name, role=role, beside=hdu)
     if found.data.shape != shape:
         raise InputError(
             f"{name} is {found.data.shape[1]} x {found.data.shape[0]} pixels; "

@@ -47,9 +47,15 @@ def camera_of(name: str | None, pixel_scale: float, target: ImagingInstrument) -
 
 
 def check_sharp_scale(
-    pixel_scale: float, name: Path | str, pair: SurveyPair, setting: str = "pixel_scale"
+    pixel_scale: float,
+    name: Path | str,
+    pair: SurveyPair,
+    setting: str = "pixel_scale",
+    widest: float = WIDEST_PIXEL,
 ) -> None:
     """Refuse pixels that are too coarse for a sharp image; `setting` would say so.
+
+    Wider than the target's ones, and than `widest` of the FWHM of its PSF.
 
     Raises
     ------
@@ -57,7 +63,7 @@ def check_sharp_scale(
         If the pixels are wider than those of the target, and too wide for its PSF.
     """
     target = pair.grid.target_scale
-    coarsest = max(target * (1 + SCALE_TOLERANCE), WIDEST_PIXEL * pair.target.psf_fwhm)
+    coarsest = max(target * (1 + SCALE_TOLERANCE), widest * pair.target.psf_fwhm)
     if pixel_scale > coarsest:
         raise InputError(
             f"{name}: the pixel scale is {pixel_scale:.4g} arcsec; expected {target:.4g} arcsec,"
@@ -100,6 +106,7 @@ def measured_psf(
     image_scale: float,
     plane: str | None = None,
     setting: str = "psf",
+    beside: int | str | None = None,
 ) -> galsim.GSObject:
     """Return a PSF that was given.
 
@@ -115,11 +122,13 @@ def measured_psf(
         Of a stack.
     setting : str
         What messages call one that isn't a file.
+    beside : int or str, optional
+        HDU of the image: in a file of several bands that says which.
     """
     if isinstance(source, galsim.GSObject):
         return source
     name = str(source) if is_file(source) else f"`{setting}`"
-    array, own_scale = read_psf(source, pixel_scale=scale, plane=plane, name=name)
+    array, own_scale = read_psf(source, scale, plane, name=name, beside=beside)
     return pixel_psf(array, own_scale or image_scale, name=name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from clumpygan.errors import InputError, PixelScaleError
 from clumpygan.gan.checkpoint import shipped_grids
 from clumpygan.instruments import SurveyPair, fwhm_of
 from clumpygan.io import read_image, rescaled_wcs
-from clumpygan.recovery.bad_pixels import mask_saturated_stars
+from clumpygan.recovery.bad_pixels import find_bad_pixels, mask_saturated_stars
 from clumpygan.recovery.camera import mask_bad_pixels, measured_psf
 from clumpygan.recovery.observed_noise import (
     IN_SKY,
@@ -51,6 +52,9 @@ SAME_SCALE = 0.01
 _WHITE = 1.1
 """Factor of noise in apertures that white noise of a stamp seldom shows."""
 
+_SKY = 40.0
+"""Arcsec: width of the field around a part that is recovered in which its noise is measured."""
+
 FINEST = 0.4
 """Pixels of the network: finer ones aren't those of a survey from the ground."""
 
@@ -85,6 +89,7 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
         ) from error
     check_usable(image)
     image, noise = noise_of_observed(image, settings, survey.band)
+    whole = _Field(image, noise)
     part = part_around(image, settings.position, settings.size)
     image = asked_part(image, settings.position, settings.size)
     noise = noise.part(part, image.mask)
@@ -94,18 +99,21 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
     if settings.psf is None:
         blurred = survey.psf(fwhm=settings.seeing)
     else:
-        blurred = measured_psf(settings.psf, settings.psf_scale, image.pixel_scale, survey.band)
+        blurred = measured_psf(
+            settings.psf, settings.psf_scale, image.pixel_scale, survey.band, beside=settings.hdu
+        )
     clean = mask_bad_pixels(image, blurred, noise.of_pixels)
     if not noise.given and clean is not image:
         # In a stamp, one hot pixel hides the sky around it from the first measurement.
         noise = noise if settings.position else ObservedNoise(*measured_noise(clean))
-    image, noise, blurred, resampled = _on_grid(clean, noise, blurred, pair)
+    field = _Field(clean, noise) if settings.position is None else whole.around(settings, blurred)
+    image, noise, blurred, resampled = _on_grid(clean, noise, blurred, pair, field)
     psf = SeenThrough(blurred, pair.target.psf())
     shape = padded_shape(image.data.shape, grid.coarse_block, grid)
     mask = embed(image.mask, shape, True)
     wcs = shifted_wcs(image.wcs, embedding_corner(image.data.shape, shape))
     sigma_map = None if noise.map is None else embed(noise.map, shape, noise.sigma)
-    shared = shared_noise(image)
+    shared = shared_noise(image if settings.position is None else field.on_grid(pair))
     scene = Scene(
         pair=pair,
         title=title_of(image.path),
@@ -152,31 +160,83 @@ def observed_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> S
     return scene if settings.reference is None else with_reference(scene, settings, seed)
 
 
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """What lies around the part that is recovered, in which its noise is measured.
+
+    Attributes
+    ----------
+    image : Image
+    noise : ObservedNoise
+        Of its pixels.
+    """
+
+    image: Image
+    noise: ObservedNoise
+
+    def around(self, settings: RecoverySettings, psf: galsim.GSObject) -> _Field:
+        """Return the field around the `position` of the settings, without bad pixels."""
+        part = part_around(self.image, settings.position, max(settings.size or 0.0, _SKY))
+        data, mask = self.image.data[part], self.image.mask[part]
+        noise = self.noise.part(part, mask)
+        width = fwhm_of(psf) / self.image.pixel_scale
+        mask = mask | find_bad_pixels(data, mask, noise.of_pixels, width)
+        image = replace(self.image, data=np.where(mask, 0, data).astype(np.float32), mask=mask)
+        return _Field(image, noise)
+
+    def on_grid(self, pair: SurveyPair) -> Image:
+        """Return the image in the pixels of the network."""
+        if _has_scale(self.image, pair):
+            return self.image
+        return _collection(self.image, pair).image(self.image)
+
+    def factor(self, pair: SurveyPair) -> tuple[float, str, float]:
+        """Return the noise in the pixels of the network, how it was measured, and its excess.
+
+        By which it exceeds that of white noise in the image's own: 1 where light leaves no sky.
+        """
+        collected = self.on_grid(pair)
+        sigma, how = measured_noise(collected)
+        white = _white(self.image, self.noise, collected.mask, pair)
+        return sigma, how, sigma / white.sigma if how == IN_SKY else 1.0
+
+
+def _has_scale(image: Image, pair: SurveyPair) -> bool:
+    return abs(image.pixel_scale / pair.grid.observed_scale - 1) <= SAME_SCALE
+
+
+def _collection(image: Image, pair: SurveyPair) -> Collection:
+    return Collection.of(image.data.shape, image.pixel_scale, pair.grid.observed_scale)
+
+
+def _white(image: Image, noise: ObservedNoise, mask: np.ndarray, pair: SurveyPair) -> ObservedNoise:
+    """Return what noise becomes in the network's pixels, were it white in the image's own."""
+    each = np.ones(image.data.shape) * noise.of_pixels
+    return of_map(_collection(image, pair).variance(each**2), mask, noise.how)
+
+
 def _on_grid(
-    image: Image, noise: ObservedNoise, psf: galsim.GSObject, pair: SurveyPair
+    image: Image, noise: ObservedNoise, psf: galsim.GSObject, pair: SurveyPair, field: _Field
 ) -> tuple[Image, ObservedNoise, galsim.GSObject, str]:
     """Return the image in the pixels of the network, its noise and PSF, and what was done.
 
     An image that has them stays as it is. Finer ones are collected in them: the PSF is widened by a
     pixel. A map of the noise becomes that of white noise, times what is then measured where there
-    is sky, for resampled images of surveys have noise that neighbours share.
+    is sky, in the field around, for resampled images of surveys have noise that neighbours share.
     """
     scale = pair.grid.observed_scale
-    if abs(image.pixel_scale / scale - 1) <= SAME_SCALE:
+    if _has_scale(image, pair):
         return image, noise, psf, ""
-    collection = Collection.of(image.data.shape, image.pixel_scale, scale)
+    collection = _collection(image, pair)
     collected, wider = collection.image(image), collection.psf(psf)
     check_usable(collected)
     done = (
         f'pixels of {image.pixel_scale:.4g}" to {scale:.4g}", by which its PSF is widened from'
         f' {fwhm_of(psf):.3f}" to {fwhm_of(wider):.3f}"'
     )
-    sigma, how = measured_noise(collected)
-    if not noise.given:
-        after = ObservedNoise(sigma, f"{how} after that")
+    sigma, how, factor = field.factor(pair)
+    if noise.given:
+        after = _white(image, noise, collected.mask, pair).times(factor)
     else:
-        each = np.ones(image.data.shape) * noise.of_pixels
-        white = of_map(collection.variance(each**2), collected.mask, noise.how)
-        factor = sigma / white.sigma if how == IN_SKY else 1.0
-        after = white.times(factor)
+        after = ObservedNoise(sigma, f"{how} after that")
     return collected, after, wider, done

@@ -117,7 +117,7 @@ def image_scene(settings: RecoverySettings, seed: int, pair: SurveyPair) -> Scen
     if settings.psf is None:
         psf = assumed_psf(camera, str(image.path))
     else:
-        psf = measured_psf(settings.psf, settings.psf_scale, image.pixel_scale)
+        psf = measured_psf(settings.psf, settings.psf_scale, image.pixel_scale, beside=settings.hdu)
     band = named.band if named else filter_of(image.header).upper()
     image = mask_bad_pixels(image, psf, each.of_pixels)
     return _observed(

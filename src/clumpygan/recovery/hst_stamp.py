@@ -138,6 +138,7 @@ def placed(
     pair: SurveyPair,
     placement: Placement = _CENTRED,
     noise: NoiseModel | None = None,
+    widest: float = WIDEST_PIXEL,
 ) -> SharpStamp:
     """Resample an image onto the target's pixels and widen a PSF sharper than the target camera's.
 
@@ -158,18 +159,20 @@ def placed(
         ... on which the image lies so.
     noise : NoiseModel, optional
         Of `image`.
+    widest : float
+        Pixels that are taken, in units of the FWHM of the PSF, if they are wider than the target's.
 
     Raises
     ------
     InputError
-        If the pixels are wider than the target's, and too wide for the PSF.
+        If the pixels are wider than that.
     """
     scale, width = pair.grid.target_scale, fwhm_of(psf)
-    if image.pixel_scale > max(scale * (1 + SCALE_TOLERANCE), WIDEST_PIXEL * width):
+    if image.pixel_scale > max(scale * (1 + SCALE_TOLERANCE), widest * width):
         raise InputError(
             f'{image.path}: pixels of {image.pixel_scale:.4g}" undersample its PSF (FWHM '
             f'{width:.3f}"), so that it can\'t be resampled to {scale:.4g}"; expected'
-            f' {WIDEST_PIXEL * width:.3f}" or finer'
+            f' {widest * width:.3f}" or finer'
         )
     sharp = _sharp(psf, pair)
     target = pair.target.psf() if sharp else psf

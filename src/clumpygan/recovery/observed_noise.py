@@ -231,7 +231,7 @@ def weight_map(image: Image, settings: RecoverySettings, band: str | None) -> np
     """
     if settings.weight is None:
         return None
-    weight = read_weight(settings.weight, plane=band)
+    weight = read_weight(settings.weight, band, settings.hdu)
     good = ~image.mask & np.isfinite(weight) & (weight > 0)
     if weight.dtype.kind == "b" or not good.any() or not np.ptp(weight[good]) > 0:
         return None
@@ -268,7 +268,7 @@ def _variance(settings: RecoverySettings, band: str | None) -> tuple[np.ndarray 
         source = settings.observed if settings.image is None else settings.image
         return variance_of(source), Path("the image's uncertainty")
     name = Path(given) if is_file(given) else Path("`variance`")
-    return read_variance(given, plane=band, name=str(name)), name
+    return read_variance(given, band, str(name), settings.hdu), name
 
 
 def _name(weight: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,9 @@ from scipy.optimize import minimize
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError
-from clumpygan.instruments import ObservationOperator
+from clumpygan.instruments import ObservationOperator, fwhm_of
 from clumpygan.io import read_image
+from clumpygan.io.fits import is_file, of_band
 from clumpygan.recovery.camera import (
     assumed_psf,
     camera_of,
@@ -22,7 +24,7 @@ from clumpygan.recovery.camera import (
     measured_psf,
 )
 from clumpygan.recovery.hst_stamp import SharpStamp, placed
-from clumpygan.recovery.resampling import placement_on
+from clumpygan.recovery.resampling import WIDEST_COMPARED, WIDEST_PIXEL, placement_on
 from clumpygan.recovery.scene import SeenThrough, coarse_mask, title_of
 from clumpygan.recovery.sharp_noise import noise_of
 
@@ -34,6 +36,9 @@ _LEAST_CORRELATION = 0.5  # of two images of one field
 _EDGE = 4  # observed pixels beside the edge of the data, which the PSF mixes with what lies outside
 _REACH = 1.5  # arcsec that two world coordinate systems may differ at most
 _STEP = 0.25  # observed pixels, first step of the fine search
+_UNDERSAMPLED = (
+    "pixels of the reference undersample its PSF: resampled, it is off by 1 % of its peak"
+)
 
 
 @dataclass(frozen=True)
@@ -80,22 +85,23 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
         settings.reference,
         pixel_scale=settings.reference_scale,
         zero_point=NANOJANSKY_ZERO_POINT,
+        hdu=settings.reference_hdu,
         name="`reference`",
     )
-    check_sharp_scale(image.pixel_scale, image.path, scene.pair, "reference_scale")
+    check_sharp_scale(image.pixel_scale, image.path, scene.pair, "reference_scale", WIDEST_COMPARED)
     camera = camera_of(None, image.pixel_scale, scene.pair.target)
     if settings.reference_psf is None:
         psf = assumed_psf(camera, str(image.path))
     else:
         psf = measured_psf(
             settings.reference_psf, settings.reference_psf_scale, image.pixel_scale,
-            setting="reference_psf",
+            setting="reference_psf", beside=settings.reference_hdu,
         )  # fmt: skip
     noise = noise_of(image, camera)
     image = mask_bad_pixels(image, psf, noise.sigma)
     shape = scene.grid.fine_shape((scene.observed.shape[0], scene.observed.shape[1]))
     start = placement_on(image, scene.reference_wcs, shape, scene.grid.target_scale)
-    first = placed(image, psf, shape, scene.pair, start)
+    first = placed(image, psf, shape, scene.pair, start, widest=WIDEST_COMPARED)
     if first.mask.all():
         raise InputError(
             f"{image.path}: lies outside {scene.title} by their WCS; expected one field"
@@ -106,9 +112,11 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
             f"{image.path}: doesn't look like {scene.title}, their correlation is"
             f" {found.correlation:.2f}; expected an image of the same field"
         )
-    stamp = placed(image, psf, shape, scene.pair, start.moved(found.x, found.y), noise)
+    there = start.moved(found.x, found.y)
+    stamp = placed(image, psf, shape, scene.pair, there, noise, WIDEST_COMPARED)
     _, sigma = stamp.filled(torch.Generator().manual_seed(seed))
     resampled = start.words(image.pixel_scale, scene.grid.target_scale)
+    undersampled = image.pixel_scale > WIDEST_PIXEL * fwhm_of(psf)
     # In the unit and at the sky level of the observed image.
     level = found.pedestal / scene.grid.area_ratio
     return replace(
@@ -117,7 +125,7 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
         reference_mask=stamp.mask,
         reference_sigma=found.factor * sigma,
         reference_apart=True,
-        reference_name=f"{camera.short_name} {title_of(image.path.with_suffix(''))}",
+        reference_name=_name(settings, camera.short_name),
         facts={
             **scene.facts,
             "registration": _facts(found),
@@ -126,9 +134,19 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
         remarks=(
             *scene.remarks,
             *([f"reference resampled: {resampled}"] if resampled else []),
+            *([_UNDERSAMPLED] if undersampled else []),
             *_remarks(found, with_wcs=None not in (image.wcs, scene.reference_wcs)),
         ),
     )
+
+
+def _name(settings: RecoverySettings, camera: str) -> str:
+    """Return what the reference is called: its band where its extension names it, or its file."""
+    hdu = settings.reference_hdu
+    if isinstance(hdu, str) and (band := of_band(hdu)[0]):
+        return band
+    path = Path(settings.reference) if is_file(settings.reference) else Path("`reference`")
+    return f"{camera} {title_of(path.with_suffix(''))}"
 
 
 def _as_seen(scene: Scene, stamp: SharpStamp) -> tuple[np.ndarray, np.ndarray]:

@@ -48,6 +48,7 @@ _GOES_WITH = {
     "unit": _GIVEN,
     "instrument": ("image", "catalog"),
     "depth": (_SYNTHETIC, "image", "catalog", "example"),
+    "reference_hdu": ("observed",),
     "reference_psf": ("observed",),
     "reference_psf_scale": ("observed",),
     "reference_scale": ("observed",),
@@ -55,6 +56,7 @@ _GOES_WITH = {
 """The sources for which a setting means something, where these aren't all."""
 
 _OF_REFERENCE = {
+    "reference_hdu": "extension",
     "reference_psf": "PSF",
     "reference_psf_scale": "pixel scale of the PSF",
     "reference_scale": "pixel scale",
@@ -114,6 +116,10 @@ class RecoverySettings:
         None, "HST image of the field of `observed`, registered to it and compared", "FILE",
         heading=_WHICH,
     )  # fmt: skip
+    reference_hdu: int | str | None = setting(
+        None, "number or name of the FITS extension of `reference`", "HDU", parse=_hdu,
+        heading=_WHICH, default_words="the first image",
+    )  # fmt: skip
     position: tuple[float, float] | None = setting(
         None, "centre of the part of `image` or `observed` to take, in pixels, the first being 1"
         " as in ds9", metavar=("X", "Y"), heading=_WHICH, default_words="the whole image",
@@ -123,8 +129,9 @@ class RecoverySettings:
         default_words=f"{DEFAULT_SIZE:g}",
     )  # fmt: skip
     hdu: int | str | None = setting(
-        None, "number or name of the FITS extension of `image` or `observed`", "HDU", parse=_hdu,
-        heading=_WHICH, default_words="the first image",
+        None, "number or name of the FITS extension of `image` or `observed`; of HSC_Z_FLUX in a"
+        " file of several bands HSC_Z_PSF, HSC_Z_RMS and the like are PSF and maps", "HDU",
+        parse=_hdu, heading=_WHICH, default_words="the first image",
     )  # fmt: skip
     weight: Path | Any | None = setting(
         None, "weight map of `image` or `observed`: 0 where there are no data; the rest is taken"
