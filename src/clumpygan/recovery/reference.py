@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.errors import InputError
 from clumpygan.instruments import ObservationOperator, fwhm_of
 from clumpygan.io import read_image
-from clumpygan.io.fits import is_file, of_band
+from clumpygan.io.fits import of_band
 from clumpygan.recovery.camera import (
     assumed_psf,
     camera_of,
@@ -29,6 +28,8 @@ from clumpygan.recovery.scene import SeenThrough, coarse_mask, title_of
 from clumpygan.recovery.sharp_noise import noise_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clumpygan.recovery.scene import Scene
     from clumpygan.recovery.settings import RecoverySettings
 
@@ -125,7 +126,7 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
         reference_mask=stamp.mask,
         reference_sigma=found.factor * sigma,
         reference_apart=True,
-        reference_name=_name(settings, camera.short_name),
+        reference_name=_name(image.path, settings.reference_hdu, camera.short_name),
         facts={
             **scene.facts,
             "registration": _facts(found),
@@ -140,12 +141,10 @@ def with_reference(scene: Scene, settings: RecoverySettings, seed: int) -> Scene
     )
 
 
-def _name(settings: RecoverySettings, camera: str) -> str:
+def _name(path: Path, hdu: int | str | None, camera: str) -> str:
     """Return what the reference is called: its band where its extension names it, or its file."""
-    hdu = settings.reference_hdu
     if isinstance(hdu, str) and (band := of_band(hdu)[0]):
         return band
-    path = Path(settings.reference) if is_file(settings.reference) else Path("`reference`")
     return f"{camera} {title_of(path.with_suffix(''))}"
 
 
