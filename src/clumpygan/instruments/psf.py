@@ -6,6 +6,7 @@ frequencies are in cycles per arcsec.
 """
 
 import warnings
+from functools import lru_cache
 from math import pi
 
 import galsim
@@ -105,8 +106,9 @@ def pixel_psf(array: ArrayLike, pixel_scale: float, *, name: str = "PSF") -> gal
     return galsim.InterpolatedImage(image, x_interpolant="quintic", flux=1.0)
 
 
+@lru_cache(maxsize=32)
 def fwhm_of(psf: galsim.GSObject) -> float:
-    """Full width at half maximum of a PSF, azimuthally averaged.
+    """Full width at half maximum of a PSF, azimuthally averaged; of the last ones it is kept.
 
     The profile is the Hankel transform of the transfer function, so that pixels and noise in the
     wings don't matter.
@@ -134,11 +136,14 @@ def fwhm_of(psf: galsim.GSObject) -> float:
     values = psf.drawKImage(grid, scale=2 * pi * step).array.real
     frequency = step * np.hypot(*(np.indices(values.shape) - half))
     radius = np.linspace(0, 2 * guess, 161)
-    profile = np.array([(values * j0(2 * pi * frequency * r)).sum() for r in radius])
-    below = np.flatnonzero(profile < profile[0] / 2)
-    if profile[0] <= 0 or not len(below):
+    profile: list[float] = []
+    for r in radius:
+        profile.append(float((values * j0(2 * pi * frequency * r)).sum()))
+        if profile[-1] < profile[0] / 2:
+            break
+    last = len(profile) - 1
+    if profile[0] <= 0 or profile[last] >= profile[0] / 2:
         raise InputError("the PSF has no half maximum around its centre: is it a PSF?")
-    last = int(below[0])
     part = (profile[last - 1] - profile[0] / 2) / (profile[last - 1] - profile[last])
     return float(2 * (radius[last - 1] + part * (radius[last] - radius[last - 1])))
 

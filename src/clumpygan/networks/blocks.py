@@ -70,7 +70,7 @@ class ConditionalResidualBlock(nn.Module):
                 raise ValueError("this block was built with conditions: pass the condition")
             scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, dim=1)
             # What nobody needs again is overwritten: on CPUs new memory costs as much as the sums.
-            hidden = (hidden * (1 + scale)).add_(shift)
+            hidden = hidden.mul_(1 + scale).add_(shift)
         if self.noise is not None and noise is not None:
             hidden = hidden.add_(self.noise(noise))
         hidden = functional.leaky_relu(hidden, LEAK, inplace=True)

@@ -87,6 +87,7 @@ class _Stamp(NamedTuple):
     psf: KeptPsf
 
 
+@torch.inference_mode()
 def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[Row]]:
     """Recover and measure the galaxies of a unit; write their cut-outs, if they are wanted.
 
@@ -197,9 +198,8 @@ def _recover(
         noise=patch.shared_noise * each if _is_uneven(stamp) else None,
     )  # fmt: skip
     operator, grid = resolver.operator, resolver.grid
-    with torch.no_grad():
-        response = stamp.psf.transfer(operator.frequencies(stamp.data.shape))
-        again = operator(found.best, response)[0, 0].numpy()
+    response = stamp.psf.transfer(operator.frequencies(stamp.data.shape))
+    again = operator(found.best, response)[0, 0].numpy()
     side = _middle(grid.coarse_block, len(stamp.data), settings.window)
     known = ~stamp.mask[side, side]
     pull = ((stamp.data - again) / stamp.sigma)[side, side][known].astype(np.float64)

@@ -147,9 +147,9 @@ def richardson_lucy(
     snapshots: dict[int, Tensor] = {}
     for iteration in range(1, max(iterations) + 1):
         model = operator(estimate, transfer) + pedestal
-        correction = operator.adjoint(trust * data / model.clamp_min(unit), transfer) / reach
+        correction = operator.adjoint(trust * data / model.clamp_min(unit), transfer)
         # the ratio of transfer functions has weak negative lobes; a flux stays positive
-        estimate = estimate * correction.clamp_min(0)
+        estimate = estimate * correction.div_(reach).clamp_min_(0)
         if iteration in iterations:
             snapshots[iteration] = estimate
     return snapshots

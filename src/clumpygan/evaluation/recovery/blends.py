@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,8 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
         Arcsec.
     """
     light = smoothed(image, _SMOOTHING)
-    rows, columns = np.indices(light.shape)
-    middle = (np.array(light.shape) - 1) / 2
-    reach = REGION / pixel_scale
-    light[np.hypot(rows - middle[0], columns - middle[1]) > reach] = 0
-    corner = np.maximum(np.floor(middle - reach).astype(int), 0)
+    beyond, corner = _region(*light.shape, REGION / pixel_scale)
+    light[beyond] = 0
     light = light[corner[0] : -corner[0] or None, corner[1] : -corner[1] or None]
     low, top = _FAINTEST * sigma, float(light.max())
     lost = Split(0.0, np.full((2, 2), np.nan))
@@ -94,6 +92,18 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
         return lost
     peaks = np.stack(np.unravel_index([first, second], light.shape), axis=1)
     return Split(float(contrast), peaks.astype(np.float64) + corner)
+
+
+@lru_cache(maxsize=16)
+def _region(height: int, width: int, reach: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which pixels are farther from the middle than that, and the corner of the others."""
+    middle = (np.array((height, width)) - 1) / 2
+    rows, columns = np.indices((height, width))
+    beyond = np.hypot(rows - middle[0], columns - middle[1]) > reach
+    corner = np.maximum(np.floor(middle - reach).astype(np.int64), 0)
+    for one in (beyond, corner):
+        one.flags.writeable = False
+    return np.asarray(beyond), np.asarray(corner)
 
 
 def blend_probability(contrast: FLOAT, least: float) -> FLOAT:

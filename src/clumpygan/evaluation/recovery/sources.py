@@ -233,21 +233,26 @@ def _most_common(
     found: list[NDArray[np.float64]], reach: float
 ) -> dict[int, tuple[int, NDArray[np.float64]]]:
     """Return sample -> (which of its peaks, (y, x)) of the place that most samples have."""
-    best: dict[int, tuple[int, NDArray[np.float64]]] = {}
-    closeness = np.inf
-    for centre in np.concatenate([peaks for peaks in found if len(peaks)]):
-        members, total = {}, 0.0
-        for number, peaks in enumerate(found):
-            if not len(peaks):
-                continue
-            away = np.hypot(*(peaks - centre).T)
-            nearest = int(np.argmin(away))
-            if away[nearest] <= reach:
-                members[number] = (nearest, peaks[nearest])
-                total += float(away[nearest])
-        if (-len(members), total) < (-len(best), closeness):
-            best, closeness = members, total
-    return best
+    centres = np.concatenate(found)
+    nearest = np.stack([_nearest(peaks, centres) for peaks in found if len(peaks)])
+    near = nearest <= reach
+    # One after another, whatever their number: what is as near must not depend on rounding.
+    total = np.where(near, nearest, 0.0).cumsum(0)[-1]
+    centre = centres[np.lexsort((total, -near.sum(0)))[0]]
+    members = {}
+    for number, peaks in enumerate(found):
+        if not len(peaks):
+            continue
+        away = np.hypot(*(peaks - centre).T)
+        place = int(np.argmin(away))
+        if away[place] <= reach:
+            members[number] = (place, peaks[place])
+    return members
+
+
+def _nearest(peaks: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far each centre (M, 2) is from the nearest of the peaks (N, 2), (M,)."""
+    return np.asarray(np.hypot(*(peaks[:, None] - centres).transpose(2, 0, 1)).min(0))
 
 
 def _measured(
