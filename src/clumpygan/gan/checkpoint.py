@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.gan.limits import MOST_TENSORS, MOST_WEIGHTS, at_most
 from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
@@ -278,8 +278,7 @@ def load_checkpoint(
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        first = " ".join(str(error).split())[:160]
-        raise InputError(f"{path} doesn't fit its card: {first}") from error
+        raise InputError(f"{path} doesn't fit its card: {reason(error)}") from error
     if not all(torch.isfinite(tensor).all() for tensor in weights.values()):
         raise InputError(f"{path} holds weights that aren't finite: train it again")
     return network.eval().requires_grad_(False), card

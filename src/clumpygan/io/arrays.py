@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 
 
 def load_array(
@@ -37,8 +37,7 @@ def load_array(
     try:
         loaded = np.load(path, mmap_mode=mode, allow_pickle=False)
     except Exception as problem:  # of damaged headers NumPy raises half a dozen kinds
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(f"{path}: can't be read as a NumPy array ({reason})") from problem
+        raise InputError(f"{path}: can't be read as a NumPy array ({reason(problem)})") from problem
     return np.asanyarray(loaded)
 
 

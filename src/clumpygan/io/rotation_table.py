@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.io.tables import read_table
 
 
@@ -35,9 +35,9 @@ def read_rotation_table(path: Path) -> tuple[tuple[float, float], ...]:
             names = table.colnames[:2]
         radius, velocity = (np.ma.filled(table[name], np.nan).astype(float) for name in names)
     except Exception as error:  # each format has errors of its own
-        reason = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{path}: can't be read as a table of radius [arcsec] and velocity [km/s] ({reason})"
+            f"{path}: can't be read as a table of radius [arcsec] and velocity [km/s]"
+            f" ({reason(error)})"
         ) from error
     if not (np.isfinite(radius).all() and np.isfinite(velocity).all()):
         raise InputError(f"{path}: values that aren't finite; expected numbers in every row")

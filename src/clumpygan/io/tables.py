@@ -10,7 +10,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.io.fits import is_gzipped, open_fits, unpack
 from clumpygan.io.header_sizes import LARGEST_RATIO, SMALL_UNPACKED
 
@@ -117,8 +117,7 @@ def read_columns(path: Path, what_to_do: str, columns: list[str] | None = None) 
 
 
 def _no_parquet(path: Path, problem: Exception, what_to_do: str) -> InputError:
-    reason = " ".join(str(problem).split())[:120]
-    return InputError(f"{path}: can't be read as Parquet ({reason}); {what_to_do}")
+    return InputError(f"{path}: can't be read as Parquet ({reason(problem)}); {what_to_do}")
 
 
 def _column(path: Path, column: Any, most: int) -> NDArray[Any]:
@@ -166,8 +165,7 @@ def _read_text(path: Path, name: str, what: str) -> Table:
             warnings.simplefilter("ignore", AstropyWarning)  # of numbers that became words
             return Table.read(lines, format=form)
     except Exception as problem:  # astropy's readers raise a wide choice of exceptions
-        reason = " ".join(str(problem).split())[:120]
         raise InputError(
-            f"{path}: can't be read as a {what} ({reason}); expected FITS, ECSV, CSV or a plain "
-            "table with column names in its first line"
+            f"{path}: can't be read as a {what} ({reason(problem)}); expected FITS, ECSV, CSV or a"
+            " plain table with column names in its first line"
         ) from problem

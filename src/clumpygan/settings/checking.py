@@ -4,7 +4,7 @@ import typing
 from functools import cache
 from typing import Any
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.settings.conversion import converted, shown
 from clumpygan.settings.declaration import Setting, ends_of, settings_of
 
@@ -72,9 +72,9 @@ def check_device(name: str) -> None:
     try:
         kind = torch.zeros(1, device=name).device.type
     except (RuntimeError, AssertionError) as problem:
-        reason = " ".join(str(problem).split())[:100]
         raise InputError(
-            f"`device` {name}: not available here ({reason}); expected cpu, or cuda with a GPU"
+            f"`device` {name}: not available here ({reason(problem)}); expected cpu, or"
+            " cuda with a GPU"
         ) from problem
     if kind not in ("cpu", "cuda"):
         # Frequencies are kept in double precision, which Apple's GPUs, for one, don't have.

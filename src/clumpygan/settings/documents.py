@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 
 _LARGEST = 4 * 2**20  # bytes; the largest card has 12,000, and /dev/zero ends nowhere
 _MOST_VALUES = 1_000_000
 _MOST_DIGITS = 100  # of what is counted or measured; Python can't even print 4300
-_REASON = 120  # letters
 
 
 def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
@@ -102,8 +101,7 @@ def _parsed(text: str, parse: Callable[[str], Any], called: str, kind: str, what
 
 
 def _refused(called: str, kind: str, problem: Exception, what_to_do: str) -> InputError:
-    reason = " ".join(str(problem).split())[:_REASON] or type(problem).__name__
-    return InputError(f"{called} can't be read as {kind} ({reason}); {what_to_do}")
+    return InputError(f"{called} can't be read as {kind} ({reason(problem)}); {what_to_do}")
 
 
 def _check_size(document: Any) -> None:

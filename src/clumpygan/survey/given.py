@@ -18,7 +18,7 @@ from astropy.nddata import NDData
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.io import atomic_path
 from clumpygan.io.atomic import check_output_folder, only_one
 from clumpygan.io.fits import is_file, write_fits
@@ -271,8 +271,7 @@ def _table(catalog: Any) -> Table:
         if isinstance(catalog, Mapping):
             return Table(dict(catalog))
     except (TypeError, ValueError) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(f"`catalog` is no table ({reason})") from problem
+        raise InputError(f"`catalog` is no table ({reason(problem)})") from problem
     raise InputError(
         f"`catalog` is {type(catalog).__name__}: expected a path, or a table of astropy or pandas"
     )

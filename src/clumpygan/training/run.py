@@ -18,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from clumpygan.data.stream import StreamDataModule
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.gan.checkpoint import save_checkpoint
 from clumpygan.gan.targets import instantiate, trusting
 from clumpygan.gan.training import TrainingModule
@@ -172,8 +172,7 @@ def _fit(
             # The networks', and their optimisers'.
             if not any(one in str(error) for one in ("loading state_dict", "loaded state dict")):
                 raise
-            first = " ".join(str(error).split())[:160]
-            raise InputError(f"{state} is a state of other networks: {first}") from error
+            raise InputError(f"{state} is a state of other networks: {reason(error)}") from error
 
 
 def _callbacks(run: RunSettings, pictures: Any, output: Path) -> list[pl.Callback]:

@@ -19,7 +19,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.io import atomic_path
 from clumpygan.settings import differences
 from clumpygan.settings.documents import read_json
@@ -272,9 +272,9 @@ def read_state(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         *(RuntimeError, ValueError, KeyError, TypeError, IndexError, EOFError, OverflowError),
         *(zipfile.BadZipFile, zlib.error, OSError, struct.error, NotImplementedError),
     ) as error:
-        reason = " ".join(str(error).split())[:100]
         raise InputError(
-            f"{path} is damaged ({reason}): ckpt_path=null starts anew, or name another state"
+            f"{path} is damaged ({reason(error)}): ckpt_path=null starts anew, or name"
+            " another state"
         ) from error
     if not _is_whole(state):
         raise InputError(f"{path} isn't the state of a training: expected one of train.py")

@@ -12,7 +12,7 @@ from astropy.table import Table
 from astropy.units import Unit
 
 from clumpygan import __version__
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.fitting.products.files import CURVE, PRODUCTS
 from clumpygan.fitting.settings import BatchSettings
 from clumpygan.io.atomic import atomic_path, check_output_path, protected
@@ -210,9 +210,8 @@ def read_result(folder: Path, name: str) -> Table | None:
             if table[column].dtype.kind == "U":
                 table[column] = np.ma.filled(table[column], "")
     except Exception as problem:  # each part of the format has errors of its own
-        reason = " ".join(str(problem).split())[:120]
         raise InputError(
-            f"{path}: isn't a table of fit.py ({reason}); remove it, or give `overwrite`"
+            f"{path}: isn't a table of fit.py ({reason(problem)}); remove it, or give `overwrite`"
         ) from problem
     return table
 

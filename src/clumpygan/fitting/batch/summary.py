@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table, vstack
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, reason
 from clumpygan.fitting.batch.outcome import CRASHED, Outcome
 from clumpygan.fitting.batch.results import UNITS
 from clumpygan.fitting.goodness.verdict import DOUBTFUL, FAILED, GOOD, LIMIT, NO_DETECTION
@@ -250,6 +250,5 @@ def _earlier(path: Path) -> list[Table]:
             for row in table
         ]
     except Exception as problem:  # each part of the format has errors of its own
-        reason = " ".join(str(problem).split())[:120]
-        raise InputError(f"{path}: can't be read ({reason}); remove it") from problem
+        raise InputError(f"{path}: can't be read ({reason(problem)}); remove it") from problem
     return [table[place : place + 1] for place in np.flatnonzero(there)]
