@@ -72,6 +72,9 @@ def test_half_light_radii_are_those_of_the_galaxies_own_light(population):
     np.testing.assert_array_equal(disk, smooth.table["half_light_radius"])
     assert own.unit == disk.unit == "arcsec"
     assert "disk_half_light_radius" not in smooth.table.colnames
+    index = table["sersic_index"]
+    np.testing.assert_array_equal(table["disk_sersic_index"], smooth.table["sersic_index"])
+    assert np.abs(index / table["disk_sersic_index"] - 1).max() > 0.08
     y, x = 0.15 * (np.indices((48, 48)) - 23.5)
     squares = []
     for row, *cubes in zip(table, clumpy.cubes, smooth.cubes, strict=True):

@@ -8,6 +8,7 @@ from clumpygan.data.cubes.frame import make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.disks.light_radius import radii_of
 from clumpygan.gan import cubes as module
 from clumpygan.gan.checkpoint import build_network
 from clumpygan.gan.cubes import CubeGenerator
@@ -79,7 +80,8 @@ def test_half_of_the_light_of_gas_disks_is_within_their_radius():
         FrameSettings(**FRAME | {"shape": (24, 72, 72), "seeing": 0.1, "pixel_scale": 0.08})
     )
     flux = generator.cubes(told, 2, wide).sum(1)
-    found = generator.half_light_radii(told, 2, range(4))
+    curves = generator.growth_curves(told, 2, range(4))
+    found = told[:, NAMES.index("half_light_radius")] * radii_of(curves)
     step = 0.08 * (np.arange(72) - 35.5)
     away = np.hypot(step[:, None], step)
     for one, radius in zip(flux, found, strict=True):

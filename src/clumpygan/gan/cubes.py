@@ -12,7 +12,7 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
-from clumpygan.galaxies.disks.light_radius import RADII, growth_curves, half_light_radii
+from clumpygan.galaxies.disks.light_radius import RADII, growth_curves
 from clumpygan.galaxies.gas.population import FOLLOWING, GasDisks
 from clumpygan.gan.checkpoint import load_checkpoint
 from clumpygan.gan.cube_rendering import ConditionRenderer, CubeFrame, rows_of
@@ -200,12 +200,12 @@ class CubeGenerator:
         return _in_batches(parameters, frame.grid.shape, make, progress)
 
     @torch.no_grad()
-    def half_light_radii(
+    def growth_curves(
         self, parameters: ArrayLike, seed: int, indices: Sequence[int]
     ) -> NDArray[np.float64] | None:
-        """Return the radii (N,) of half of the light of galaxies, seen face-on; arcsec.
+        """Return the shares (N, rings) of the light of galaxies within `RADII`, seen face-on.
 
-        The radius that a network is told is that of the smooth disk on which it paints.
+        In half-light radii of the smooth disks on which a network paints, which it is told.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class CubeGenerator:
 
         Returns
         -------
-        ndarray (N,)
+        ndarray (N, rings)
             None of a network that doesn't paint in the plane of the disk.
         """
         if not isinstance(self.network, PhysicalCubeGenerator):
@@ -225,15 +225,14 @@ class CubeGenerator:
         told = tuple(one.to(device) for one in noise)
         given = dict(zip(self.names, rows.double().numpy().T, strict=True))
         model = DiskModel()
-        radius, index = (
-            given.get(name, np.full(len(rows), model.defaults()[model.index(name)]))
-            for name in ("half_light_radius", "sersic_index")
+        index = given.get(
+            "sersic_index", np.full(len(rows), model.defaults()[model.index("sersic_index")])
         )
         painted = self.network.paint(z.to(device), rows.to(device), told)
         if isinstance(painted, Painting):
-            return np.asarray(radius * _radii_of(painted, index))
+            return _growth_of(painted, index)
         assert isinstance(painted, Tensor)
-        return np.asarray(radius * half_light_radii(painted[:, 0].cpu().numpy(), index, EXTENT))
+        return growth_curves(painted[:, 0].cpu().numpy(), index, EXTENT)
 
     @torch.no_grad()
     def smooth(
@@ -285,8 +284,8 @@ def _drawn_between(galaxies: Mapping[str, Any]) -> dict[str, tuple[float, float]
     return found
 
 
-def _radii_of(painted: Painting, indices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the radii (N,) of half of the light of galaxies without companions.
+def _growth_of(painted: Painting, indices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shares (N, rings) of the light of galaxies without companions within `RADII`.
 
     In half-light radii of their profiles, whose Sersic indices (N,) are given.
     """
@@ -295,8 +294,7 @@ def _radii_of(painted: Painting, indices: NDArray[np.float64]) -> NDArray[np.flo
     away, shares = np.hypot(knots[:, 0], knots[:, 1]), knots[:, 4]
     within = (shares[:, None] * (away[:, None] < RADII[:, None])).sum(2)
     grown = (1 - painted.taken.cpu().numpy())[:, None] * disks + within
-    half = [np.interp(0.5, curve / curve[-1], np.log(RADII)) for curve in grown]
-    return np.exp(half)
+    return np.asarray(grown / grown[:, -1:])
 
 
 class _OneByOne:

@@ -19,6 +19,7 @@ from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
 from clumpygan.galaxies.disks.disk_model import DiskModel
+from clumpygan.galaxies.disks.light_radius import radii_of, sersic_indices
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.instruments.cube_noise import draw_cube_noise
 from clumpygan.io.cubes.writing import write_cube
@@ -34,8 +35,11 @@ SPLIT = "generated"
 PER_PAGE = 6
 """Galaxies on a page of pictures."""
 
-RADIUS, DISK_RADIUS = "half_light_radius", "disk_half_light_radius"
-"""Of the light of a galaxy, and of the smooth disk below."""
+RADIUS, INDEX = "half_light_radius", "sersic_index"
+"""Of the light of a galaxy."""
+
+OF_DISK = "disk_"
+"""Begins the names of those of the smooth disk below."""
 
 Drawn = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Data and variance of a cube."""
@@ -113,16 +117,16 @@ class CubeMaker(ABC):
         """Return noiseless cubes (n, v, y, x) in the unit of the flux."""
 
     @abstractmethod
-    def half_light_radii(
+    def growth_curves(
         self,
         seed: int,
         parameters: NDArray[np.float64],
         ratios: NDArray[np.float64],
         indices: Sequence[int],
     ) -> NDArray[np.float64] | None:
-        """Return the radii (n,) of half of the galaxies' light, seen face-on; arcsec.
+        """Return the shares (n, rings) of the galaxies' light within `RADII`, seen face-on.
 
-        None if they aren't known.
+        In half-light radii of their smooth disks; None if they aren't known.
         """
 
     def values(
@@ -134,16 +138,18 @@ class CubeMaker(ABC):
     ) -> dict[str, NDArray[np.float64]]:
         """Return what is known of galaxies (n,), by name, as tables and headers have it.
 
-        Their conditions; of clumpy galaxies `half_light_radius` is that of their own light, which
-        is what fits measure, and `disk_half_light_radius` that of the smooth disk that was asked
-        for. Where the first isn't known, it is that of the smooth disk.
+        Their conditions; of clumpy galaxies `half_light_radius` and `sersic_index` are those of
+        their own light, which is what fits measure, and `disk_half_light_radius` and
+        `disk_sersic_index` those of the smooth disk that was asked for. Where the first aren't
+        known, they are those of the smooth disk.
         """
         values = dict(zip(self.names, parameters.T, strict=True))
-        own = None
+        grown = None
         if not self.settings.smooth:
-            own = self.half_light_radii(seed, parameters, ratios, indices)
-        if own is not None:
-            values |= {DISK_RADIUS: values[RADIUS], RADIUS: own}
+            grown = self.growth_curves(seed, parameters, ratios, indices)
+        if grown is not None:
+            own = {RADIUS: values[RADIUS] * radii_of(grown), INDEX: sersic_indices(grown)}
+            values |= {f"{OF_DISK}{name}": values[name] for name in own} | own
         return values
 
     @property
@@ -239,7 +245,7 @@ class CubeMaker(ABC):
 
 
 def _unit(name: str) -> str:
-    return CUBE_CONDITIONS[RADIUS if name == DISK_RADIUS else name].unit
+    return CUBE_CONDITIONS[name.removeprefix(OF_DISK)].unit
 
 
 def depends_on(

@@ -208,20 +208,20 @@ class NetworkCubeMaker(CubeMaker):
         )
         return np.asarray(cubes * (flux / told[:, place])[:, None, None, None])
 
-    def half_light_radii(
+    def growth_curves(
         self,
         seed: int,
         parameters: NDArray[np.float64],
         ratios: NDArray[np.float64],
         indices: Sequence[int],
     ) -> NDArray[np.float64] | None:
-        """Return the radii (n,) of half of the galaxies' light, seen face-on; arcsec.
+        """Return the shares (n, rings) of the galaxies' light: see `CubeMaker.growth_curves`.
 
         None of networks that don't paint in the plane of the disk.
         """
         told = self._as_told(seed, parameters, ratios, indices)
         found = [
-            self.generator.half_light_radii(row[None], seed, [index])
+            self.generator.growth_curves(row[None], seed, [index])
             for row, index in zip(told, indices, strict=True)
         ]
         known = [one for one in found if one is not None]

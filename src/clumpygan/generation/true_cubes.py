@@ -149,16 +149,16 @@ class TrueCubeMaker(CubeMaker):
             made.append(cube * (row[self.names.index("flux")] / galaxy.smooth[place]))
         return np.stack(made).astype(np.float32)
 
-    def half_light_radii(
+    def growth_curves(
         self,
         seed: int,
         parameters: NDArray[np.float64],
         ratios: NDArray[np.float64],
         indices: Sequence[int],
     ) -> NDArray[np.float64]:
-        """Return the radii (n,) of half of the galaxies' light, seen face-on; arcsec."""
+        """Return the shares (n, rings) of the galaxies' light: see `CubeMaker.growth_curves`."""
         galaxies = (self._galaxy(seed, index) for index in indices)
-        return np.array([self.renderer.half_light_radius(galaxy) for galaxy in galaxies])
+        return np.array([self.renderer.growth_curve(galaxy) for galaxy in galaxies])
 
     def _galaxy(self, seed: int, index: int) -> DrawnGalaxy:
         """Return a galaxy; the last of them are kept, as cubes are asked for after parameters."""

@@ -17,7 +17,7 @@ from clumpygan.fitting.target import Target
 from clumpygan.galaxies import CubeRenderer, DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.light_map import LightMap
-from clumpygan.galaxies.disks.light_radius import half_light_radii
+from clumpygan.galaxies.disks.light_radius import growth_curves, radii_of, sersic_indices
 from clumpygan.instruments.spread import GaussianPSF
 from tests.fitting.conftest import GRID, MODEL, PSF_FWHM, make_mock
 
@@ -58,9 +58,13 @@ def test_lumps_are_those_of_a_map_of_light(scene):
         up, down = (rendered(replace(MODEL, light="map", light_map=one), mock.vector)
                     for one in maps)  # fmt: skip
         assert_alike(found.cubes[place], (up - down) / 0.2 / mock.sigma, 0.15)
-        radii = half_light_radii(np.stack(factors), [1.0, 1.0], irregular_disks._EXTENT)
-        assert found.radii[place] == pytest.approx(np.log(radii[0] / radii[1]) / 0.2, abs=0.01)
+        curves = growth_curves(np.stack(factors), [1.0, 1.0], irregular_disks._EXTENT)
+        for own, changes in ((radii_of, found.radii), (sersic_indices, found.indices)):
+            more, less = own(curves)
+            assert changes[place] == pytest.approx(np.log(more / less) / 0.2, abs=0.01)
+    assert np.abs(found.indices).max() > 0.1
     assert not found.radii[LIGHT:].any()
+    assert not found.indices[LIGHT:].any()
 
 
 def test_warps_are_those_of_warped_disks(scene):

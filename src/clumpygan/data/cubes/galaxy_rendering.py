@@ -82,12 +82,15 @@ class GalaxyRenderer:
         assert galaxy.clumpy is not None
         return self._render_clumpy(*galaxy.clumpy, galaxy.smooth, blur)
 
-    def half_light_radius(self, galaxy: DrawnGalaxy) -> float:
-        """Return the radius of half of the light of a galaxy, seen face-on; arcsec."""
+    def growth_curve(self, galaxy: DrawnGalaxy) -> np.ndarray:
+        """Return the shares (rings,) of the light of a galaxy within `RADII`, seen face-on.
+
+        In half-light radii of its smooth disk.
+        """
         if galaxy.gas is not None:
-            return galaxy.gas.half_light_radius(self.frame.lines, self._step)
+            return galaxy.gas.growth_curve(self.frame.lines, self._step)
         assert galaxy.clumpy is not None
-        return self.disks.half_light_radius(*galaxy.clumpy)
+        return self.disks.growth_curve(*galaxy.clumpy)
 
     def _render_gas(
         self, gas: GasGalaxy, smooth: np.ndarray, blur: float

@@ -23,7 +23,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from clumpygan.fitting.target import Target
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
-from clumpygan.galaxies.disks.light_radius import half_light_radii
+from clumpygan.galaxies.disks.light_radius import growth_curves, radii_of, sersic_indices
 from clumpygan.galaxies.rendering.cube import CubeRenderer
 from clumpygan.galaxies.rendering.points import sky_axes
 from clumpygan.instruments.spread import FWHM_PER_SIGMA
@@ -53,7 +53,7 @@ _STEEPEST = 80.0
 """Degrees of inclination up to which the plane of the disk is seen."""
 
 _STEP = 0.1
-"""Change of the light by which derivatives of a half-light radius are taken."""
+"""Change of the light by which derivatives of radius and index are taken."""
 
 _NARROWEST, _REACH = 0.5, 3.0
 """Least standard deviation of a line and a beam in voxels, and how far they reach in it."""
@@ -69,12 +69,15 @@ class Irregularities:
         Changes of the model over sigma.
     radii : ndarray (m,)
         Changes of ln R, the radius of half of the light.
+    indices : ndarray (m,)
+        Changes of ln n, the Sersic index of the light.
     kinds : ndarray (m,) of int
         `LUMPS`, `STREAMS` or `WARPS`.
     """
 
     cubes: NDArray[np.float32]
     radii: FloatArray
+    indices: FloatArray
     kinds: NDArray[np.intp]
 
 
@@ -115,17 +118,18 @@ def irregularities(
         + points.seen(tilt * y, (0, 1, 0))
         + points.seen(tilt * velocity, (1, 0, 0))
     )
-    radii = np.zeros(len(cubes))
+    radii, indices = np.zeros((2, len(cubes)))
     model, vector = target.coordinates.model, target.coordinates.vectors(coordinates)
     if model.light != "ring":
-        radii[: len(light)] = _growths(float(vector[model.index("sersic_index")]))
+        own = _growths(float(vector[model.index("sersic_index")]))
+        radii[: len(light)], indices[: len(light)] = own
     observation = target.likelihood.observation
     sigma = np.sqrt(observation.variance[part]) * target.likelihood.inflation
     found = np.empty((len(cubes), sigma.size), dtype=np.float32)
     for row, one in zip(found, cubes, strict=True):
         np.divide(one, sigma, out=row.reshape(sigma.shape), casting="same_kind")
     kinds = np.repeat([LUMPS, STREAMS, LUMPS, WARPS], [len(light), len(stream), len(heat), 2])
-    return Irregularities(found, radii, kinds)
+    return Irregularities(found, radii, indices, kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,13 +248,16 @@ class _Points:
 
 
 def _growths(index: float) -> FloatArray:
-    """Return the changes (m,) of ln R of half of the light of a Sersic profile, with its modes."""
+    """Return the changes (2, m) of ln R and ln n of a Sersic profile with the modes of its light.
+
+    R being the radius of half of it, and n the index.
+    """
     modes = _fields()[0]
     more, less = (
-        half_light_radii(1 + step * modes, np.full(len(modes), index), _EXTENT)
+        growth_curves(1 + step * modes, np.full(len(modes), index), _EXTENT)
         for step in (_STEP, -_STEP)
     )
-    return np.asarray(np.log(more / less) / (2 * _STEP))
+    return np.log([one(more) / one(less) for one in (radii_of, sersic_indices)]) / (2 * _STEP)
 
 
 def _plane_axes(vector: FloatArray) -> FloatArray:

@@ -25,9 +25,9 @@ likelihood: Miller & Dunson 2019, J. Am. Stat. Assoc. 114, 1113). q = 4 k^2 + 2 
 mode explains of chi^2, on average, more than noise would.
 Where a model that is moved so, with its irregularities, doesn't explain the data better than the
 optimum, it is moved by a half or a quarter of that, or not at all, and the square of what is left
-is a part of the covariance. Draws are of all s, each as often as it is probable. Where the
-half-light radius is that of the galaxy's own light, which the irregularities move too, T is less by
-that.
+is a part of the covariance. Draws are of all s, each as often as it is probable. Half-light radius
+and Sersic index are those of the galaxy's own light, which the irregularities move too: T is less
+by that.
 
 Where the likelihood integrates over the light (`structure.light_map`), R is what that leaves of the
 irregularities; s is at least that of the fit without a map, which has absorbed a part of them, and
@@ -88,8 +88,8 @@ _ROUND = 1.1
 _NOTABLE = 1.2
 """Factor of the errors beyond which the misfit, not the noise, says how wide they are."""
 
-_RADIUS_STEP = 0.01
-"""Of ln R, for a derivative."""
+_LOG_STEP = 0.01
+"""Of the logarithm of a parameter, for a derivative."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +195,9 @@ def measure_misfit(target: Target, optimum: Optimum, noise: NoiseCheck) -> Misfi
         known = [_told_of_modes(s, kept, pull, extra) for s in each]
     amplitudes = np.stack([one for one, _ in known])
     usual = amplitudes.mean(axis=0)
-    moved = inverse @ moving - np.outer(_of_radius(target, optimum.coordinates), irregular.radii)
+    moved = inverse @ moving
+    for name, own in (("half_light_radius", irregular.radii), ("sersic_index", irregular.indices)):
+        moved -= np.outer(_of_own(name, target, optimum.coordinates), own)
     wide = extra * inverse + (moved * np.square(each).mean(axis=0)) @ moved.T
     inside = _inside(target, optimum, np.sqrt(np.diag(_within_prior(wide))))
     way = np.where(inside, inverse @ moving @ usual, 0.0)
@@ -331,21 +333,21 @@ def _gains(amplitudes: FloatArray, kept: FloatArray, pull: FloatArray, extra: fl
     return np.asarray(gain - 0.5 * np.log1p(squared * powers / extra).sum(axis=1))
 
 
-def _of_radius(target: Target, coordinates: FloatArray) -> FloatArray:
-    """Return the changes (n,) of the coordinates with ln R, of the half-light radius.
+def _of_own(name: str, target: Target, coordinates: FloatArray) -> FloatArray:
+    """Return the changes (n,) of the coordinates with the logarithm of a parameter of the light.
 
-    None of them with a map, of whose light the radius is.
+    None of them with a map, of whose light it is.
     """
-    if _mapped(target) or "half_light_radius" not in target.coordinates.names:
+    if _mapped(target) or name not in target.coordinates.names:
         return np.zeros(coordinates.size)
-    place = target.coordinates.model.index("half_light_radius")
+    place = target.coordinates.model.index(name)
     here = target.coordinates.vectors(coordinates)
     ends = []
-    for step in (-_RADIUS_STEP, _RADIUS_STEP):
+    for step in (-_LOG_STEP, _LOG_STEP):
         moved = here.copy()
         moved[place] *= np.exp(step)
         ends.append(target.coordinates.coordinates(moved))
-    return np.asarray((ends[1] - ends[0]) / (2 * _RADIUS_STEP))
+    return np.asarray((ends[1] - ends[0]) / (2 * _LOG_STEP))
 
 
 def _mapped(target: Target) -> bool:

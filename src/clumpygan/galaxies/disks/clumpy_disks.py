@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.disk_table import CLUMP_PARAMETERS
-from clumpygan.galaxies.disks.light_radius import RADII, clumps_within, growth_curves
+from clumpygan.galaxies.disks.light_radius import clumps_within, growth_curves
 from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.disks.turbulence import Turbulence
 from clumpygan.settings import check, setting
@@ -97,8 +97,12 @@ class ClumpyDisks:
         sigma = float(vector[model.index("velocity_dispersion")])
         return vector, self.turbulence.draw(generator, sigma)
 
-    def half_light_radius(self, vector: NDArray[np.float64], maps: NDArray[np.float32]) -> float:
-        """Return the radius of half of the light of a galaxy, seen face-on; arcsec.
+    def growth_curve(
+        self, vector: NDArray[np.float64], maps: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return the shares (rings,) of the light of a galaxy within `RADII`, seen face-on.
+
+        In half-light radii of the smooth disk.
 
         Parameters
         ----------
@@ -114,7 +118,7 @@ class ClumpyDisks:
             end = first + self.most_clumps * len(CLUMP_PARAMETERS)
             shares, x, y, size, _ = vector[first:end].reshape(self.most_clumps, -1).T
             grown = (1 - shares.sum()) * grown + shares @ clumps_within(x, y, size / unit)
-        return float(unit * np.exp(np.interp(0.5, grown, np.log(RADII))))
+        return np.asarray(grown)
 
     def _draw_clumps(
         self, generator: np.random.Generator, model: DiskModel, vector: NDArray[np.float64]

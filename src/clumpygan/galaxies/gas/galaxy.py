@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.special import gammaincinv
 
-from clumpygan.galaxies.disks.light_radius import weighted_median
+from clumpygan.galaxies.disks.light_radius import points_within
 from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
 from clumpygan.galaxies.gas.clouds import Cloud, joined, seen_from
 from clumpygan.galaxies.gas.lines import line_strengths
@@ -157,8 +157,10 @@ class GasGalaxy:
             return seen
         return joined([seen, self._beside(generator, rest_wavelengths)])
 
-    def half_light_radius(self, rest_wavelengths: tuple[float, ...], step: float) -> float:
-        """Return the radius of half of its light, seen face-on without its companion; arcsec.
+    def growth_curve(self, rest_wavelengths: tuple[float, ...], step: float) -> FloatArray:
+        """Return the shares (rings,) of its light within `RADII`, seen face-on.
+
+        Without its companion, in half-light radii of the smooth disk.
 
         Parameters
         ----------
@@ -169,7 +171,7 @@ class GasGalaxy:
         vector[_ORIENTATION] = 0.0
         face_on = replace(self, vector=vector, companion=Companion())
         cloud = face_on.cloud(rest_wavelengths, step)
-        return weighted_median(np.hypot(cloud.x, cloud.y), cloud.flux)
+        return points_within(np.hypot(cloud.x, cloud.y) / self._radius, cloud.flux)
 
     @property
     def _radius(self) -> float:
