@@ -13,6 +13,8 @@ from clumpygan.evaluation.recovery.spectrum import FREQUENCIES
 from clumpygan.plots.style import new_figure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
 
     from clumpygan.assessment.blends import Blends
@@ -34,11 +36,12 @@ def calibration_figure(found: SampleCalibration) -> Figure:
 
     Ranks of samples of the true posterior follow the diagonal, within the band of two standard
     errors. A curve that is steep at both ends is of samples that scatter too little, one that lies
-    above the diagonal of samples that are too high. The last panel has the power of one sample over
-    that of the truth.
+    above the diagonal of samples that are too high. The last panels have the power of one sample
+    over that of the truth, and how many clumps are there of those shown with a probability.
     """
     names = list(next(iter(found.sets.values())).rank)
-    rows = -(-(len(names) + 2) // _COLUMNS)
+    more = (_coverage, _spectrum, _clumps)
+    rows = -(-(len(names) + len(more)) // _COLUMNS)
     figure = new_figure(2.7 * _COLUMNS, 2.7 * rows)
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis, name in zip(axes, names, strict=False):
@@ -48,9 +51,10 @@ def calibration_figure(found: SampleCalibration) -> Figure:
         axis.set_title(name.replace("_", " "), fontsize=9)
     axes[0].legend(fontsize=7, loc="upper left")
     axes[0].set(xlabel="rank of the truth", ylabel="share of galaxies")
-    _coverage(axes[len(names)], found)
-    _spectrum(axes[len(names) + 1], found)
-    for axis in axes[len(names) + 2 :]:
+    further = axes[len(names) :]
+    for axis, draw in zip(further, more, strict=False):
+        draw(axis, found)
+    for axis in further[len(more) :]:
         axis.set_axis_off()
     return figure
 
@@ -102,6 +106,16 @@ def _spectrum(axis: Axes, found: SampleCalibration) -> None:
     axis.set_xlabel("cycles per arcsec")
 
 
+def _clumps(axis: Axes, found: SampleCalibration) -> None:
+    for number, (label, outcomes) in enumerate(found.sets.items()):
+        clumps = outcomes.clumps
+        name = f"{label} ({len(clumps.probability)} shown, {clumps.true} true)"
+        _reliability(axis, clumps.reliability, f"C{number}", name)
+    axis.set_title("clumps: share that is there", fontsize=9)
+    axis.set_xlabel("said probability")
+    axis.legend(fontsize=6, loc="upper left")
+
+
 def blend_figure(found: Blends) -> Figure:
     """Draw unrecognised blends over false splits, separation, magnitude and flux ratio.
 
@@ -112,7 +126,8 @@ def blend_figure(found: Blends) -> Figure:
     _curves(axes[0, 0], found)
     for axis, name in zip((axes[0, 1], axes[0, 2], axes[1, 0]), EDGES, strict=True):
         _over(axis, found, name)
-    _reliability(axes[1, 1], found)
+    _reliability(axes[1, 1], found.reliability.reliability, _COLOURS["samples"], "P(blend)")
+    axes[1, 1].set(xlabel="P(blend): share of the samples", ylabel="share of which HST shows two")
     _magnitudes(axes[1, 2], found)
     return figure
 
@@ -144,18 +159,20 @@ def _over(axis: Axes, found: Blends, name: str) -> None:
     axis.set_ylabel(f"unrecognised at {100 * MOST_FALSE_SPLITS:g} % false splits")
 
 
-def _reliability(axis: Axes, found: Blends) -> None:
-    table = found.reliability.reliability
+def _reliability(axis: Axes, table: Sequence[Mapping[str, float]], colour: str, label: str) -> None:
+    """Draw the share that is true over the probability that was said, with the numbers of each bin.
+
+    Error bars are those of a share of so many.
+    """
     axis.plot([0, 1], [0, 1], color="0.7", lw=0.8)
+    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     probability, true, count = (
         np.array([one[name] for one in table]) for name in ("probability", "true", "n")
     )
     error = np.sqrt(true * (1 - true) / count)
-    axis.errorbar(probability, true, error, fmt="o", ms=4, color=_COLOURS["samples"])
+    axis.errorbar(probability, true, error, fmt="o", ms=4, color=colour, label=label)
     for x, y, number in zip(probability, true, count, strict=True):
         axis.annotate(f" {int(number)}", (x, y), fontsize=7, va="top")
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    axis.set(xlabel="P(blend): share of the samples", ylabel="share of which HST shows two")
 
 
 def _magnitudes(axis: Axes, found: Blends) -> None:
