@@ -10,7 +10,13 @@ from clumpygan.data.stamps.pairs import PairDataModule
 from clumpygan.data.stamps.real_stamps import read_stamps
 from clumpygan.data.stamps.synthetic_sample import SampleSettings, open_sample
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.instruments import HSC_WIDE_I, NoiseModel, drizzled_correlation, get_instrument
+from clumpygan.instruments import (
+    HSC_WIDE_I,
+    NoiseModel,
+    drizzled_correlation,
+    get_instrument,
+    shared_noise_power,
+)
 from clumpygan.io import write_image
 
 
@@ -188,6 +194,72 @@ def test_noise_that_a_real_stamp_carries_is_not_added_again(real):
         (views["observed"] - real.operator(batch["target"], views["transfer"])).flatten(1).std(1)
     )
     assert float((added / (2.279 * batch["depth"])).mean()) < 0.97
+
+
+def coadds(folder, excess, **settings):
+    """Return pairs whose views share noise by such an excess."""
+    conditions = Conditions(shared_noise=(excess, excess), depth_scatter=0.0)
+    data = PairDataModule(seed=0, conditions=conditions, **settings, cache=str(folder))
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def correlation(noise, rows, columns):
+    """Return that of pixels so far apart, over all images (N, y, x) of unit variance."""
+    first = noise[:, : noise.shape[1] - rows, : noise.shape[2] - columns]
+    return float((first * noise[:, rows:, columns:]).mean())
+
+
+def test_neighbours_share_noise_as_in_coadds(tmp_path):
+    """Direct ones (e - 1) / 2 of it, others none, also not those at opposite edges."""
+    data = coadds(tmp_path, 1.2, train_size=2, val_size=1)
+    batch = collate(data.dataset("train"), [(turn, i) for turn in range(80) for i in range(2)])
+    batch["target"] = torch.zeros_like(batch["target"])
+    views = data.observe(batch)
+    noise = views["observed"][:, 0] / views["sigma"][:, None, None]
+    assert noise.shape == (160, 40, 40)
+    assert views["observed"].dtype == views["sigma"].dtype == torch.float32
+    assert views["sigma"].numpy() == pytest.approx(HSC_WIDE_I.sky_sigma)
+    # Sigma is that of apertures, as recoveries of coadds are told; pixels scatter by less.
+    assert float(noise.std()) == pytest.approx(1 / 1.2, rel=0.01)
+    inner = noise[:, 12:28, 12:28].sum((1, 2)) / 16
+    assert float(inner.std()) == pytest.approx(1 - 0.2 / 16 / 1.2, rel=0.15)
+    unit = noise * 1.2
+    assert correlation(unit, 1, 0) == pytest.approx(0.1, abs=0.01)
+    assert correlation(unit, 0, 1) == pytest.approx(0.1, abs=0.01)
+    assert correlation(unit, 1, 1) == pytest.approx(0.01, abs=0.01)
+    assert correlation(unit, 2, 0) == pytest.approx(0.0, abs=0.01)
+    assert float((unit[:, 0] * unit[:, -1]).mean()) == pytest.approx(0.0, abs=0.04)
+    # And it is the model's with which coadds are judged.
+    drop = 3 * (1 - 1 / 1.2)
+    model = NoiseModel(1 / 1.2, 0.168, drizzled_correlation(1.0, drop, pixfrac=1.0))
+    frequencies = data.operator.frequencies((40, 40))
+    ours = shared_noise_power(torch.ones(1), torch.tensor([1.2]), frequencies, 0.168)[0]
+    assert torch.allclose(ours, model.power(frequencies), atol=1e-4)
+
+
+def test_the_excess_is_drawn_from_its_range_and_white_noise_stays_as_it_was():
+    drawn = Conditions(shared_noise=(1.0, 1.25)).within(HSC_WIDE_I)
+    views = [drawn.draw(np.random.default_rng(i)) for i in range(200)]
+    excess = np.array([view["shared_noise"] for view in views])
+    assert 1.0 <= excess.min() < 1.02
+    assert 1.23 < excess.max() <= 1.25
+    white = Conditions().within(HSC_WIDE_I).draw(np.random.default_rng(3))
+    assert "shared_noise" not in white
+    assert white == {name: value for name, value in views[3].items() if name != "shared_noise"}
+    for wrong in ((0.9, 1.2), (1.2, 1.1), (1.0, 1.6)):
+        with pytest.raises(InputError, match="shared_noise"):
+            Conditions(shared_noise=wrong)
+
+
+def test_noise_of_a_real_stamp_counts_among_that_of_a_coadd(real, stamps, tmp_path):
+    data = coadds(tmp_path, 1.2, stamps=str(stamps))
+    batch = collate(data.dataset("train"), range(len(data.dataset("train"))))
+    views = data.observe(batch)
+    scatter = views["observed"].flatten(1).std(1) * 1.2 / views["sigma"]
+    assert float(scatter.mean()) == pytest.approx(1.0, abs=0.03)
+    assert float(views["sigma"].mean()) > HSC_WIDE_I.sky_sigma
 
 
 def test_views_of_real_stamps_are_shallower_than_the_survey(real):

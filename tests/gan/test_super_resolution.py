@@ -45,6 +45,15 @@ def test_losses_vanish_for_the_truth(batch):
     assert sum(loss.item() for loss in losses.values()) < 1e-3
 
 
+def test_pixels_that_share_noise_are_held_against_their_own_scatter(batch):
+    """Sigma is that of apertures there: a pixel scatters by less."""
+    told = {**batch, "sigma": 1.25 * batch["sigma"]}
+    images = (batch["target"], batch["target"])
+    shared = {**told, "shared_noise": torch.full((2,), 1.25)}
+    assert module(crop_blocks=0).fidelity(images, shared)["misfit"].item() < 1e-3
+    assert module(crop_blocks=0).fidelity(images, told)["misfit"].item() > 5e-3
+
+
 @pytest.mark.parametrize("name", ["pixel", "relative", "blocks", "apertures", "misfit", "flux"])
 def test_every_loss_minds_lost_flux_and_its_weight(batch, name):
     fainter = 0.8 * batch["target"]

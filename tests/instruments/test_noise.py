@@ -216,6 +216,8 @@ def test_neighbours_share_noise_in_coadds_of_hsc(real_data: Path) -> None:
             found.append(excess_of_apertures(estimate_noise(images[2], 0.168, ~(weights[2] > 0))))
     assert len(found) > 20
     assert 1.05 < np.median(found) < 1.25
+    # What a training may draw, see `Conditions.shared_noise`: 1.02 to 1.25.
+    assert np.mean((np.array(found) > 1.01) & (np.array(found) < 1.26)) > 0.9
 
 
 @pytest.mark.real_data

@@ -50,8 +50,9 @@ class SuperResolutionModule(AdversarialModule):
     """Train a generator to sample the sharp images behind observed ones.
 
     Batches are dicts: `target` (B, 1, Y, X) and `observed` (B, 1, y, x) in nJy per pixel, `sigma`
-    (B,) in nJy per observed pixel, `transfer` (B, Ky, Kx). The generator's `observation` knows
-    the two grids.
+    (B,) in nJy per observed pixel, `transfer` (B, Ky, Kx); where neighbours share noise, and sigma
+    is that of apertures, `shared_noise` (B,), by how much less a pixel scatters. The generator's
+    `observation` knows the two grids.
 
     The generator has `observation`, the operator, which it is handed by that name, and
     `draw_noise(batch, coarse_shape, generator)`, the random input of a sample or None;
@@ -226,9 +227,15 @@ class SuperResolutionModule(AdversarialModule):
         return misfit_excess(residual, tolerance=0.05)
 
     def _residual(self, image: Tensor, batch: Batch) -> Tensor:
-        """Return (A x - y) / sigma of whole sharp images, (B, 1, y, x)."""
+        """Return A x - y of whole sharp images over the noise of a pixel, (B, 1, y, x).
+
+        That is sigma, or less where neighbours share noise and sigma is that of apertures.
+        """
         again = self.generator.observation(image, batch["transfer"])
-        residual: Tensor = (again - batch["observed"]) / batch["sigma"][:, None, None, None]
+        sigma = batch["sigma"]
+        if "shared_noise" in batch:
+            sigma = sigma / batch["shared_noise"]
+        residual: Tensor = (again - batch["observed"]) / sigma[:, None, None, None]
         return residual
 
     def _draw_crop(self, observed: Tensor, noise: torch.Generator) -> Crop | None:

@@ -22,6 +22,7 @@ from .noise import draw_noise as draw_noise
 from .noise import effective_depth as effective_depth
 from .noise import missing_noise_power as missing_noise_power
 from .noise import noise_at_depth as noise_at_depth
+from .noise import shared_noise_power as shared_noise_power
 from .noise import sky_sigma as sky_sigma
 from .observe import ObservationOperator as ObservationOperator
 from .observe import equivalent_fwhm as equivalent_fwhm

@@ -201,6 +201,39 @@ def missing_noise_power(target_power: Tensor, carried_power: Tensor) -> Tensor:
     return (target_power - carried_power).clamp_min(0)
 
 
+def shared_noise_power(
+    sigma: Tensor, excess: Tensor, frequencies: tuple[Tensor, Tensor], pixel_scale: float
+) -> Tensor:
+    """Return the power of noise that direct neighbours share, as warped coadds have it.
+
+    Warping makes of white noise that of a drizzled mosaic (`drizzled_correlation` of drops smaller
+    than a pixel): along each axis direct neighbours have the correlation (e - 1) / 2, and no others
+    any. With e the excess of noise in apertures,
+
+    P(k) = (sigma / e)^2 (1 + (e - 1) cos 2 pi ky p) (1 + (e - 1) cos 2 pi kx p).
+
+    Parameters
+    ----------
+    sigma : torch.Tensor
+        Shape (B,): noise per pixel of the white noise that is as strong in apertures, nJy. A pixel
+        scatters by sigma / e.
+    excess : torch.Tensor
+        Shape (B,), e: 1 for white noise, to 1.5 where drops are as large as pixels.
+    frequencies : tuple of torch.Tensor
+        (ky, kx), shapes (Ky, 1) and (1, Kx), cycles per arcsec.
+    pixel_scale : float
+        p, arcsec.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (B, Ky, Kx), float32, nJy^2.
+    """
+    share = (excess - 1)[:, None, None]
+    rows, columns = (1 + share * torch.cos(2 * pi * k * pixel_scale) for k in frequencies)
+    return ((sigma / excess).square()[:, None, None] * rows * columns).float()
+
+
 def draw_noise(power: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Draw noise of a given power spectrum.
 

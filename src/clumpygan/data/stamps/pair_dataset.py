@@ -32,10 +32,19 @@ class Conditions:
     psf_error: float = setting(
         0.01, "relative error of the seeing that the network is told", least=0, most=1
     )
+    shared_noise: tuple[float, float] = setting(
+        (1.0, 1.0), "by how much noise in apertures exceeds that of as noisy pixels without"
+        " neighbours that share it, uniform; HSC's coadds have 1.02 to 1.25", least=1, most=1.5,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)
-        check_rising(self, "fwhm", "beta")
+        check_rising(self, "fwhm", "beta", "shared_noise")
+
+    @property
+    def shares_noise(self) -> bool:
+        """Whether neighbouring pixels of the views share noise."""
+        return self.shared_noise[1] > 1
 
     def within(self, survey: ImagingInstrument) -> "Conditions":
         """Return the conditions with all ranges: 0.05" below to 0.1" above the usual seeing.
@@ -70,6 +79,8 @@ class Conditions:
             "g2": self.ellipticity * generator.standard_normal(),
             "depth": np.exp(self.depth_scatter * generator.standard_normal()),
         }
+        if self.shares_noise:
+            values["shared_noise"] = generator.uniform(*self.shared_noise)
         return {name: np.float32(value) for name, value in values.items()}
 
 
@@ -109,8 +120,8 @@ class PairDataset(Dataset[dict[str, np.ndarray]]):
         Turn and mirror the stamps at random (the dihedral group).
     powers : numpy.ndarray, optional
         (N, Ky, Kx) float32: power of the noise that each stamp carries, on the padded grid of the
-        operator. The noise to be added is then drawn on that grid, `margin` pixels wider on each
-        side, so that it can be shaped.
+        operator. The noise to be added, as any that neighbours share, is then drawn on that grid,
+        `margin` pixels wider on each side, so that it can be shaped.
     margin : int
         Of the operator, in observed pixels.
     grid : GridPair
@@ -131,7 +142,7 @@ class PairDataset(Dataset[dict[str, np.ndarray]]):
     ) -> None:
         self.images = images
         self.powers, self.grid = powers, grid
-        self.margin = margin if powers is not None else 0
+        self.margin = margin if powers is not None or conditions.shares_noise else 0
         self.key = [seed, zlib.crc32(split.encode())]
         self.conditions = conditions
         self.augment = augment

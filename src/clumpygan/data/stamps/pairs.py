@@ -26,6 +26,7 @@ from clumpygan.instruments import (
     missing_noise_power,
     moffat_transfer,
     pixel_psf,
+    shared_noise_power,
     transfer_ratio,
 )
 from clumpygan.instruments.presets import DEFAULT_SURVEY, DEFAULT_TARGET
@@ -231,7 +232,9 @@ class PairDataModule(StreamDataModule):
         -------
         dict of Tensor
             `target` (B, 1, Y, X) and `observed` (B, 1, y, x), nJy per pixel; `sigma` (B,), nJy per
-            observed pixel; `transfer` (B, Ky, Kx), as the network is told.
+            observed pixel, of white noise as strong in apertures, as recoveries of coadds are told;
+            `transfer` (B, Ky, Kx), as the network is told. Where neighbours share noise also
+            `shared_noise` (B,), by how much less than sigma a pixel scatters.
         """
         target = batch["target"]
         shape = self.operator.coarse_shape((target.shape[-2], target.shape[-1]))
@@ -245,20 +248,29 @@ class PairDataModule(StreamDataModule):
             )
             for width in (batch["fwhm"], batch["told_fwhm"])
         )
-        noise, sigma = self._noise(batch, true)
+        noise, sigma = self._noise(batch, true, frequencies)
         observed = self.operator(target, true) + noise[..., : shape[0], : shape[1]]
-        return {"target": target, "observed": observed, "sigma": sigma, "transfer": told}
+        views = {"target": target, "observed": observed, "sigma": sigma, "transfer": told}
+        shared = {"shared_noise": batch["shared_noise"]} if "shared_noise" in batch else {}
+        return views | shared
 
-    def _noise(self, batch: dict[str, Tensor], transfer: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the noise to be added and the sigma per pixel of all noise in the view."""
+    def _noise(
+        self, batch: dict[str, Tensor], transfer: Tensor, frequencies: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the noise to be added, and the sigma of white noise like that in the view."""
         sigma = self.survey.sky_sigma * batch["depth"]
-        if "fine_power" not in batch:
+        if "fine_power" not in batch and "shared_noise" not in batch:
             return sigma[:, None, None, None] * batch["noise"], sigma
-        carried = carried_noise_power(batch["fine_power"], transfer, self.grid.area_ratio)
-        missing = missing_noise_power(sigma.square()[:, None, None].expand_as(carried), carried)
+        excess = batch.get("shared_noise", torch.ones_like(sigma))
+        wanted = shared_noise_power(sigma, excess, frequencies, self.grid.observed_scale)
+        carried = torch.zeros_like(wanted)
+        if "fine_power" in batch:
+            carried = carried_noise_power(batch["fine_power"], transfer, self.grid.area_ratio)
+        missing = missing_noise_power(wanted, carried)
         size = (batch["noise"].shape[-2], batch["noise"].shape[-1])
         shaped = torch.fft.rfft2(batch["noise"]) * missing.sqrt()[:, None]
-        return torch.fft.irfft2(shaped, s=size), (carried + missing).flatten(1).mean(1).sqrt()
+        scatter = (carried + missing).flatten(1).mean(1).sqrt()
+        return torch.fft.irfft2(shaped, s=size), excess * scatter
 
     def _narrow(self, shape: tuple[int, int]) -> Tensor:
         if self._target_transfer is None:
