@@ -31,7 +31,7 @@ from scipy.spatial import cKDTree
 import clumpygan
 from clumpygan.evaluation.recovery.blends import split_image
 from clumpygan.evaluation.recovery.clump_reliability import Clumps
-from clumpygan.evaluation.recovery.intervals import Widening, brightness_of
+from clumpygan.evaluation.recovery.intervals import Crowding, Widening, brightness_of
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
 from clumpygan.galaxies import StampRenderer
 from clumpygan.recovery.pipeline import recover_with
@@ -46,6 +46,8 @@ NAMES = ("flux_0.18", "flux_0.3", "flux_0.6", "flux_1", "flux_1.5", "half_light_
          "concentration", "ellipticity")  # fmt: skip
 SIDE, REACH = 113, 3.5
 """Pixels of the sharp image of the truth, and arcsec within which neighbours count for it."""
+CROWDED = 0.1
+"""Share of the samples that show two galaxies, above which one is crowded."""
 STAR, MATCH = 5.0, 0.5
 """Arcsec: nearer to a star nothing is compared; as near as this a galaxy is that of the truth."""
 
@@ -142,10 +144,11 @@ def known_galaxies(found: Table, truth: Table) -> tuple[Table, np.ndarray]:
     return found[known], brightest[known]
 
 
-def compare(found: Table, truth: Table) -> Widening:
+def compare(found: Table, truth: Table) -> dict[str, dict]:
     """Print bias, scatter and coverage by magnitude; return what would make intervals hold 68 %.
 
-    Those factors are of every second galaxy, and the others tell whether they hold.
+    Those factors, sections of the network's card, are of every second galaxy, and the others tell
+    whether they hold; that of crowded galaxies is of all, on top of those in use.
     """
     found, own = known_galaxies(found, truth)
     resolver = SuperResolver.from_checkpoint()
@@ -153,8 +156,11 @@ def compare(found: Table, truth: Table) -> Widening:
     middle = {name: (found[f"{name}_low"] + found[f"{name}_high"]) / 2 for name in NAMES}
     brightness = np.array([brightness_of(float(flux)) for flux in middle["flux_1.5"]])
     used, apart = resolver.survey_widening, {}
+    p_blend = np.asarray(found["p_blend"], float)
+    crowded = p_blend > CROWDED
+    crowding = resolver.survey_crowding.of(p_blend)
     for name in NAMES:
-        half = (found[f"{name}_high"] - found[f"{name}_low"]) / 2
+        half = (found[f"{name}_high"] - found[f"{name}_low"]) / 2 / crowding
         half = half / [used.of(name, one) for one in brightness]
         apart[name] = np.asarray(np.abs(true[name] - middle[name]) / half, float)
     second = np.arange(len(found)) % 2 == 0
@@ -172,7 +178,7 @@ def compare(found: Table, truth: Table) -> Widening:
             scatter = 1.4826 * np.nanmedian(np.abs(shift - np.nanmedian(shift)))
             flux = "flux_1.5" if name == "magnitude" else name
             held, new = (
-                apart[flux] <= [one.of(flux, which) for which in brightness]
+                apart[flux] <= crowding * [one.of(flux, which) for which in brightness]
                 for one in (used, wider)
             )
             print(
@@ -181,8 +187,13 @@ def compare(found: Table, truth: Table) -> Widening:
                 f" {new[rows & ~second].mean():.3f}"
             )
     two = true["two"]
-    print(f"P(blend): {Clumps(np.asarray(found['p_blend'], float), two, int(two.sum()))}")
-    return wider
+    print(f"P(blend): {Clumps(p_blend, two, int(two.sum()))}")
+    plain = {n: one / [used.of(n, which) for which in brightness] for n, one in apart.items()}
+    for label, rows in ((f"P(blend) > {CROWDED}", crowded), ("two in the sharp image", two)):
+        held = " ".join(f"{np.mean(plain[n][rows] <= crowding[rows]):.2f}" for n in NAMES)
+        print(f"{label}, {rows.sum()} galaxies: held {held} of {', '.join(NAMES)}")
+    wider_crowd = Crowding.measured(plain, crowded, CROWDED)
+    return {"survey_widening": wider.to_dict(), "survey_crowding": wider_crowd.to_dict()}
 
 
 def recover_again(home: Path, patch: Path, truth: Table, count: int) -> Path:
@@ -223,8 +234,7 @@ def main() -> None:
     out = options.found or recover_again(home, patch, truth, options.n)
     factors = compare(read_found(out), truth)
     if options.widening:
-        section = {"survey_widening": factors.to_dict()}
-        options.widening.write_text(yaml.safe_dump(section, default_flow_style=None))
+        options.widening.write_text(yaml.safe_dump(factors, default_flow_style=None))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
-from clumpygan.evaluation.recovery.intervals import ONE_SIGMA, SHARES, Widening, predict
+from clumpygan.evaluation.recovery.intervals import (
+    ONE_SIGMA,
+    SHARES,
+    Crowding,
+    Widening,
+    predict,
+)
 
 DRAWS = 20_000
 
@@ -88,3 +94,27 @@ def test_one_factor_is_enough_for_surveys_alone():
     assert found.of("flux", 21.0) == 1.2
     with pytest.raises(InputError, match="to 10, 2 of them"):
         Widening.from_card({"widening": section})
+
+
+def test_crowded_galaxies_have_a_factor_of_their_own():
+    random = np.random.default_rng(5)
+    crowded = np.arange(4000) % 4 == 0
+    apart = {name: np.abs(random.normal(size=4000)) * np.where(crowded, 1.6, 1.0) for name in "ab"}
+    apart["a"][0] = np.nan
+    found = Crowding.measured(apart, crowded, 0.1)
+    assert found.factor == pytest.approx(1.6, abs=0.08)
+    assert found.of([0.0, 0.1, 0.11, 1.0]).tolist() == [1, 1, found.factor, found.factor]
+    assert Crowding.from_card({"survey_crowding": found.to_dict()}) == found
+    # Of a few galaxies nothing is said, and a card that says nothing changes nothing.
+    few = np.arange(4000) < 99
+    assert Crowding.measured(apart, few, 0.1) == Crowding() == Crowding.from_card({})
+    assert Crowding().of([0.0, 1.0]).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [[1], {"factor": 2}, {"p_blend": 2, "factor": 1}, {"p_blend": 0.1, "factor": float("nan")}],
+)
+def test_a_damaged_factor_of_crowded_galaxies_is_refused(section):
+    with pytest.raises(InputError, match="'survey_crowding'"):
+        Crowding.from_card({"survey_crowding": section})

@@ -6,7 +6,7 @@ import pytest
 from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
 from clumpygan.evaluation.recovery.clumps import find_peaks, sharpened
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
-from clumpygan.evaluation.recovery.intervals import Widening
+from clumpygan.evaluation.recovery.intervals import Crowding, Widening
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, Measured
 from clumpygan.survey import measuring
 
@@ -91,3 +91,20 @@ def test_intervals_are_widened_as_the_card_says(samples):
     assert found["magnitude_high"] - found["magnitude"] > (
         1.5 * (plain["magnitude_high"] - plain["magnitude"])
     )
+
+
+def test_intervals_are_wider_where_samples_show_two(samples):
+    plain = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE)
+
+    def measured(least):
+        return measuring.measure_samples(
+            samples, samples.mean(0), SIGMA, SCALE, crowding=Crowding(least, 1.5)
+        )
+
+    wide, same = measured(0.1), measured(plain["p_blend"])
+    assert same == plain
+    assert wide["p_blend"] == plain["p_blend"] > 0.1
+    for name in ("flux_0.6", "half_light_radius", "ellipticity"):
+        assert wide[name] == plain[name]
+        width, before = (one[f"{name}_high"] - one[f"{name}_low"] for one in (wide, plain))
+        assert width == pytest.approx(1.5 * before)

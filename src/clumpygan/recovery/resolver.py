@@ -12,7 +12,7 @@ from torch.nn import functional
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.blends import contrast_from_card
-from clumpygan.evaluation.recovery.intervals import Widening, predict
+from clumpygan.evaluation.recovery.intervals import Crowding, Widening, predict
 from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
 from clumpygan.evaluation.recovery.sources import ClumpProbability
 from clumpygan.evaluation.recovery.spread import SampleSpread
@@ -107,6 +107,7 @@ class SuperResolver:
         self.survey_widening = self.widening.replaced_by(
             Widening.from_card(card, "survey_widening")
         )
+        self.survey_crowding = Crowding.from_card(card)
         self.clump_probability = ClumpProbability.from_card(card)
         self.population = TrainingPopulation.from_card(card)
         self.blend_contrast = contrast_from_card(card)

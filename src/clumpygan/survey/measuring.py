@@ -16,7 +16,7 @@ from clumpygan.evaluation.recovery.clumps import (
     clump_peaks,
     sharpened,
 )
-from clumpygan.evaluation.recovery.intervals import Widening, brightness_of, predict
+from clumpygan.evaluation.recovery.intervals import Crowding, Widening, brightness_of, predict
 from clumpygan.evaluation.recovery.quantities import RADII, WHOLE_FLUX
 from clumpygan.survey.columns import APERTURES, MEASURED, P_CLUMPS
 
@@ -40,6 +40,7 @@ def measure_samples(
     widening: Widening | None = None,
     blend_contrast: float = CONTRAST,
     sharp: Sharp | None = None,
+    crowding: Crowding | None = None,
 ) -> dict[str, float]:
     """Measure the samples of a galaxy in the middle of its stamp.
 
@@ -63,31 +64,35 @@ def measure_samples(
         From which on a sample shows two galaxies, by the network's card.
     sharp : ndarray (S, Y, X), optional
         Their `clumps.sharpened`, where that is known already.
+    crowding : Crowding, optional
+        By how much intervals are wider where samples show two galaxies, by the network's card.
 
     Returns
     -------
     dict
         Name of the column -> value.
     """
-    widening = widening or Widening()
+    widening, crowding = widening or Widening(), crowding or Crowding()
     nucleus = fidelity.nucleus_of(best, pixel_scale)
     values = _values(samples, nucleus, pixel_scale)
     inside = isophote(best, nucleus, sigma)
     sharp = sharpened(samples) if sharp is None else sharp
     counts, off = count_peaks(sharp, sigma, nucleus, inside, pixel_scale)
     values["sources"] = counts.astype(np.float64)
+    contrast = [split_image(one, sigma, pixel_scale).contrast for one in samples]
+    p_blend = float(blend_probability(np.array(contrast), blend_contrast))
+    crowded = float(crowding.of(p_blend))
     found: dict[str, float] = {}
     brightness = brightness_of(float(values[WHOLE_FLUX].mean()))
     for name in (one for one in MEASURED if one != "magnitude"):
-        said = told(values[name], widening.of(name, brightness))
+        said = told(values[name], crowded * widening.of(name, brightness))
         found |= dict(zip((name + end for end in _MEDIAN_AND_ENDS), said, strict=True))
     fluxes = [found[APERTURES[-1] + end] for end in ("", "_high", "_low")]
     found |= {
         "magnitude" + end: magnitude(flux)
         for end, flux in zip(_MEDIAN_AND_ENDS, fluxes, strict=True)
     }
-    contrast = [split_image(one, sigma, pixel_scale).contrast for one in samples]
-    found["p_blend"] = float(blend_probability(np.array(contrast), blend_contrast))
+    found["p_blend"] = p_blend
     found |= {name: float((off >= int(name[-1])).mean()) for name in P_CLUMPS}
     return found
 

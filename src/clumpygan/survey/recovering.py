@@ -209,7 +209,7 @@ def _recover(
     depth, sharp = float(sigma) / grid.area_ratio, sharpened(samples)
     measured = measure_samples(
         samples, best, depth, grid.target_scale, resolver.survey_widening, resolver.blend_contrast,
-        sharp,
+        sharp, resolver.survey_crowding,
     )  # fmt: skip
     stamp.row.update(
         {

@@ -255,6 +255,7 @@ def _card(
         "checkpoint_sha256": weights_digest(settings.checkpoint),
         MEASURED_PSF: psfs.digest,
         "widening": resolver.survey_widening.to_dict(),
+        "crowding": resolver.survey_crowding.to_dict(),
         "blend_contrast": resolver.blend_contrast,
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),

@@ -1,8 +1,8 @@
 """Errors and intervals from a few samples of a posterior, which hold the truth as often as said."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -189,6 +189,75 @@ class Widening:
             name: {label: list(factors) for label, factors in bins.items()}
             for name, bins in self.factors.items()
         }
+
+
+@dataclass(frozen=True)
+class Crowding:
+    """By how much intervals are wider where samples show two galaxies in an image.
+
+    Whose light is whose is known worse than samples scatter. `Widening`'s factors are those of all
+    galaxies, of which few are such; this one comes on top of them, one for all quantities.
+
+    Attributes
+    ----------
+    p_blend : float
+        Share of the samples that show two, above which it is applied.
+    factor : float
+    """
+
+    p_blend: float = 1.0
+    factor: float = 1.0
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> "Crowding":
+        """Read the section "survey_crowding" of a network's card, where there is one.
+
+        Raises
+        ------
+        InputError
+            If it isn't as `to_dict` makes it.
+        """
+        section = card.get("survey_crowding")
+        if not section:
+            return cls()
+        try:
+            found = cls(float(section["p_blend"]), float(section["factor"]))
+            if not (0 <= found.p_blend <= 1 and 0.1 <= found.factor <= 10):
+                raise ValueError(section)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise InputError(
+                "the card's section 'survey_crowding' isn't 'p_blend' from 0 to 1 and 'factor' from"
+                " 0.1 to 10: leave it out"
+            ) from problem
+        return found
+
+    @classmethod
+    def measured(cls, apart: Mapping[str, FloatArray], crowded: ArrayLike, p_blend: float) -> Self:
+        """Find the factor with which 68 % of the intervals of crowded galaxies hold the truth.
+
+        Parameters
+        ----------
+        apart : mapping
+            Quantity -> (N,), distance of the truth over half of the interval, as `Widening` has
+            made it; NaN where it isn't defined.
+        crowded : array_like (N,) of bool
+            Those above `p_blend`; of fewer than `FEWEST_TO_WIDEN` nothing is said.
+        p_blend : float
+        """
+        rows = np.asarray(crowded, dtype=bool)
+        if rows.sum() < FEWEST_TO_WIDEN:
+            return cls()
+        distances = np.concatenate([values[rows] for values in apart.values()])
+        factor = float(np.quantile(distances[np.isfinite(distances)], ONE_SIGMA))
+        return cls(p_blend, round(factor, 3))
+
+    def of(self, p_blend: ArrayLike) -> FloatArray:
+        """Return the factor of galaxies of which that share of the samples shows two."""
+        return np.where(np.asarray(p_blend) > self.p_blend, self.factor, 1.0)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the section of a card."""
+        return asdict(self)
 
 
 def _factors(values: Sequence[Any], counts: Collection[int]) -> tuple[float, ...]:
