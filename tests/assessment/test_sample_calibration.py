@@ -118,8 +118,9 @@ def test_narrow_samples_are_widened_to_hold_what_they_say(oracle, monkeypatch):
     other = measure_calibration(n=208, workers=1, seed=4).sets["synthetic"].of_bin("all")["flux_1"]
     assert other["coverage_68"] == pytest.approx(0.68, abs=0.09)
     assert other["coverage_95"] == pytest.approx(0.95, abs=0.04)
-    # Ranks are of the samples themselves.
-    assert other["ks_p"] < 1e-3
+    # Ranks are of the samples themselves, and told ones of samples that scatter as is said.
+    assert other["ks_p"] < 1e-6
+    assert other["told_ks_p"] > 1e-3
 
 
 def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
@@ -133,7 +134,8 @@ def test_the_program_writes_numbers_and_a_picture(tmp_path, capsys):
     assert yaml.safe_load(clumps.read_text()) == {"clump_probability": {}}
     table = json.loads(numbers.read_text())["sets"]["synthetic"]
     assert set(table["flux_1"]["all"]) == {
-        "n", "coverage_68", "coverage_95", "ks_d", "ks_p", "mean_rank"
+        "n", "coverage_68", "coverage_95", "ks_d", "ks_p", "mean_rank", "told_ks_p",
+        "told_mean_rank",
     }  # fmt: skip
     spectrum = json.loads(numbers.read_text())["spectrum"]
     whole = spectrum["sets"]["synthetic"]["all"]

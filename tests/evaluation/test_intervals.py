@@ -67,6 +67,38 @@ def test_widening_is_split_conformal():
     assert Widening.from_card({}) == Widening()
 
 
+def test_intervals_are_moved_where_the_mean_is_wrong_on_average():
+    generator = np.random.default_rng(2)
+    brightness = np.repeat([21.0, 23.0], 2000)
+    bias = np.where(brightness < 22, 0.8, 0.0)[:, None]
+    apart = generator.normal(bias, 1.0, (4000, 2))
+    found = Widening.measured({"flux": apart, "count": np.abs(apart)}, brightness, ["flux"])
+    assert found.shift_of("flux", 21.0) == pytest.approx(0.8, abs=0.1)
+    assert found.shift_of("flux", 23.0) == 0  # within its error
+    # Where it isn't known how bright: that of all.
+    assert found.shift_of("flux", float("nan")) == pytest.approx(0.4, abs=0.1)
+    assert found.shift_of("count", 21.0) == found.shift_of("another", 21.0) == 0
+    assert set(found.shifts) == {"flux"}
+    for share in SHARES:
+        away = np.abs(apart[:2000, SHARES.index(share)] - found.shift_of("flux", 21.0, share))
+        assert (away < found.of("flux", 21.0, share)).mean() == pytest.approx(share, abs=0.01)
+    # Without it they would have to be wider.
+    still = Widening.measured({"flux": apart}, brightness)
+    assert still.of("flux", 21.0) > 1.2 * found.of("flux", 21.0)
+    assert Widening.from_card(found.sections()) == found
+    # Factors of another measurement come with shifts of their own.
+    other = found.replaced_by(Widening({"flux": {"all": (1.5,)}}))
+    assert other.shift_of("flux", 21.0) == 0
+    assert found.replaced_by(Widening({"x": {"all": (1.5,)}})).shifts == found.shifts
+
+
+def test_damaged_shifts_are_refused():
+    widening = {"flux": {"all": [1.0, 1.0]}}
+    for shift in ({"flux": {"all": [1.0]}}, {"flux": {"all": [11.0, 0.0]}}, [1], {"flux": 2}):
+        with pytest.raises(InputError, match=r"'shift' isn't .* shifts from -10 to 10, 2 of them"):
+            Widening.from_card({"widening": widening, "shift": shift})
+
+
 def test_few_galaxies_and_samples_of_one_mind_widen_nothing():
     few = np.ones((99, 2))
     certain = np.full((200, 2), np.inf)

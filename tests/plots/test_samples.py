@@ -18,7 +18,9 @@ def outcomes(clumps: Clumps) -> Outcomes:
     return Outcomes(
         draws.uniform(20, 26, 30),
         {name: draws.random(30) for name in names},
+        {name: np.linspace(0, 1, 30) for name in apart},
         apart,
+        {name: np.zeros((30, 2)) for name in apart},
         {name: np.ones((30, 2)) for name in apart},
         draws.uniform(20, 26, 30),
         draws.normal(size=(30, len(FREQUENCIES))),
@@ -42,6 +44,10 @@ def test_clumps_have_a_panel_with_the_shares_of_each_set() -> None:
         "flux 1", "m20", "image", "intervals that hold the truth",
         "power of a sample / truth [dex]", "clumps: share that is there",
     ]  # fmt: skip
+    # Told ranks are dashed; whole images have none.
+    dashed = [line for line in panels["m20"].lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata()[-1] for line in dashed] == [1.0, 1.0]
+    assert len(panels["image"].lines) == 2
     axis = panels["clumps: share that is there"]
     for one, bars in zip(sets.values(), axis.containers, strict=True):
         wanted = [[row["probability"], row["true"]] for row in one.clumps.reliability]

@@ -166,6 +166,19 @@ def test_intervals_are_widened_as_the_card_says(monkeypatch: pytest.MonkeyPatch)
         assert told[name]["high"] - told[name]["low"] == pytest.approx(factor * width)
 
 
+def test_intervals_are_moved_as_the_card_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = recover(seed=7, samples=8).to_dict()["quantities"]
+    moved = Widening({"flux_1": {"all": (2.0, 3.0)}}, {"flux_1": {"all": (0.5, 0.4)}})
+    monkeypatch.setattr(WienerResolver, "widening", moved)
+    told = recover(seed=7, samples=8).to_dict()["quantities"]
+    half = (plain["flux_1"]["high"] - plain["flux_1"]["low"]) / 4  # as the samples scatter
+    assert plain["flux_1"]["moved"] == told["flux_1.5"]["moved"] == 0
+    assert told["flux_1"]["moved"] == pytest.approx(half / 2)
+    for name in ("value", "low", "high"):
+        assert told["flux_1"][name] == pytest.approx(plain["flux_1"][name] + half / 2)
+        assert told["flux_1.5"][name] == plain["flux_1.5"][name]
+
+
 def test_a_scene_is_never_changed() -> None:
     recovery = recover(seed=7, samples=2, richardson_lucy=False)
     with pytest.raises(AttributeError):

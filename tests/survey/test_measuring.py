@@ -91,6 +91,12 @@ def test_intervals_are_widened_as_the_card_says(samples):
     assert found["magnitude_high"] - found["magnitude"] > (
         1.5 * (plain["magnitude_high"] - plain["magnitude"])
     )
+    card = Widening({"flux_1": {"all": (1.0, 1.0)}}, {"flux_1": {"all": (0.5, 0.5)}})
+    moved = measuring.measure_samples(samples, samples.mean(0), SIGMA, SCALE, card)
+    by = (plain["flux_1_high"] - plain["flux_1_low"]) / 4
+    for end in ("", "_low", "_high"):
+        assert moved["flux_1" + end] == pytest.approx(plain["flux_1" + end] + by)
+        assert moved["flux_0.6" + end] == plain["flux_0.6" + end]
 
 
 def test_intervals_are_wider_where_samples_show_two(samples):

@@ -36,8 +36,9 @@ def calibration_figure(found: SampleCalibration) -> Figure:
 
     Ranks of samples of the true posterior follow the diagonal, within the band of two standard
     errors. A curve that is steep at both ends is of samples that scatter too little, one that lies
-    above the diagonal of samples that are too high. The last panels have the power of one sample
-    over that of the truth, and how many clumps are there of those shown with a probability.
+    above the diagonal of samples that are too high. Dashed are the ranks among samples that are
+    moved and widened as the intervals are. The last panels have the power of one sample over that
+    of the truth, and how many clumps are there of those shown with a probability.
     """
     names = list(next(iter(found.sets.values())).rank)
     more = (_coverage, _spectrum, _clumps)
@@ -65,6 +66,9 @@ def _ranks(axis: Axes, outcomes: Outcomes, name: str, label: str) -> None:
         return
     share = np.arange(1, rank.size + 1) / rank.size
     (line,) = axis.plot(rank, share, lw=1.2, label=f"{label} ({len(outcomes.magnitude)})")
+    if name in outcomes.told:
+        told = np.sort(outcomes.told[name][np.isfinite(outcomes.told[name])])
+        axis.plot(told, share, "--", lw=0.8, color=line.get_color())
     expected = np.linspace(0, 1, 101)
     band = 2 * np.sqrt(expected * (1 - expected) / rank.size)
     axis.fill_between(

@@ -31,9 +31,10 @@ def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
     -------
     dict
         Quantity (`clumpygan.evaluation.recovery.quantities`) -> `value`, the mean over the
-        samples, `low` and `high`, the ends of the interval that holds 68.3 % of the truths,
-        `unit`, and `widened`, the factor with which the scatter of the samples is taken, as found
-        of galaxies whose truth is known; None where a sample doesn't have it.
+        samples and `moved`, by which it is wrong on average, `low` and `high`, the ends of the
+        interval that holds 68.3 % of the truths, `unit`, and `widened`, the factor with which the
+        scatter of the samples is taken; the last and `moved` as found of galaxies whose truth is
+        known. None where a sample doesn't have it.
     """
     scene = recovery.scene
     grid, sigma = scene.grid, scene.sigma / scene.grid.area_ratio
@@ -48,12 +49,14 @@ def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
         values = np.array([quantity.measure(image) for image in images])
         known = bool(np.isfinite(values).all())
         unit = recovery.unit if quantity.unit == "nJy" else quantity.unit
-        one: dict[str, Any] = dict.fromkeys(("value", "low", "high", "widened"))
+        one: dict[str, Any] = dict.fromkeys(("value", "low", "high", "moved", "widened"))
         if known:
             said = predict(values)
-            factor = recovery.widening.of(name, brightness)
-            mean, half = float(said.mean), factor * float(said.half_width())
-            one = {"value": mean, "low": mean - half, "high": mean + half, "widened": factor}
+            factor, half = recovery.widening.of(name, brightness), float(said.half_width())
+            moved = recovery.widening.shift_of(name, brightness) * half
+            value = float(said.mean) + moved
+            one = {"value": value, "low": value - factor * half, "high": value + factor * half,
+                   "moved": moved, "widened": factor}  # fmt: skip
         found[name] = {**one, "unit": unit}
     return found
 

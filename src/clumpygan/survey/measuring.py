@@ -85,7 +85,8 @@ def measure_samples(
     found: dict[str, float] = {}
     brightness = brightness_of(float(values[WHOLE_FLUX].mean()))
     for name in (one for one in MEASURED if one != "magnitude"):
-        said = told(values[name], crowded * widening.of(name, brightness))
+        factors = crowded * widening.of(name, brightness), widening.shift_of(name, brightness)
+        said = told(values[name], *factors)
         found |= dict(zip((name + end for end in _MEDIAN_AND_ENDS), said, strict=True))
     fluxes = [found[APERTURES[-1] + end] for end in ("", "_high", "_low")]
     found |= {
@@ -97,16 +98,21 @@ def measure_samples(
     return found
 
 
-def told(values: NDArray[np.float64], factor: float = 1.0) -> tuple[float, float, float]:
+def told(
+    values: NDArray[np.float64], factor: float = 1.0, shift: float = 0.0
+) -> tuple[float, float, float]:
     """Return median of the samples and the ends of the interval that holds 68 % of the truths.
 
-    The interval is about their mean, `factor` times as wide as they scatter.
+    The interval is about their mean, `factor` times as wide as they scatter. Both are moved by
+    `shift`, in units of half of the width without the factor.
     """
     if not np.isfinite(values).all():
         return (np.nan,) * 3
     said = predict(values)
-    half = factor * float(said.half_width())
-    return float(np.median(values)), float(said.mean) - half, float(said.mean) + half
+    half = float(said.half_width())
+    moved, half = shift * half, factor * half
+    mean = float(said.mean) + moved
+    return float(np.median(values)) + moved, mean - half, mean + half
 
 
 def magnitude(flux: float) -> float:

@@ -254,7 +254,7 @@ def _card(
         "positions_sha256": digest.hexdigest(),
         "checkpoint_sha256": weights_digest(settings.checkpoint),
         MEASURED_PSF: psfs.digest,
-        "widening": resolver.survey_widening.to_dict(),
+        **resolver.survey_widening.sections(),
         "crowding": resolver.survey_crowding.to_dict(),
         "blend_contrast": resolver.blend_contrast,
         "population": None if resolver.population is None else resolver.population.to_dict(),

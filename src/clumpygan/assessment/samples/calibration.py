@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from clumpygan.assessment.samples.judging import Intervals, Judgement, judge, tarp
 from clumpygan.assessment.samples.settings import CalibrationSettings
 from clumpygan.data.real_galaxies.shrinking import Camera
 from clumpygan.data.real_galaxies.store import open_real
 from clumpygan.engine import in_batches
-from clumpygan.evaluation.calibration import ranks
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.clump_reliability import Clumps, match_clumps
 from clumpygan.evaluation.recovery.clumps import MATCHING_RADIUS
-from clumpygan.evaluation.recovery.intervals import SHARES, Widening, brightness_of, predict
+from clumpygan.evaluation.recovery.intervals import Widening, brightness_of
 from clumpygan.evaluation.recovery.observations import (
     GivenGalaxies,
     Observations,
@@ -39,8 +39,6 @@ FEWEST = 20
 PIXELS = {"pixel": 0.5, "bright_pixel": 3.0}
 """One pixel a galaxy, at random of those whose mean is above so many sigma of the observation."""
 
-Stretched = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -51,12 +49,14 @@ class Outcomes:
     magnitude : ndarray (N,)
     rank : dict
         Quantity -> (N,) ranks of the truth among independent draws, NaN where it isn't defined.
+    told : dict
+        Quantity -> (N,) the same among draws that are moved and widened as the intervals are.
     apart : dict
-        Quantity -> (N, 2), distance of the truth from the mean of the samples over half of their
-        interval of each of `SHARES`, as the samples scatter.
-    factor : dict
-        Quantity -> (N, 2), by which these intervals are widened: they hold the truth where it is
-        no farther apart.
+        Quantity -> (N, 2), truth less mean of the samples over half of their interval of each of
+        `SHARES`, as the samples scatter.
+    shift, factor : dict
+        Quantity -> (N, 2), by which these intervals are moved and widened: they hold the truth
+        where it is no farther than the factor from the shift.
     brightness : ndarray (N,)
         AB magnitude by the mean of the samples.
     power : ndarray (N, 12)
@@ -67,7 +67,9 @@ class Outcomes:
 
     magnitude: NDArray[np.float64]
     rank: dict[str, NDArray[np.float64]]
+    told: dict[str, NDArray[np.float64]]
     apart: dict[str, NDArray[np.float64]]
+    shift: dict[str, NDArray[np.float64]]
     factor: dict[str, NDArray[np.float64]]
     brightness: NDArray[np.float64]
     power: NDArray[np.float64]
@@ -82,18 +84,21 @@ class Outcomes:
         """What would make the intervals of these galaxies hold what they say."""
         # Single pixels have the error map.
         apart = {name: one for name, one in self.apart.items() if name in QUANTITIES}
-        return Widening.measured(apart, self.brightness)
+        moved = [name for name in apart if not QUANTITIES[name].counted]
+        return Widening.measured(apart, self.brightness, moved)
 
     def of_bin(self, name: str) -> dict[str, dict[str, float | int | None]]:
-        """Return n, coverage_68, coverage_95, ks_d, ks_p and mean_rank of each quantity."""
+        """Return n, coverage_68 and _95, ks_d, ks_p, told_ks_p and mean ranks of each quantity."""
         found: dict[str, dict[str, float | int | None]] = {}
         for quantity, rank in self.rank.items():
             rows = in_bin(self.magnitude, name) & np.isfinite(rank)
             count = int(rows.sum())
-            held = None
+            held = told = None
             test = stats.kstest(rank[rows], "uniform") if count >= FEWEST else None
             if quantity in self.apart:
-                held = self.apart[quantity][rows] <= self.factor[quantity][rows]
+                away = np.abs(self.apart[quantity][rows] - self.shift[quantity][rows])
+                held = away <= self.factor[quantity][rows]
+                told = self.told[quantity][rows]
             found[quantity] = {
                 "n": count,
                 "coverage_68": float(held[:, 0].mean()) if held is not None and count else None,
@@ -101,6 +106,10 @@ class Outcomes:
                 "ks_d": None if test is None else float(test.statistic),
                 "ks_p": None if test is None else float(test.pvalue),
                 "mean_rank": float(rank[rows].mean()) if count else None,
+                "told_ks_p": float(stats.kstest(told, "uniform").pvalue)
+                if told is not None and count >= FEWEST
+                else None,
+                "told_mean_rank": float(told.mean()) if told is not None and count else None,
             }
         return found
 
@@ -156,6 +165,11 @@ class SampleCalibration:
             "log10 of the power of one sample over the truth's by frequency in cycles per arcsec:"
             " median over the galaxies, and half of the 68 % range, dex"
         )
+        definitions["told"] = (
+            "told_ks_p, told_mean_rank: of ranks among draws that are moved and widened as the"
+            " intervals are, but for clump_flux and sources; ks_d, ks_p, mean_rank: of draws as"
+            " they are"
+        )
         settings = self.settings
         return {
             "sets": tables,
@@ -184,17 +198,18 @@ class SampleCalibration:
             parts = {label: outcomes.of_bin(label) for label in bins}
             lines.append(
                 f"{name}: {len(outcomes.magnitude)} galaxies, share of 68 and 95 % intervals that "
-                "hold the truth, p of the ranks, their mean; 68 % by magnitude"
+                "hold the truth, p of the ranks, their mean, p told; 68 % by magnitude"
             )
             lines.append(
-                f"  {'':18}{'68 %':>6}{'95 %':>6}{'p':>9}{'rank':>6}  "
+                f"  {'':18}{'68 %':>6}{'95 %':>6}{'p':>9}{'rank':>6}{'p told':>9}  "
                 + "".join(f"{label:>7}" for label in bins)
             )
             for quantity, one in whole.items():
                 cells = "".join(_cell(parts[label][quantity]["coverage_68"], 7) for label in bins)
                 lines.append(
                     f"  {quantity:18}{_cell(one['coverage_68'], 6)}{_cell(one['coverage_95'], 6)}"
-                    f"{_cell(one['ks_p'], 9, '.2g')}{_cell(one['mean_rank'], 6)}  {cells}"
+                    f"{_cell(one['ks_p'], 9, '.2g')}{_cell(one['mean_rank'], 6)}"
+                    f"{_cell(one['told_ks_p'], 9, '.2g')}  {cells}"
                 )
             lines.append(f"  clumps: {outcomes.clumps}")
             power = outcomes.spectrum_of_bin("all")["median"]
@@ -266,12 +281,16 @@ class _Bench:
         ]
         grid = self.galaxies.operator.grid
         clumps = [self._clumps(batch, i, samples[:, i], truths[i]) for i in range(len(indices))]
+        told = [judged for judged, _, _ in rows]
         return Outcomes(
             batch.magnitude,
-            {name: np.array([row[0][name] for row in rows]) for name in rows[0][0]},
-            {name: np.array([row[1][name] for row in rows]) for name in rows[0][1]},
-            {name: np.array([row[2][name] for row in rows]) for name in rows[0][2]},
-            np.array([row[3] for row in rows]),
+            {name: np.array([one[name].rank for one in told]) for name in told[0]}
+            | {"image": np.array([image for _, image, _ in rows])},
+            {name: np.array([one[name].told for one in told]) for name in told[0]},
+            {name: np.array([one[name].apart for one in told]) for name in told[0]},
+            {name: np.array([one[name].shift for one in told]) for name in told[0]},
+            {name: np.array([one[name].factor for one in told]) for name in told[0]},
+            np.array([brightness for _, _, brightness in rows]),
             np.array(
                 [
                     log_power_ratio(
@@ -307,10 +326,8 @@ class _Bench:
         samples: NDArray[np.float32],
         truth: NDArray[np.float32],
         other: NDArray[np.float32],
-    ) -> tuple[
-        dict[str, float], dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]], float
-    ]:
-        """Return ranks, distances, factors and brightness of one galaxy."""
+    ) -> tuple[dict[str, Judgement], float, float]:
+        """Return what is found of each quantity of a galaxy, TARP's rank, and the brightness."""
         generator = np.random.default_rng([self.seed, 1, batch.index[place]])
         grid = self.galaxies.operator.grid
         sigma = float(batch.sigma[place]) / grid.area_ratio
@@ -330,56 +347,34 @@ class _Bench:
         light = [QUANTITIES[WHOLE_FLUX].measure(image) for image in images[1:]]
         brightness = brightness_of(float(np.mean(light)))
         widening = self.resolver.widening
-        rank, apart, factor = {}, {}, {}
-        for name, row in values.items():
-            # A quantity that isn't defined in every image says nothing of this galaxy.
-            whole = bool(np.isfinite(row).all())
-            rank[name] = _rank(row[1::2], row[0], generator) if whole else np.nan
-            said = predict(row[1:] if whole else np.zeros(len(samples)))
-            missed = abs(row[0] - said.mean)
-            halves = np.array([said.half_width(share) for share in SHARES])
-            # Where all samples agree, the truth agrees, or is as far as can be.
-            agreed = np.full(len(SHARES), 0.0 if missed == 0 else np.inf)
-            apart[name] = np.divide(missed, halves, out=agreed, where=halves > 0)
-            if not whole:
-                apart[name] = np.full(len(SHARES), np.nan)
-            factor[name] = np.array([widening.of(name, brightness, share) for share in SHARES])
-        rank["image"] = _tarp(samples[::2], truth, other, sigma, generator)
-        return rank, apart, factor, brightness
-
-
-def _rank(draws: NDArray[np.float64], truth: float, generator: np.random.Generator) -> float:
-    return float(ranks(draws[:, None], np.array([truth]), generator=generator)[0])
-
-
-def _tarp(
-    samples: NDArray[np.float32],
-    truth: NDArray[np.float32],
-    other: NDArray[np.float32],
-    sigma: float,
-    generator: np.random.Generator,
-) -> float:
-    """Return the share of independent samples nearer to a reference than the truth is.
-
-    Of samples of the true posterior it is uniform, whatever the reference (Lemos et al. 2023,
-    arXiv:2302.03026, theorem 3): here another galaxy, in the flux of the mean of the samples.
-    """
-
-    def stretched(image: NDArray[np.float32]) -> Stretched:
-        return np.asarray(np.arcsinh(image / (2 * sigma)), np.float64)
-
-    scale = samples.mean(0).sum(dtype=np.float64) / other.sum(dtype=np.float64)
-    reference = stretched((other * max(scale, 0.0)).astype(np.float32))
-    away = [np.linalg.norm(stretched(image) - reference) for image in (truth, *samples)]
-    return _rank(np.array(away[1:]), float(away[0]), generator)
+        other_draws = np.random.default_rng([self.seed, 2, batch.index[place]])
+        judged = {
+            name: judge(
+                row,
+                Intervals.of(widening, name, brightness),
+                generator,
+                other_draws,
+                counted=name in QUANTITIES and QUANTITIES[name].counted,
+            )
+            for name, row in values.items()
+        }
+        return judged, tarp(samples[::2], truth, other, sigma, generator), brightness
 
 
 def _joined(parts: Sequence[Outcomes]) -> Outcomes:
+    def together(of: str) -> dict[str, NDArray[np.float64]]:
+        return {
+            name: np.concatenate([getattr(part, of)[name] for part in parts])
+            for name in getattr(parts[0], of)
+        }
+
     return Outcomes(
         np.concatenate([part.magnitude for part in parts]),
-        {name: np.concatenate([part.rank[name] for part in parts]) for name in parts[0].rank},
-        {name: np.concatenate([part.apart[name] for part in parts]) for name in parts[0].apart},
-        {name: np.concatenate([part.factor[name] for part in parts]) for name in parts[0].factor},
+        together("rank"),
+        together("told"),
+        together("apart"),
+        together("shift"),
+        together("factor"),
         np.concatenate([part.brightness for part in parts]),
         np.concatenate([part.power for part in parts]),
         Clumps.joined([part.clumps for part in parts]),

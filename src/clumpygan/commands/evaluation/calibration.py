@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clumpygan.assessment.samples.settings import CalibrationSettings
-from clumpygan.commands.evaluation.outputs import PictureFile, Progress, versions, write_section
+from clumpygan.commands.evaluation.outputs import PictureFile, Progress, versions, write_sections
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.errors import InputError
 from clumpygan.settings import setting
@@ -18,9 +18,9 @@ the truth, for what users publish: fluxes in apertures, sizes, concentrations, s
 numbers of sources, pixels and whole images.
 
 The rank of the truth among independent samples is uniform if they are those of the posterior: p is
-the Kolmogorov-Smirnov probability of that. The intervals are those that recover.py writes: about
-the mean of the samples, for the number of samples that there are, widened as the network's card
-says.
+the Kolmogorov-Smirnov probability of that, and p told that of samples which are moved and widened
+as the intervals are. The intervals are those that recover.py writes: about the mean of the samples,
+for the number of samples that there are, moved and widened as the network's card says.
 
 Galaxies
   (always)      held-out synthetic ones, H = 20-26
@@ -39,8 +39,9 @@ class CalibrationFiles(PictureFile):
     """The numbers, a picture, and what would make intervals hold what they say."""
 
     widening: Path | None = setting(
-        None, "factors (YAML) by which intervals of the synthetic galaxies are to be widened, as a"
-        " card has them: append the file to that of the network", "FILE", heading="output",
+        None, "factors and shifts (YAML) by which intervals of the synthetic galaxies are to be"
+        " widened and moved, as a card has them: append the file to that of the network", "FILE",
+        heading="output",
         default_words="not written",
     )  # fmt: skip
     probability: Path | None = setting(
@@ -119,7 +120,7 @@ def run_calibration(options: Namespace) -> None:
             raise InputError("--spread with --real: gains are measured on synthetic galaxies alone")
         with Progress("galaxy") as progress:
             spread = measure_spread(settings, progress=progress)
-        write_section(files.spread, "spread", spread.to_dict())
+        write_sections(files.spread, {"spread": spread.to_dict()})
         seconds = round(time.perf_counter() - begin, 1)
         print(f"{settings.n} galaxies in {seconds} s, wrote {files.spread}")
         return
@@ -132,10 +133,10 @@ def run_calibration(options: Namespace) -> None:
         with atomic_path(files.picture) as path:
             calibration_figure(found).savefig(path, dpi=110)
     if files.widening is not None:
-        write_section(files.widening, "widening", found.sets["synthetic"].widening.to_dict())
+        write_sections(files.widening, found.sets["synthetic"].widening.sections())
     if files.probability is not None:
         chance = found.sets["synthetic"].clump_probability(settings.samples)
-        write_section(files.probability, "clump_probability", chance.to_dict())
+        write_sections(files.probability, {"clump_probability": chance.to_dict()})
     seconds = round(time.perf_counter() - begin, 1)
     if files.metrics is not None:
         write_json(

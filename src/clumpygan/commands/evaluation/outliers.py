@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clumpygan.assessment.outlier_settings import OutlierSettings
-from clumpygan.commands.evaluation.outputs import MetricsFile, Progress, versions, write_section
+from clumpygan.commands.evaluation.outputs import MetricsFile, Progress, versions, write_sections
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.settings import setting
 
@@ -75,7 +75,7 @@ def run_outliers(options: Namespace) -> None:
         found = measure_outliers(settings, progress=progress)
     print(found)
     if files.population is not None:
-        write_section(files.population, "population", found.population.to_dict())
+        write_sections(files.population, {"population": found.population.to_dict()})
     seconds = round(time.perf_counter() - begin, 1)
     files.write_metrics(
         {"program": "evaluate.py outliers", **found.to_dict(), "versions": versions(*_PACKAGES),

@@ -182,11 +182,11 @@ def versions(*packages: str) -> dict[str, str | None]:
     return found
 
 
-def write_section(path: Path, name: str, section: dict[str, Any]) -> None:
-    """Write a section of a network's card as YAML, whole or not at all."""
+def write_sections(path: Path, sections: dict[str, Any]) -> None:
+    """Write sections of a network's card as YAML, whole or not at all."""
     from clumpygan.io import atomic_path
 
     with atomic_path(path) as unfinished:
         unfinished.write_text(
-            yaml.safe_dump({name: section}, default_flow_style=None, sort_keys=False, width=100)
+            yaml.safe_dump(sections, default_flow_style=None, sort_keys=False, width=100)
         )

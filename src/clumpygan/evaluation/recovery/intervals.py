@@ -86,20 +86,25 @@ def predict(samples: ArrayLike) -> Prediction:
 
 @dataclass(frozen=True)
 class Widening:
-    """By how much intervals are to be widened (or narrowed), so that they hold what they say.
+    """By how much intervals are to be moved and widened (or narrowed) to hold what they say.
 
     Split-conformal factors (Papadopoulos et al. 2002; Lei et al. 2018, JASA 113, 1094): of
-    galaxies that nobody trained on, the distance of the truth from the mean over half of the
-    interval, of which the wanted share lies below the factor.
+    galaxies that nobody trained on, the distance of the truth from the middle over half of the
+    interval, of which the wanted share lies below the factor. The middle is the mean of the
+    samples, or where that is wrong on average the mean and a shift: the median of the distances.
 
     Attributes
     ----------
     factors : mapping
         Quantity -> bin of `MAGNITUDE_BINS` -> a factor for each of `SHARES`, or for the first
         alone. Quantities and bins that aren't there have 1.
+    shifts : mapping
+        Quantity -> bin that has a factor -> what is to be added to the mean, in units of half of
+        the interval of each share; nothing where it isn't there.
     """
 
     factors: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
+    shifts: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any], name: str = "widening") -> "Widening":
@@ -109,60 +114,63 @@ class Widening:
         ----------
         card : mapping
         name : str
-            "widening", of single galaxies, or "survey_widening", of those of a survey.
+            "widening", of single galaxies, with the section "shift" where there is one, or
+            "survey_widening", of those of a survey.
 
         Raises
         ------
         InputError
             If it isn't as `measured` makes it.
         """
-        section = card.get(name) or {}
         # Of surveys the first share is enough.
         counts = (len(SHARES),) if name == "widening" else range(1, len(SHARES) + 1)
-        try:
-            return cls(
-                {
-                    str(quantity): {
-                        str(label): _factors(factors, counts) for label, factors in bins.items()
-                    }
-                    for quantity, bins in section.items()
-                }
-            )
-        except (AttributeError, TypeError, ValueError) as problem:
-            raise InputError(
-                f"the card's section '{name}' isn't quantity -> magnitudes -> factors from 0.1 to "
-                f"10, {' or '.join(map(str, counts))} of them: leave it out"
-            ) from problem
+        factors = _section(card, name, (0.1, 10.0), counts)
+        if name != "widening":
+            return cls(factors)
+        return cls(factors, _section(card, "shift", (-10.0, 10.0), counts))
 
     @classmethod
-    def measured(cls, apart: Mapping[str, FloatArray], brightness: FloatArray) -> "Widening":
+    def measured(
+        cls,
+        apart: Mapping[str, FloatArray],
+        brightness: FloatArray,
+        moved: Collection[str] = (),
+    ) -> "Widening":
         """Find the factors.
 
         Parameters
         ----------
         apart : mapping
             Quantity -> (N, 2) or (N, 1), distance of the truth over half of the interval of each of
-            `SHARES`, or of the first alone; NaN where it isn't defined.
+            `SHARES`, or of the first alone; NaN where it isn't defined. Above 0 where the truth
+            is larger, if the interval may be moved.
         brightness : ndarray (N,)
             Magnitudes as `brightness_of` gives them.
+        moved : collection of str
+            Quantities whose intervals are moved, where the median of the distances is farther from
+            0 than twice its error.
         """
         labels = np.array([bin_of(one) for one in brightness])
         found: dict[str, dict[str, tuple[float, ...]]] = {}
-        for name, distances in apart.items():
+        shifts: dict[str, dict[str, tuple[float, ...]]] = {}
+        for name, signed in apart.items():
             for label in MAGNITUDE_BINS:
-                rows = np.isfinite(distances[:, 0]) & ((labels == label) | (label == "all"))
+                rows = np.isfinite(signed[:, 0]) & ((labels == label) | (label == "all"))
                 count = int(rows.sum())
                 if count < FEWEST_TO_WIDEN:
                     continue
-                ordered = np.sort(distances[rows], axis=0)
+                middle = _bias(signed[rows]) if name in moved else np.zeros(signed.shape[1])
+                ordered = np.sort(np.abs(signed[rows] - middle), axis=0)
                 places = [min(int(np.ceil((count + 1) * share)), count) - 1 for share in SHARES]
                 factors = [
-                    float(ordered[place, i]) for i, place in enumerate(places[: distances.shape[1]])
+                    float(ordered[place, i]) for i, place in enumerate(places[: signed.shape[1]])
                 ]
                 # Where most samples are of one mind, no factor makes an interval of it.
                 if all(0.1 <= one <= 10 for one in factors):
                     found.setdefault(name, {})[label] = tuple(round(one, 3) for one in factors)
-        return cls(found)
+                    if middle.any():
+                        shifts.setdefault(name, {})[label] = tuple(map(float, middle))
+        return cls(found, shifts)
 
     def of(self, quantity: str, brightness: float, share: float = ONE_SIGMA) -> float:
         """Return the factor of an interval.
@@ -175,20 +183,75 @@ class Widening:
         share : float
             One of `SHARES`.
         """
+        label = self._bin(quantity, brightness)
+        return 1.0 if label is None else self.factors[quantity][label][SHARES.index(share)]
+
+    def shift_of(self, quantity: str, brightness: float, share: float = ONE_SIGMA) -> float:
+        """Return what is added to the mean, in units of half of the interval; see `of`."""
+        label = self._bin(quantity, brightness)
+        shifts = self.shifts.get(quantity, {}).get(label or "")
+        return 0.0 if shifts is None else shifts[SHARES.index(share)]
+
+    def _bin(self, quantity: str, brightness: float) -> str | None:
         bins = self.factors.get(quantity, {})
-        factors = bins.get(bin_of(brightness), bins.get("all"))
-        return 1.0 if factors is None else factors[SHARES.index(share)]
+        return next((one for one in (bin_of(brightness), "all") if one in bins), None)
 
     def replaced_by(self, other: "Widening") -> "Widening":
         """Return the factors of another one, and these of quantities that it doesn't have."""
-        return Widening({**self.factors, **other.factors})
+        kept = {name: one for name, one in self.shifts.items() if name not in other.factors}
+        return Widening({**self.factors, **other.factors}, {**kept, **other.shifts})
 
     def to_dict(self) -> dict[str, dict[str, list[float]]]:
-        """Return the section of a card."""
+        """Return the section of a card with the factors."""
+        return _lists(self.factors)
+
+    def sections(self) -> dict[str, dict[str, dict[str, list[float]]]]:
+        """Return the sections of a card: "widening", and "shift" where something is moved."""
+        shifts = {"shift": _lists(self.shifts)} if self.shifts else {}
+        return {"widening": self.to_dict()} | shifts
+
+
+def _bias(signed: FloatArray) -> FloatArray:
+    """Return the medians (2,) of distances (N, 2), 0 for those within twice their errors."""
+    low, middle, high = np.quantile(signed, (0.16, 0.5, 0.84), axis=0)
+    # The median of normal deviates scatters by the root of pi / 2 more than their mean.
+    error = (np.pi / 2 / len(signed)) ** 0.5 * (high - low) / 2
+    return np.asarray(np.where(np.abs(middle) > 2 * error, middle.round(3), 0.0))
+
+
+def _lists(
+    table: Mapping[str, Mapping[str, tuple[float, ...]]],
+) -> dict[str, dict[str, list[float]]]:
+    return {
+        name: {label: list(numbers) for label, numbers in bins.items()}
+        for name, bins in table.items()
+    }
+
+
+def _section(
+    card: Mapping[str, Any], name: str, limits: tuple[float, float], counts: Collection[int]
+) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Return quantity -> bin -> numbers of a section of a card.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    low, high = limits
+    try:
         return {
-            name: {label: list(factors) for label, factors in bins.items()}
-            for name, bins in self.factors.items()
+            str(quantity): {
+                str(label): _numbers(numbers, limits, counts) for label, numbers in bins.items()
+            }
+            for quantity, bins in (card.get(name) or {}).items()
         }
+    except (AttributeError, TypeError, ValueError) as problem:
+        what = "shifts" if name == "shift" else "factors"
+        raise InputError(
+            f"the card's section '{name}' isn't quantity -> magnitudes -> {what} from {low:g} to "
+            f"{high:g}, {' or '.join(map(str, counts))} of them: leave it out"
+        ) from problem
 
 
 @dataclass(frozen=True)
@@ -260,11 +323,13 @@ class Crowding:
         return asdict(self)
 
 
-def _factors(values: Sequence[Any], counts: Collection[int]) -> tuple[float, ...]:
-    factors = tuple(float(one) for one in values)
-    if len(factors) not in counts or not all(0.1 <= one <= 10 for one in factors):
+def _numbers(
+    values: Sequence[Any], limits: tuple[float, float], counts: Collection[int]
+) -> tuple[float, ...]:
+    numbers = tuple(float(one) for one in values)
+    if len(numbers) not in counts or not all(limits[0] <= one <= limits[1] for one in numbers):
         raise ValueError(values)
-    return factors
+    return numbers
 
 
 def brightness_of(flux: float) -> float:

@@ -81,12 +81,15 @@ class Quantity:
     name, unit, definition : str
     measure : callable
         From `Measured` to a number, NaN where it isn't defined.
+    counted : bool
+        Whether it comes in steps, or is often 0: medians say nothing of a bias then.
     """
 
     name: str
     unit: str
     definition: str
     measure: Callable[[Measured], float]
+    counted: bool = False
 
 
 def _flux(radius: float, one: Measured) -> float:
@@ -148,9 +151,13 @@ QUANTITIES = {
         Quantity("ellipticity", "", 'of the moments weighted by a Gaussian of 0.5"', _ellipticity),
         Quantity("m20", "", 'of the light within 1" (Lotz et al. 2004, eq. 8)', _m20),
         Quantity(
-            "clump_flux", "nJy", "of the peaks outside the nucleus, as point sources", _clump_flux
+            "clump_flux",
+            "nJy",
+            "of the peaks outside the nucleus, as point sources",
+            _clump_flux,
+            counted=True,
         ),
-        Quantity("sources", "", "number of peaks, the nucleus among them", _sources),
+        Quantity("sources", "", "number of peaks, the nucleus among them", _sources, counted=True),
     )
 }
 """Name -> quantity."""
