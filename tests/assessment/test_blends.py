@@ -88,6 +88,9 @@ def test_a_perfect_recovery_recognises_what_hst_does(perfect):
     assert errors["brighter"]["median_abs"] < 0.1
     assert errors["fainter"]["n"] == round(25 * methods["hst"]["both_found"]) > 3
     assert methods["hst"]["centroid"]["brighter"]["median"] < 0.1
+    # Of the same image centres tell more blends than parts do, also of those nearer together.
+    assert methods["centres"]["unrecognised"] < methods["network"]["unrecognised"]
+    assert 3 < methods["centres"]["magnitude"]["fainter"]["n"] <= 25
     json.dumps(table, allow_nan=False)
 
 

@@ -179,3 +179,34 @@ def test_given_galaxies_are_added_together() -> None:
     widths = {round(float(image.sum() / image.max()), 1) for image in images[0::3]}
     seconds = [galaxies.pair(i).images[1] for i in range(0, 60, 3)]
     assert {round(float(one.sum() / one.max()), 1) for one in seconds} <= widths
+
+
+def gaussian(y: float, x: float, width: float, flux: float, side: int = 112) -> np.ndarray:
+    rows, columns = np.indices((side, side))
+    away = ((rows - y) ** 2 + (columns - x) ** 2) / width**2
+    return np.asarray(flux * np.exp(-0.5 * away) / (2 * np.pi * width**2))
+
+
+def test_two_centres_stand_out_where_no_level_splits_them() -> None:
+    noise = 1e-3 * np.random.default_rng(4).standard_normal((112, 112))
+    pair = gaussian(52.0, 54.0, 3.5, 60.0) + gaussian(58.0, 60.0, 3.5, 30.0) + noise
+    # A bulge in a disk, as bright, has one centre.
+    single = gaussian(55.0, 56.0, 2.5, 40.0) + gaussian(55.0, 56.0, 7.0, 50.0) + noise
+    found, alone = (blends.find_centres(one, 0.01, SCALE) for one in (pair, single))
+    assert blends.split_image(pair, 0.01, SCALE).contrast < 0.01
+    assert found.contrast > 0.02 > 5 * alone.contrast >= 0
+    np.testing.assert_allclose(found.places, [[52, 54], [58, 60]], atol=0.7)
+    # Per light, whatever the unit, and of whatever orientation.
+    turned = blends.find_centres(1000 * pair.T, 10.0, SCALE)
+    assert turned.contrast == pytest.approx(found.contrast, rel=1e-6)
+    np.testing.assert_allclose(turned.places, found.places[:, ::-1], atol=1e-3)
+    # What is far from the middle, apart from the brightest, or noise alone isn't looked at.
+    far = pair + gaussian(56.0, 100.0, 2.0, 500.0)
+    assert blends.find_centres(far, 0.01, SCALE).contrast == pytest.approx(found.contrast)
+    apart = pair + gaussian(56.0, 76.0, 1.0, 2.0)
+    assert blends.find_centres(apart, 0.01, SCALE).contrast == pytest.approx(
+        found.contrast, rel=0.1
+    )
+    nothing = blends.find_centres(noise, 0.01, SCALE)
+    assert nothing.contrast == 0
+    assert np.isnan(nothing.places).all()

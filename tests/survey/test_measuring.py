@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
+from clumpygan.evaluation.recovery.blends import (
+    CONTRAST,
+    blend_probability,
+    find_centres,
+    split_image,
+)
 from clumpygan.evaluation.recovery.clumps import find_peaks, sharpened
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
 from clumpygan.evaluation.recovery.intervals import Crowding, Widening
@@ -54,6 +59,8 @@ def test_a_blend_is_as_probable_as_samples_show_it(samples):
     contrast = np.array([split_image(one, SIGMA, SCALE).contrast for one in samples])
     assert found["p_blend"] == (contrast > CONTRAST).mean() == blend_probability(contrast, CONTRAST)
     assert 0 < found["p_blend"] < 1
+    gain = find_centres(samples.mean(0), SIGMA, SCALE).contrast
+    assert found["blend_gain"] == gain > 0
     strict = measuring.measure_samples(
         samples, samples.mean(0), SIGMA, SCALE, blend_contrast=float(np.sort(contrast)[-2])
     )

@@ -26,7 +26,7 @@ from clumpygan.evaluation.recovery.blended_galaxies import (
     RealBlends,
     SyntheticBlends,
 )
-from clumpygan.evaluation.recovery.blends import Split, split_image
+from clumpygan.evaluation.recovery.blends import Split, find_centres, split_image
 from clumpygan.evaluation.recovery.deblenders import (
     fit_pair,
     load_deblender,
@@ -55,8 +55,8 @@ class Seen:
     Attributes
     ----------
     contrast : ndarray (N,)
-        Share of the light that the second part has, see `Split`; of scarlet2, the `score` of a
-        `FittedPair`.
+        Share of the light that the second part has, see `Split`; of `find_centres` their gain,
+        of scarlet2 the `score` of a `FittedPair`.
     dm : ndarray (N, 2)
         Magnitude of brighter and fainter galaxy less the true one; NaN unless both are found.
     away : ndarray (N, 2)
@@ -127,6 +127,7 @@ class BlendBench:
             name: self._seen(found, pairs, *(survey if name == "hsc" else fine))
             for name, found in images.items()
         }
+        seen["centres"] = self._seen(images["network"], pairs, *fine, split=find_centres)
         if "sextractor" in self.settings.peers:
             for name, of in (("sextractor", "hsc"), ("sextractor_rl", "richardson_lucy")):
                 depth = survey if of == "hsc" else fine

@@ -21,9 +21,11 @@ from clumpygan.evaluation.recovery.clump_reliability import Clumps
 
 BATCH_SIZE = 15
 
-METHODS = ("hst", "hsc", "richardson_lucy", "network", "sample", "samples")
+METHODS = ("hst", "hsc", "richardson_lucy", "network", "sample", "samples",
+           "centres")  # fmt: skip
 """HST's own image without noise, HSC's, the classical deconvolution, the mean of the samples, one
-sample, and the share of the samples that show two galaxies; deblenders of others follow if they are
+sample, the share of the samples that show two galaxies, and two centres against one in their mean
+(`find_centres`); deblenders of others follow if they are
 asked for: SExtractor in HSC's image and in the deconvolved one, and scarlet2."""
 
 EDGES = {
@@ -201,8 +203,10 @@ DEFINITIONS = {
     "threshold": "score that at most 1 % of other single galaxies exceed",
     "score": "share of the light of the second part into which the image falls above a level, as"
     " SExtractor deblends (Bertin & Arnouts 1996); of samples the share of those whose score is"
-    " above the contrast of the network's card; of scarlet2 the share by which a second Sersic"
-    " source, fitted to HSC's image, lowers chi squared, over the flux",
+    " above the contrast of the network's card; of centres the gain in ln likelihood per light of"
+    " two Gaussians of their own centres over two of one, of the mean of the samples; of scarlet2"
+    " the share by which a second Sersic source, fitted to HSC's image, lowers chi squared, over"
+    " the flux",
     "peers": "sextractor: SExtractor itself (sep) in HSC's image, sextractor_rl in the deconvolved"
     " one, by the largest DEBLEND_MINCONT that leaves two; scarlet2: one band, places are not told",
     "curve": "both shares for thresholds that other shares of the other single galaxies exceed",

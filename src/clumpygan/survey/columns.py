@@ -41,6 +41,10 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
         "float32", "", 'share of the samples that show two galaxies within 1.5", as evaluate.py'
         " blends measures them"
     ),
+    "blend_gain": (
+        "float32", "", "gain in ln likelihood per light of two Gaussians of their own centres over"
+        " two of one, in the recovered image: the larger, the likelier two galaxies"
+    ),
     **{
         name: ("float32", "", f"share of the samples with {name[-1]} or more beside the nucleus")
         for name in P_CLUMPS

@@ -10,7 +10,12 @@ from scipy.ndimage import gaussian_filter, label
 
 from clumpygan.constants import NANOJANSKY_ZERO_POINT
 from clumpygan.evaluation.recovery import fidelity
-from clumpygan.evaluation.recovery.blends import CONTRAST, blend_probability, split_image
+from clumpygan.evaluation.recovery.blends import (
+    CONTRAST,
+    blend_probability,
+    find_centres,
+    split_image,
+)
 from clumpygan.evaluation.recovery.clumps import (
     NUCLEUS_RADIUS,
     clump_peaks,
@@ -94,6 +99,7 @@ def measure_samples(
         for end, flux in zip(_MEDIAN_AND_ENDS, fluxes, strict=True)
     }
     found["p_blend"] = p_blend
+    found["blend_gain"] = find_centres(best, sigma, pixel_scale).contrast
     found |= {name: float((off >= int(name[-1])).mean()) for name in P_CLUMPS}
     return found
 

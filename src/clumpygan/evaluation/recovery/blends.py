@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.clumps import smoothed
-from clumpygan.evaluation.recovery.splitting import best_split
+from clumpygan.evaluation.recovery.splitting import best_split, fit_gaussians
 
 FLOAT = NDArray[np.float64]
 
@@ -43,6 +44,15 @@ _SMOOTHING = 1.0
 
 _BELOW_PEAK = 0.98
 """Of the peak, the highest level."""
+
+_LEAST_SPREAD = 0.3
+"""Square pixels, added to the variances of the light with which fits of Gaussians start."""
+
+_OF_ONE_CENTRE = (0.4, 1.6)
+"""Variances of two Gaussians of one centre over those of the light, with which a fit starts."""
+
+_STARTING_SHARES, _STARTING_PLACES = (0.7, 0.3), (-0.4, 1.2)
+"""Of two Gaussians, the light of each, and where along the major axis in units of its width."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,57 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
         return lost
     peaks = np.stack(np.unravel_index([first, second], light.shape), axis=1)
     return Split(float(contrast), peaks.astype(np.float64) + corner)
+
+
+def find_centres(image: NDArray[np.floating], sigma: float, pixel_scale: float) -> Split:
+    """Ask whether the light around the middle has two centres or one, split or not.
+
+    Two Gaussians are fitted to the light above 1.5 sigma that hangs together with the brightest
+    pixel: once of one centre, as a bulge and a disk have it, and once each of its own, starting
+    along the major axis with the brighter one on either side. Blends that no level splits stand out
+    by how much better the latter describes them.
+
+    Parameters
+    ----------
+    image : ndarray (y, x)
+        Recovered; what is beyond 1.5" from its middle isn't looked at.
+    sigma : float
+        Depth of the observation per pixel of the image, in its unit.
+    pixel_scale : float
+        Arcsec.
+
+    Returns
+    -------
+    Split
+        Its contrast is the gain, not a share: the difference of the logarithms of both likelihoods,
+        per light, at least 0. Its places are the centres.
+    """
+    light = smoothed(image, _SMOOTHING)
+    light[_region(*light.shape, REGION / pixel_scale)[0]] = 0
+    parts, _ = label(light > _FAINTEST * sigma)
+    peak = parts.flat[int(light.argmax())]
+    lost = Split(0.0, np.full((2, 2), np.nan))
+    if not peak:
+        return lost
+    places = np.argwhere(parts == peak).astype(np.float64)
+    weight = light[parts == peak]
+    weight /= weight.sum()
+    middle = weight @ places
+    places -= middle
+    spread = (weight[:, None] * places).T @ places + _LEAST_SPREAD * np.eye(2)
+    widths, axes = np.linalg.eigh(spread)
+    long = np.sqrt(widths[1]) * axes[:, 1]
+    flat = spread[(0, 0, 1), (0, 1, 1)]
+    one = fit_gaussians(weight, places, np.full(2, 0.5), np.zeros((2, 2)),
+                        np.outer(_OF_ONE_CENTRE, flat), True)  # fmt: skip
+    best, found = -np.inf, (np.zeros(2), np.zeros((2, 2)))
+    for side in (1, -1):
+        shares, centres = np.array(_STARTING_SHARES), np.outer(_STARTING_PLACES, side * long)
+        two = fit_gaussians(weight, places, shares, centres, np.outer((0.5, 0.5), flat), False)
+        if two > best:
+            best, found = two, (shares, centres)
+    shares, centres = found
+    return Split(max(best - one, 0.0), centres[np.argsort(-shares, kind="stable")] + middle)
 
 
 @lru_cache(maxsize=16)
