@@ -84,7 +84,7 @@ class Outcomes:
         """What would make the intervals of these galaxies hold what they say."""
         # Single pixels have the error map.
         apart = {name: one for name, one in self.apart.items() if name in QUANTITIES}
-        moved = [name for name in apart if not QUANTITIES[name].counted]
+        moved = [name for name in apart if QUANTITIES[name].moved and not QUANTITIES[name].counted]
         return Widening.measured(apart, self.brightness, moved)
 
     def of_bin(self, name: str) -> dict[str, dict[str, float | int | None]]:

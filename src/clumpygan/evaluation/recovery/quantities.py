@@ -83,6 +83,10 @@ class Quantity:
         From `Measured` to a number, NaN where it isn't defined.
     counted : bool
         Whether it comes in steps, or is often 0: medians say nothing of a bias then.
+    moved : bool
+        Whether its values are moved where samples of synthetic galaxies are wrong on average. Those
+        of ellipticity aren't: it took 96 real galaxies farther from the truth, whose mean rank fell
+        from 0.47 to 0.42.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Quantity:
     definition: str
     measure: Callable[[Measured], float]
     counted: bool = False
+    moved: bool = True
 
 
 def _flux(radius: float, one: Measured) -> float:
@@ -148,7 +153,13 @@ QUANTITIES = {
         Quantity(
             "concentration", "", "5 log10(r80 / r20) (Conselice 2003, eq. 10)", _concentration
         ),
-        Quantity("ellipticity", "", 'of the moments weighted by a Gaussian of 0.5"', _ellipticity),
+        Quantity(
+            "ellipticity",
+            "",
+            'of the moments weighted by a Gaussian of 0.5"',
+            _ellipticity,
+            moved=False,
+        ),
         Quantity("m20", "", 'of the light within 1" (Lotz et al. 2004, eq. 8)', _m20),
         Quantity(
             "clump_flux",
