@@ -187,7 +187,7 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
                 f" {new[rows & ~second].mean():.3f}"
             )
     two = true["two"]
-    print(f"P(blend): {Clumps(p_blend, two, int(two.sum()))}")
+    print(f"P(blend): {Clumps(p_blend, two, int(two.sum()), p_blend)}")
     plain = {n: one / [used.of(n, which) for which in brightness] for n, one in apart.items()}
     for label, rows in ((f"P(blend) > {CROWDED}", crowded), ("two in the sharp image", two)):
         held = " ".join(f"{np.mean(plain[n][rows] <= crowding[rows]):.2f}" for n in NAMES)
