@@ -14,7 +14,7 @@ from scipy.ndimage import label
 
 from clumpygan.errors import InputError
 from clumpygan.evaluation.recovery.clumps import smoothed
-from clumpygan.evaluation.recovery.splitting import best_split, fit_gaussians
+from clumpygan.evaluation.recovery.splitting import LEAST_SPREAD, best_split, fit_gaussians
 
 FLOAT = NDArray[np.float64]
 
@@ -44,9 +44,6 @@ _SMOOTHING = 1.0
 
 _BELOW_PEAK = 0.98
 """Of the peak, the highest level."""
-
-_LEAST_SPREAD = 0.3
-"""Square pixels, added to the variances of the light with which fits of Gaussians start."""
 
 _OF_ONE_CENTRE = (0.4, 1.6)
 """Variances of two Gaussians of one centre over those of the light, with which a fit starts."""
@@ -87,9 +84,7 @@ def split_image(image: NDArray[np.floating], sigma: float, pixel_scale: float) -
     pixel_scale : float
         Arcsec.
     """
-    light = smoothed(image, _SMOOTHING)
-    beyond, corner = _region(*light.shape, REGION / pixel_scale)
-    light[beyond] = 0
+    light, corner = _around_middle(image, pixel_scale)
     light = light[corner[0] : -corner[0] or None, corner[1] : -corner[1] or None]
     low, top = _FAINTEST * sigma, float(light.max())
     lost = Split(0.0, np.full((2, 2), np.nan))
@@ -127,8 +122,7 @@ def find_centres(image: NDArray[np.floating], sigma: float, pixel_scale: float) 
         Its contrast is the gain, not a share: the difference of the logarithms of both likelihoods,
         per light, at least 0. Its places are the centres.
     """
-    light = smoothed(image, _SMOOTHING)
-    light[_region(*light.shape, REGION / pixel_scale)[0]] = 0
+    light, _ = _around_middle(image, pixel_scale)
     parts, _ = label(light > _FAINTEST * sigma)
     peak = parts.flat[int(light.argmax())]
     lost = Split(0.0, np.full((2, 2), np.nan))
@@ -139,7 +133,7 @@ def find_centres(image: NDArray[np.floating], sigma: float, pixel_scale: float) 
     weight /= weight.sum()
     middle = weight @ places
     places -= middle
-    spread = (weight[:, None] * places).T @ places + _LEAST_SPREAD * np.eye(2)
+    spread = (weight[:, None] * places).T @ places + LEAST_SPREAD * np.eye(2)
     widths, axes = np.linalg.eigh(spread)
     long = np.sqrt(widths[1]) * axes[:, 1]
     flat = spread[(0, 0, 1), (0, 1, 1)]
@@ -153,6 +147,16 @@ def find_centres(image: NDArray[np.floating], sigma: float, pixel_scale: float) 
             best, found = two, (shares, centres)
     shares, centres = found
     return Split(max(best - one, 0.0), centres[np.argsort(-shares, kind="stable")] + middle)
+
+
+def _around_middle(
+    image: NDArray[np.floating], pixel_scale: float
+) -> tuple[FLOAT, NDArray[np.int64]]:
+    """Return the smoothed image, 0 beyond `REGION`, and the corner (y, x) of what isn't."""
+    light = smoothed(image, _SMOOTHING)
+    beyond, corner = _region(*light.shape, REGION / pixel_scale)
+    light[beyond] = 0
+    return light, corner
 
 
 @lru_cache(maxsize=16)

@@ -12,8 +12,8 @@ FLOAT = NDArray[np.float64]
 _ROUNDS = 40
 """Of expectation and maximisation: what is left to gain is small against what blends gain."""
 
-_LEAST_SPREAD = 0.3
-"""Square pixels, of a Gaussian: it can't shrink onto one pixel."""
+LEAST_SPREAD = 0.3
+"""Square pixels, added to the variances of a Gaussian: it can't shrink onto one pixel."""
 
 
 @njit
@@ -152,7 +152,7 @@ def fit_gaussians(
             if not held:
                 centres[k] = mean[1:3]
             y, x = centres[k]
-            spreads[k, 0] = mean[3] - 2 * y * mean[1] + y * y + _LEAST_SPREAD
+            spreads[k, 0] = mean[3] - 2 * y * mean[1] + y * y + LEAST_SPREAD
             spreads[k, 1] = mean[4] - y * mean[2] - x * mean[1] + y * x
-            spreads[k, 2] = mean[5] - 2 * x * mean[2] + x * x + _LEAST_SPREAD
+            spreads[k, 2] = mean[5] - 2 * x * mean[2] + x * x + LEAST_SPREAD
     return likelihood
