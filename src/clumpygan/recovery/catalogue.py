@@ -52,11 +52,11 @@ def measured_quantities(recovery: Recovery) -> dict[str, dict[str, Any]]:
         one: dict[str, Any] = dict.fromkeys(("value", "low", "high", "moved", "widened"))
         if known:
             said = predict(values)
-            factor, half = recovery.widening.of(name, brightness), float(said.half_width())
-            moved = recovery.widening.shift_of(name, brightness) * half
+            factor = recovery.widening.of(name, brightness)
+            shift = recovery.widening.shift_of(name, brightness)
+            moved, low, high = said.interval(factor, shift)
             value = float(said.mean) + moved
-            one = {"value": value, "low": value - factor * half, "high": value + factor * half,
-                   "moved": moved, "widened": factor}  # fmt: skip
+            one = {"value": value, "low": low, "high": high, "moved": moved, "widened": factor}
         found[name] = {**one, "unit": unit}
     return found
 

@@ -114,11 +114,8 @@ def told(
     """
     if not np.isfinite(values).all():
         return (np.nan,) * 3
-    said = predict(values)
-    half = float(said.half_width())
-    moved, half = shift * half, factor * half
-    mean = float(said.mean) + moved
-    return float(np.median(values)) + moved, mean - half, mean + half
+    moved, low, high = predict(values).interval(factor, shift)
+    return float(np.median(values)) + moved, low, high
 
 
 def magnitude(flux: float) -> float:

@@ -48,6 +48,17 @@ class Prediction:
         """Return half of the interval about the mean that holds that share of the truths."""
         return np.asarray(self.scale * stdtrit(self.freedom, (1 + share) / 2))
 
+    def interval(self, factor: float, shift: float) -> tuple[float, float, float]:
+        """Return by how much one number is moved, and the ends of its interval of 68 %.
+
+        Moved by `shift`, and `factor` times as wide, both in units of half of the interval as the
+        samples have it: as `Widening` says.
+        """
+        half = float(self.half_width())
+        moved = shift * half
+        middle = float(self.mean) + moved
+        return moved, middle - factor * half, middle + factor * half
+
 
 def predict(samples: ArrayLike) -> Prediction:
     """Predict a quantity from samples that come in pairs, antithetic ones or independent.
