@@ -433,6 +433,7 @@ def test_galaxies_outside_have_a_row(recover, patch):
         ({"catalog": "bare.csv"}, "expected ra and dec in degrees, or x and y"),
         ({"max_magnitude": 10}, "no galaxy is brighter than `max_magnitude` 10"),
         ({"image": "plain.fits", "catalog": "far.csv"}, "plain.fits: has no world coordinates"),
+        ({"precision": "half"}, "`precision` is 'half': expected one of auto, float32, bfloat16"),
         ({"cluster": "boz"}, "`cluster` is 'boz'"),
         ({"output": "full"}, "holds foreign.txt and no survey"),
         ({"output": "patch/calexp.fits"}, "is a file; expected the name of a folder"),

@@ -30,7 +30,7 @@ from clumpygan.survey.star_psfs import (
     find_stars,
     measure_psfs,
 )
-from clumpygan.survey.store import PSFS, measured_digest
+from clumpygan.survey.store import MEASURED_PSF, PSFS, begun_with
 
 MISSING = "no PSF"
 
@@ -187,7 +187,7 @@ def _measured_before(settings: SurveySettings) -> list[list[StarPsf]] | None:
     except (InputError, OSError, KeyError, TypeError, ValueError):
         return None  # damaged: they are measured again
     digest = _digest(one for psfs in found for one in psfs)
-    return found if digest and digest == measured_digest(settings.output) else None
+    return found if digest and digest == begun_with(settings.output, MEASURED_PSF) else None
 
 
 def _read(path: Path) -> StarPsf:

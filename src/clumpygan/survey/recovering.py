@@ -24,8 +24,9 @@ from clumpygan.recovery.scene import fine_mask
 from clumpygan.survey.cutouts import cutout_wcs, write_cutout
 from clumpygan.survey.measuring import magnitude, measure_samples
 from clumpygan.survey.patches import SurveyPatch, read_patch
+from clumpygan.survey.precision import in_bfloat16
 from clumpygan.survey.psfs import KeptPsf, psf_of
-from clumpygan.survey.settings import SAMPLES, SurveySettings
+from clumpygan.survey.settings import BFLOAT16, FLOAT32, SAMPLES, SurveySettings
 
 GOOD = "good"
 
@@ -91,6 +92,12 @@ class _Stamp(NamedTuple):
 def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[Row]]:
     """Recover and measure the galaxies of a unit; write their cut-outs, if they are wanted.
 
+    Parameters
+    ----------
+    settings : SurveySettings
+        With a precision other than "auto": CPUs of workers may differ.
+    unit : Unit
+
     Returns
     -------
     rows, components : list of dict
@@ -103,7 +110,7 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
     OSError
         If the disk is full, of cut-outs.
     """
-    resolver = resolver_of(settings.checkpoint)
+    resolver = resolver_of(settings.checkpoint, settings.precision)
     weight = settings.weight_of(unit.patch)
     patch = read_patch(unit.patch, resolver.grid.observed_scale, weight)
     stamps, rows = [], []
@@ -118,8 +125,8 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
 
 
 @lru_cache(maxsize=1)
-def resolver_of(checkpoint: str) -> SuperResolver:
-    """Load a network once, laid out as convolutions on CPUs want it.
+def resolver_of(checkpoint: str, precision: str = FLOAT32) -> SuperResolver:
+    """Load a network once, laid out as convolutions on CPUs want it, of "float32" or "bfloat16".
 
     Raises
     ------
@@ -127,6 +134,8 @@ def resolver_of(checkpoint: str) -> SuperResolver:
         If there is none of that name.
     """
     resolver = SuperResolver.from_checkpoint(checkpoint)
+    if precision == BFLOAT16:
+        in_bfloat16(resolver.network)
     resolver.network.to(memory_format=torch.channels_last)
     return resolver
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from astropy.table import Table
 
 from clumpygan import __version__
 from clumpygan.engine import open_engine
+from clumpygan.errors import InputWarning
 from clumpygan.gan.checkpoint import weights_digest
 from clumpygan.io.tables import read_columns
 from clumpygan.recovery.resolver import SuperResolver
@@ -22,10 +24,11 @@ from clumpygan.settings.declaration import default_of
 from clumpygan.survey.columns import COLUMNS
 from clumpygan.survey.given import Given, as_files
 from clumpygan.survey.objects import OUTSIDE, Objects, find_objects
+from clumpygan.survey.precision import multiplies_bfloat16
 from clumpygan.survey.psfs import MISSING, PsfFiles, assign_psfs
 from clumpygan.survey.recovering import GOOD, Galaxy, Unit, recover_unit, resolver_of
-from clumpygan.survey.settings import SurveySettings
-from clumpygan.survey.store import CATALOGUE, GIVEN, MEASURED_PSF, SurveyStore
+from clumpygan.survey.settings import AUTO, BFLOAT16, FLOAT32, SurveySettings
+from clumpygan.survey.store import CATALOGUE, GIVEN, MEASURED_PSF, SurveyStore, begun_with
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -149,7 +152,8 @@ def survey_of(
         If an image, the catalogue, a PSF or the checkpoint can't be used, the folder holds
         something else, or there is no such cluster.
     """
-    resolver = resolver_of(settings.checkpoint)
+    settings = _with_precision(settings)
+    resolver = resolver_of(settings.checkpoint, settings.precision)
     objects = find_objects(settings, resolver.grid.observed_scale)
     psfs = assign_psfs(settings, objects, resolver.grid.observed_scale)
     units, lost = _units(settings, objects, psfs)
@@ -166,6 +170,7 @@ def survey_of(
         if done:
             progress(done, len(objects))
         if todo:
+            _warn_of_slowness(settings)
             with open_engine(len(todo), settings.workers, settings.cluster, client) as engine:
                 for place, (rows, parts) in engine.run(partial(recover_unit, settings), todo):
                     store.write_unit(todo[place].number, rows, parts)
@@ -173,6 +178,26 @@ def survey_of(
         store.finish()
     counts = _statuses(settings.output / CATALOGUE)
     return Survey(settings.output, sum(counts.values()), counts)
+
+
+def _with_precision(settings: SurveySettings) -> SurveySettings:
+    """Return the settings with a precision for all workers, and for when the survey goes on."""
+    if settings.precision != AUTO:
+        return settings
+    begun = begun_with(settings.output, "precision")
+    if begun in (FLOAT32, BFLOAT16):
+        return replace(settings, precision=begun)
+    return replace(settings, precision=BFLOAT16 if multiplies_bfloat16() else FLOAT32)
+
+
+def _warn_of_slowness(settings: SurveySettings) -> None:
+    if settings.precision == BFLOAT16 and not multiplies_bfloat16():
+        warnings.warn(
+            f"`precision` of {settings.output} is bfloat16, and this CPU has neither AMX nor"
+            " AVX-512 BF16: expect several times the time of float32",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def read_catalogue(path: Path) -> Table:

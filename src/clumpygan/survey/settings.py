@@ -13,6 +13,9 @@ _HOW, _RUNNING = "how they are recovered", "what comes out, and running"
 MEAN, SAMPLES = "mean", "samples"
 """What cut-outs hold: mean and error, or these and all samples."""
 
+AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
+"""In which numbers the convolutions of the network multiply."""
+
 
 @dataclass(frozen=True)
 class SurveySettings:
@@ -43,6 +46,9 @@ class SurveySettings:
         network works.
     samples, seed : int
     checkpoint : str
+    precision : str
+        "bfloat16" or "float32", of the products in the network's convolutions; "auto" for that in
+        which the survey was begun, or else what is quick on this machine.
     unit : int
         Galaxies that a worker recovers at a time.
     cutouts : str, optional
@@ -95,6 +101,11 @@ class SurveySettings:
     checkpoint: str = setting(
         "super_resolution", "a shipped name or the path of a .safetensors file", "NAME",
         heading=_HOW,
+    )  # fmt: skip
+    precision: str = setting(
+        AUTO, "of the products in the network's convolutions; `auto`: bfloat16 where the CPU has"
+        " AMX or AVX-512 BF16, float32 elsewhere, and what a survey was begun in",
+        choices=(AUTO, FLOAT32, BFLOAT16), metavar="WHICH", heading=_HOW,
     )  # fmt: skip
     unit: int = setting(
         64, "galaxies that a worker recovers at a time", "N", least=1, most=4096, heading=_RUNNING

@@ -61,13 +61,13 @@ def unit_name(number: int) -> str:
     return f"{number:07d}"
 
 
-def measured_digest(home: Path) -> str:
-    """Return what the card in a folder says of measured PSFs, empty where there is none."""
+def begun_with(home: Path, name: str) -> str:
+    """Return an entry of the card in a folder, empty where there is none."""
     try:
         card = read_yaml(home / CARD, "")
     except InputError:
         return ""  # what is wrong with it says who opens the folder
-    return str(card.get(MEASURED_PSF) or "") if isinstance(card, dict) else ""
+    return str(card.get(name) or "") if isinstance(card, dict) else ""
 
 
 class SurveyStore:
