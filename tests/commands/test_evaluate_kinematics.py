@@ -70,6 +70,16 @@ def test_table_picture_and_numbers(folder, capsys):
     assert matplotlib.image.imread("k.png").shape[0] > 500
 
 
+def test_made_galaxies_are_seen_as_the_observed_ones(capsys):
+    main(["kinematics", "--real", "real.csv", "--seen-as", "real", *EASY, "--metrics", "k.json"])
+    assert "made galaxies are seen as real" in capsys.readouterr().out
+    sets = json.loads(Path("k.json").read_text())["sets"]
+    for name in ("clumpy_disks", "gas_disks"):
+        # Light is sampled, dispersions aren't: no error of theirs is known.
+        assert sets[name]["measured"]["clump_light"] == sets[name]["matched"] >= 8
+        assert sets[name]["measured"]["dispersion_asymmetry"] == 0
+
+
 def test_without_observed_galaxies_populations_are_compared():
     found = compare_kinematics(checkpoint="none", n=16, resolution=1.2, signal_to_noise=4.0)
     assert list(found.distances) == ["gas_disks"]
@@ -143,6 +153,12 @@ def test_bad_input_is_one_line(refused, folder):
     assert "none.csv: no such file; expected a table" in refused("--real", "none.csv", *EASY)
     message = refused("--real", "real.csv", "--resolution", "15")
     assert "maps can be matched, expected 4 or more; lower --resolution (15) or" in message
+    message = refused("--real", "real.csv", "--seen-as", "MaNGA", *EASY)
+    assert "--seen-as is MaNGA; expected one of the sets of --real, real" in message
+    message = refused("--seen-as", "MaNGA", *EASY)
+    assert (
+        "--seen-as is MaNGA; expected one of the sets of --real, of which there are non" in message
+    )
     (folder / "empty").mkdir()
     assert "empty: holds no FITS file" in refused("--cubes", "empty", *EASY)
     assert "expected an integer from 4" in refused("--n", "2")

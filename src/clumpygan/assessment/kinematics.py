@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kstwo
 
+from clumpygan.assessment.made_fields import made_fields
 from clumpygan.assessment.progress import Progress, silent
 from clumpygan.assessment.real_fields import read_cube_folder, read_fields
 from clumpygan.assessment.settings import NOTHING, KinematicsSettings
 from clumpygan.errors import InputError
 from clumpygan.evaluation.cubes.field_statistics import STATISTICS, UNITS, field_statistics
-from clumpygan.evaluation.cubes.line_maps import CubeAxes, line_maps
+from clumpygan.evaluation.cubes.seen_fields import SeenField
 from clumpygan.evaluation.cubes.velocity_fields import VelocityField, match_field
 from clumpygan.evaluation.realism.two_sample import ks_distances
-from clumpygan.galaxies.disks.cube_conditions import SEEING
-from clumpygan.generation.cubes import generate_cubes
 from clumpygan.generation.settings import NETWORK
 
 FloatArray = NDArray[np.float64]
@@ -32,12 +31,6 @@ POPULATIONS = ("clumpy_disks", "gas_disks")
 
 FEWEST = 4
 """Galaxies that a set has to have to be compared."""
-
-PAIRS = (
-    ("half_light_radius", "maximum_velocity"),
-    ("flux", "maximum_velocity"),
-)
-"""Parameters of made galaxies whose logarithms are correlated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +44,18 @@ class FieldSet:
         Whether they are of observed galaxies.
     given : int
         Maps before those that are too coarse or too noisy were left out.
-    fields : list of VelocityField
-        Matched.
+    unmatched, fields : list of VelocityField
+        Those that weren't, as they came and matched.
     statistics : ndarray (N, F)
         `field_statistics.STATISTICS`.
     correlations : dict of str to float
-        Of `PAIRS` of parameters, where they are known.
+        Of `made_fields.PAIRS` of parameters, where they are known.
     """
 
     name: str
     observed: bool
     given: int
+    unmatched: list[VelocityField]
     fields: list[VelocityField]
     statistics: FloatArray
     correlations: dict[str, float]
@@ -120,6 +114,8 @@ class KinematicsReport:
             f"matched: radius of {self.settings.resolution:g} beams, velocities known to 1 / "
             f"{self.settings.signal_to_noise:g} of their amplitude"
         ]
+        if self.settings.seen_as is not None:
+            lines.append(f"made galaxies are seen as {self.settings.seen_as}")
         lines += [f"  {one.name}: {len(one)} of {one.given} galaxies" for one in self.sets]
         for reference, found in self.distances.items():
             lines += [
@@ -210,7 +206,7 @@ def compare_kinematics(
     begin = time.perf_counter()
     settings = settings or KinematicsSettings(**given)
     report("galaxies")
-    measured = partial(_measured, settings=settings, progress=progress)
+    measured = partial(measure_fields, settings=settings, progress=progress)
     # What can be wrong first: it takes less time than what is made.
     observed = {} if settings.real is None else read_fields(settings.real, progress)
     makers: dict[str, dict[str, Any]] = {name: {"population": name} for name in POPULATIONS}
@@ -222,13 +218,20 @@ def compare_kinematics(
     names = [*makers] + ([] if settings.cubes is None else [f"cubes of {settings.cubes.name}"])
     for name in observed:
         _check_new(name, names, f"{settings.real}: a set")
+    if settings.seen_as not in (None, *observed):
+        raise InputError(
+            f"`seen_as` is {settings.seen_as}; expected one of the sets of `real`, "
+            f"{', '.join(observed) or 'of which there are none: give its table'}"
+        )
     sets = [measured(name, own, observed=True) for name, own in observed.items()]
     further = []
     if settings.cubes is not None:
         own = read_cube_folder(settings.cubes, progress)
         further.append(measured(names[-1], own))
+    places = [SeenField.of(field) for one in sets if one.name == settings.seen_as
+              for field in one.unmatched]  # fmt: skip
     for name, choice in makers.items():
-        fields, correlations = made_fields(settings, choice, progress)
+        fields, correlations = made_fields(settings, choice, places, progress)
         sets.append(measured(name, fields, correlations=correlations))
     sets += further
     return KinematicsReport(settings, sets, _distances(sets), time.perf_counter() - begin)
@@ -243,71 +246,40 @@ def _check_new(name: str, names: Collection[str], whose: str) -> None:
         )
 
 
-def made_fields(
-    settings: KinematicsSettings, choice: dict[str, Any], progress: Progress = silent
-) -> tuple[list[VelocityField], dict[str, float]]:
-    """Make cubes, and measure their maps as those of observed cubes.
-
-    Parameters
-    ----------
-    settings : KinematicsSettings
-    choice : dict
-        Of `CubesSettings`: who makes them.
-    progress : callable, optional
-
-    Returns
-    -------
-    fields : list of VelocityField
-    correlations : dict of str to float
-        Of the logarithms of `PAIRS` of parameters.
-    """
-    stage = str(choice.get("checkpoint", choice["population"]))
-    made = generate_cubes(
-        settings.n,
-        seed=settings.seed,
-        signal_to_noise=settings.cube_signal_to_noise,
-        device=settings.device,
-        progress=partial(_made, progress, settings.n, f"making {stage}"),
-        **choice,
-    )
-    assert made.variance is not None
-    axes = CubeAxes.of(made.frame)
-    maps = line_maps(made.cubes / np.sqrt(made.variance), axes, noisy=True)
-    seeing = np.asarray(made.table[SEEING], dtype=np.float64) / axes.pixel_scale
-    fields = [
-        VelocityField(
-            f"{stage} {i}", maps.velocity[i], maps.velocity_error[i], float(seeing[i]),
-            np.where(maps.mask[i], maps.flux[i], np.nan), maps.dispersion[i],
-        )
-        for i in range(len(maps))
-    ]  # fmt: skip
-    correlations = {}
-    for one, other in PAIRS:
-        values = np.log10([np.asarray(made.table[name], dtype=np.float64) for name in (one, other)])
-        correlations[f"{one}, {other}"] = float(np.corrcoef(values)[0, 1])
-    return fields, correlations
-
-
-def _made(progress: Progress, count: int, stage: str, done: int) -> None:
-    progress(done, count, stage)
-
-
-def _measured(
+def measure_fields(
     name: str,
     fields: list[VelocityField],
     *,
     settings: KinematicsSettings,
-    progress: Progress,
+    progress: Progress = silent,
     observed: bool = False,
     correlations: dict[str, float] | None = None,
 ) -> FieldSet:
-    """Match and measure the maps of a set."""
-    matched, rows = [], []
+    """Match and measure the maps of a set.
+
+    Parameters
+    ----------
+    name : str
+    fields : list of VelocityField
+    settings : KinematicsSettings
+    progress : callable, optional
+    observed : bool
+        Whether they are of observed galaxies.
+    correlations : dict of str to float, optional
+        See `made_fields`.
+
+    Raises
+    ------
+    InputError
+        If hardly a map can be matched.
+    """
+    unmatched, matched, rows = [], [], []
     for place, field in enumerate(fields):
         generator = np.random.default_rng((settings.seed, place))
         one = match_field(field, settings.resolution, settings.signal_to_noise, generator)
         progress(1, len(fields), f"measuring {name}")
         if one is not None:
+            unmatched.append(field)
             matched.append(one)
             rows.append(field_statistics(one))
     if len(matched) < FEWEST:
@@ -316,7 +288,9 @@ def _measured(
             f"more; lower `resolution` ({settings.resolution:g}) or `signal_to_noise` "
             f"({settings.signal_to_noise:g})"
         )
-    return FieldSet(name, observed, len(fields), matched, np.array(rows), correlations or {})
+    return FieldSet(
+        name, observed, len(fields), unmatched, matched, np.array(rows), correlations or {}
+    )
 
 
 def _distances(sets: list[FieldSet]) -> dict[str, dict[str, list[Distance]]]:

@@ -296,6 +296,8 @@ class KinematicsSettings:
         Folder of further cubes.
     n : int
         Galaxies made of each population, and by the generator.
+    seen_as : str, optional
+        Observed set in the places of whose galaxies those are put (`evaluation.cubes.seen_fields`).
     resolution : float
         Beams in the radius out to which maps are known.
     signal_to_noise : float
@@ -325,6 +327,14 @@ class KinematicsSettings:
         200, "galaxies made of each population, and by the generator", "N",
         least=4, most=10**5, heading=_GALAXIES,
     )  # fmt: skip
+    seen_as: str | None = setting(
+        None,
+        "observed set, in the places of whose galaxies those are put: with its PSFs, spaxels,"
+        " masks, bins and errors",
+        "SET",
+        heading=_GALAXIES,
+        default_words="none, they have white noise",
+    )
     resolution: float = setting(
         1.5, "FWHM of the PSF in the radius out to which a map is known", "BEAMS",
         least=1, most=20, heading=_EFFORT,

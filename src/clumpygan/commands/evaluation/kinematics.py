@@ -13,7 +13,8 @@ Hold velocity maps of the synthetic populations and of a generator against those
 galaxies: harmonics along ellipses (kinemetry), asymmetries, twists, residuals about a disk,
 rotation over dispersion, compact light. All maps are brought to one resolution and all velocities
 to one S/N before (light and dispersions keep the noise they have); what is too coarse or too noisy
-for it is left out, and counted.
+for it is left out, and counted. With --seen-as, made galaxies are first put in the places of the
+observed ones of a set, so that what is assumed of the noise of those is assumed of both.
 
 Sets
   of --real           observed galaxies, by the column `set` of the table
@@ -27,7 +28,8 @@ distance that half of the pairs of equal sets of as many galaxies exceed.
 Columns of the table (CSV, ECSV, FITS or Parquet)
   velocity            FITS file of a velocity map, relative to the table; with errors, light,
                       dispersion (files, errors also km/s), and in arcsec pixel_scale, psf_fwhm and
-                      noise_fwhm, which the noise was smoothed with
+                      noise_fwhm, which the noise was smoothed with (1.6 of MaNGA);
+                      spaxels of one velocity are a bin
   cube                FITS file of a cube; with variance, line, redshift, instrument, pixel_scale,
                       psf_fwhm, line_spread, velocity_low, velocity_high as in fits
   name, set           of the galaxy"""
@@ -35,6 +37,7 @@ Columns of the table (CSV, ECSV, FITS or Parquet)
 EPILOG = """\
 examples:
   %(prog)s --real galaxies.csv --metrics kinematics.json --picture kinematics.png
+  %(prog)s --real galaxies.csv --checkpoint none --seen-as MaNGA
   %(prog)s --real galaxies.csv --checkpoint none --cubes mine/ --resolution 2"""
 
 _PACKAGES = ("torch", "numpy", "scipy")

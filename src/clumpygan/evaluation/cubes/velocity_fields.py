@@ -119,6 +119,47 @@ class VelocityField:
         return float(0.5 * (high - low))
 
 
+@dataclass(frozen=True, eq=False)
+class Smoothing:
+    """Means of the quantities of a map within the Gaussian that brings it to a wider PSF.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation of the Gaussian, pixels.
+    weight : ndarray (y, x)
+        The light where that is known; else 1, and 0 where the velocity is unknown.
+    total : ndarray (y, x)
+        That weight, smoothed.
+    seen : ndarray (y, x), bool
+        Where half of the Gaussian or more is on known pixels.
+    """
+
+    sigma: float
+    weight: FloatArray
+    total: FloatArray
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, field: VelocityField, fwhm: float) -> "Smoothing":
+        """Return what brings a map to a PSF of this FWHM, in its pixels."""
+        sigma = float(_FWHM_TO_SIGMA * np.sqrt(fwhm**2 - field.fwhm**2))
+        known = field.known
+        weight = known.astype(np.float64)
+        covered = gaussian_filter(weight, sigma, mode="constant")
+        if field.light is not None:
+            weight = np.where(known, np.nan_to_num(field.light).clip(0.0), 0.0)
+        return cls(sigma, weight, gaussian_filter(weight, sigma, mode="constant"),
+                   covered > _COVERED)  # fmt: skip
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the weighted means (y, x) of values, which are 0 where they are unknown."""
+        values = np.where((self.weight > 0) & np.isfinite(values), values, 0.0)
+        mean = gaussian_filter(self.weight * values, self.sigma, mode="constant")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(mean / self.total)
+
+
 def fit_disk(field: VelocityField) -> FieldDisk:
     """Fit a thin disk with an arctan rotation curve to a velocity map.
 
@@ -251,38 +292,26 @@ def match_field(
     fwhm = disk.reach / resolution
     if fwhm < field.fwhm:
         return None
-    sigma = _FWHM_TO_SIGMA * np.sqrt(fwhm**2 - field.fwhm**2)
-    known = field.known
-    weight = known.astype(np.float64)
-    if field.light is not None:
-        weight = np.where(known, np.nan_to_num(field.light).clip(0.0), 0.0)
-    covered = gaussian_filter(known.astype(np.float64), sigma, mode="constant")
-    total = gaussian_filter(weight, sigma, mode="constant")
-    with np.errstate(divide="ignore", invalid="ignore"):
-
-        def smoothed(values: FloatArray) -> FloatArray:
-            values = np.where(known & np.isfinite(values), values, 0.0)
-            return np.asarray(gaussian_filter(weight * values, sigma, mode="constant") / total)
-
-        mean = smoothed(field.velocity)
-        scatter = smoothed(field.error**2)
-        variance = scatter / (1 + (sigma / field.noise_width) ** 2)
-        broad = None
-        if field.dispersion is not None:
-            own = np.where(np.isfinite(field.dispersion), field.dispersion, 0.0)
-            there = np.isfinite(field.dispersion).astype(np.float64)
-            gradient = smoothed(field.velocity**2) - mean**2 - (scatter - variance)
-            # Cut at 0 only at the end: where noise is larger than its mean, and where smaller.
+    smoothed = Smoothing.of(field, fwhm)
+    mean = smoothed(field.velocity)
+    scatter = smoothed(field.error**2)
+    variance = scatter / (1 + (smoothed.sigma / field.noise_width) ** 2)
+    broad = None
+    if field.dispersion is not None:
+        own = np.where(np.isfinite(field.dispersion), field.dispersion, 0.0)
+        there = np.isfinite(field.dispersion).astype(np.float64)
+        gradient = smoothed(field.velocity**2) - mean**2 - (scatter - variance)
+        # Cut at 0 only at the end: where noise is larger than its mean, and where smaller.
+        with np.errstate(divide="ignore", invalid="ignore"):
             broad = np.sqrt(np.maximum(smoothed(own**2) / smoothed(there) + gradient, 0.0))
-    light = None if field.light is None else total
-    seen = covered > _COVERED
+    light = None if field.light is None else smoothed.total
     step = fwhm / PIXELS_A_BEAM
     half = int(np.ceil(resolution * PIXELS_A_BEAM)) + 1
     offsets = step * np.arange(-half, half + 1)
     places = np.meshgrid(disk.y + offsets, disk.x + offsets, indexing="ij")
 
     def sampled(values: FloatArray) -> FloatArray:
-        image = np.where(seen, values, np.nan)
+        image = np.where(smoothed.seen, values, np.nan)
         return np.asarray(map_coordinates(image, places, order=1, cval=np.nan))
 
     velocity, variance = sampled(mean), sampled(variance)
