@@ -1,26 +1,29 @@
 """Measure surveys: galaxies a second, CPU a galaxy against recover's, and the catalogue's truth.
 
 A patch is simulated (or taken from a folder of `generate.py patch`), its galaxies are recovered by
-one worker and by two, and by `recover` one by one. The catalogue is compared with the sharp image
-of the truth, neighbours included, measured alike around the nucleus that was found: an aperture
-0.05" off, at whose edge a neighbour stands, has a few percent more or less. P(blend) is compared
-with what that image shows. `--widening` finds the factors by which intervals of surveys are to be
-widened, as the network's card has them; `--found` compares a survey that was recovered before,
-detected or not.
+one worker and by two in bfloat16, by one in float32, and by `recover` one by one; each survey also
+of a few galaxies, to tell what the start costs. Ratios are of one run, on idle cores.
 
-    python benchmarks/survey.py --size 900 --n 300
+The catalogue is compared with the sharp image of the truth, neighbours included, measured alike
+around the nucleus that was found: an aperture 0.05" off, at whose edge a neighbour stands, has a
+few percent more or less. P(blend) is compared with what that image shows. `--widening` finds the
+factors by which intervals of surveys are to be widened, as the network's card has them; `--found`
+compares a survey that was recovered before, detected or not.
+
+    python benchmarks/survey.py --size 900 --n 320
+    python benchmarks/survey.py --size 900 --n 320 --speed
     python benchmarks/survey.py --size 1300 --n 700 --seed 2 --widening widening.yaml
     python benchmarks/survey.py --patch patch/ --found out/
 """
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import yaml
@@ -48,24 +51,36 @@ SIDE, REACH = 113, 3.5
 """Pixels of the sharp image of the truth, and arcsec within which neighbours count for it."""
 CROWDED = 0.1
 """Share of the samples that show two galaxies, above which one is crowded."""
+UNIT, FEW = 16, 32
+"""Galaxies of a unit, so that two workers end together, and of the surveys that tell the start."""
 STAR, MATCH = 5.0, 0.5
 """Arcsec: nearer to a star nothing is compared; as near as this a galaxy is that of the truth."""
 
 
-def survey(patch: Path, catalog: Path, workers: int, output: Path) -> tuple[float, float, float]:
-    """Recover all galaxies; return wall seconds, CPU seconds, and the peak memory in GB."""
+class Cost(NamedTuple):
+    """What a survey takes: seconds on the wall and of the CPU, GB of its largest process."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def survey(patch: Path, catalog: Path, workers: int, precision: str, output: Path) -> Cost:
+    """Recover all galaxies of a catalogue, as a program of its own."""
     shutil.rmtree(output, ignore_errors=True)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
-    subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, str(ROOT / "survey.py"), "--image", str(patch / "calexp.fits"),
          "--catalog", str(catalog), "--psf", str(patch / "psf"), "--workers", str(workers),
-         "--output", str(output)],
-        check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+         "--precision", precision, "--unit", str(UNIT), "--output", str(output)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - begin, cpu, after.ru_maxrss / 1e6
+    # Of this process and those that it waited for.
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return Cost(time.perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6)
 
 
 def one_by_one(patch: Path, rows: Table) -> float:
@@ -197,22 +212,48 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
 
 
 def recover_again(home: Path, patch: Path, truth: Table, count: int) -> Path:
-    """Recover the middle of a patch by one worker, by two and by `recover`; return the folder."""
+    """Recover the middle of a patch in several ways and tell what they cost; return a folder."""
     middle = np.abs(truth["x"] - truth["x"].max() / 2) + np.abs(truth["y"] - truth["y"].max() / 2)
     chosen = truth[np.argsort(np.where(truth["star"], np.inf, middle))[:count]]
-    catalog = home / "objects.fits"
+    catalog, some = home / "objects.fits", home / "some.fits"
     chosen["id", "ra", "dec"].write(catalog, overwrite=True)
-    for workers in (1, 2):
-        wall, cpu, memory = survey(patch, catalog, workers, home / f"out{workers}")
+    chosen["id", "ra", "dec"][:FEW].write(some, overwrite=True)
+    rates, spent = [], []
+    for workers, precision in ((1, "bfloat16"), (2, "bfloat16"), (1, "float32")):
+        begin = survey(patch, some, workers, precision, home / "few")
+        cost = survey(patch, catalog, workers, precision, home / f"{precision}{workers}")
+        more = len(chosen) - FEW
+        rates.append(more / (cost.wall - begin.wall))
+        spent.append((cost.cpu - begin.cpu) / more)
         print(
-            f"{workers} workers: {len(chosen) / wall:.2f} galaxies/s, {cpu / len(chosen):.3f} CPU s"
-            f" a galaxy, start included; {memory:.2f} GB at most",
+            f"{precision}, workers: {workers}: {len(chosen) / cost.wall:.2f} galaxies/s and"
+            f" {cost.cpu / len(chosen):.3f} CPU s a galaxy with the start, {rates[-1]:.2f} and"
+            f" {spent[-1]:.3f} without; {cost.memory:.2f} GB at most in a process",
             flush=True,
         )
-    same = [(home / f"out{workers}" / "catalogue.parquet").read_bytes() for workers in (1, 2)]
-    print(f"the same bytes: {same[0] == same[1]}")
-    print(f"recover, one by one: {one_by_one(patch, chosen[:5]):.3f} CPU s a galaxy", flush=True)
-    return home / "out1"
+    print(f"two workers are {rates[1] / rates[0]:.2f} times as fast as one")
+    print(f"bfloat16 takes {spent[0] / spent[2]:.2f} of the CPU time of float32")
+    alone, shared, exact = (home / name for name in ("bfloat161", "bfloat162", "float321"))
+    same = [(one / "catalogue.parquet").read_bytes() for one in (alone, shared)]
+    print(f"the same bytes by one worker and two: {same[0] == same[1]}")
+    tell_rounding(read_catalogue(alone / "catalogue.parquet"),
+                  read_catalogue(exact / "catalogue.parquet"))  # fmt: skip
+    other = one_by_one(patch, chosen[:5])
+    print(
+        f"recover, one by one: {other:.3f} CPU s a galaxy, {other / spent[0]:.1f} times that of"
+        " surveys in bfloat16",
+        flush=True,
+    )
+    return alone
+
+
+def tell_rounding(rounded: Table, exact: Table) -> None:
+    """Print how far two catalogues of the same galaxies are apart, in halves of the intervals."""
+    for name in NAMES:
+        half = (exact[f"{name}_high"] - exact[f"{name}_low"]) / 2
+        apart = np.abs(np.asarray(rounded[name] - exact[name], float)) / half
+        usual, large = np.nanquantile(apart, (0.5, 0.95))
+        print(f"  {name:18} bfloat16 is off by {usual:.3f} of half an interval, 95 %: {large:.3f}")
 
 
 def main() -> None:
@@ -223,8 +264,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the patch")
     parser.add_argument("--widening", type=Path, help="factors (YAML), for the network's card")
     parser.add_argument("--found", type=Path, help="survey of that patch, in place of new ones")
-    parser.add_argument("--n", type=int, default=300, help="galaxies that are recovered")
+    parser.add_argument("--n", type=int, default=320, help="galaxies that are recovered")
+    parser.add_argument("--speed", action="store_true", help="measure nothing else")
     options = parser.parse_args()
+    if options.n <= FEW:
+        parser.error(f"--n {options.n}: expected more than {FEW}")
     home = options.folder
     home.mkdir(exist_ok=True)
     patch = options.patch or home / "patch"
@@ -232,6 +276,8 @@ def main() -> None:
         clumpygan.generate_patch(size=options.size, output=patch, seed=options.seed).write()
     truth = Table.read(patch / "truth.fits")
     out = options.found or recover_again(home, patch, truth, options.n)
+    if options.speed:
+        return
     factors = compare(read_found(out), truth)
     if options.widening:
         options.widening.write_text(yaml.safe_dump(factors, default_flow_style=None))
