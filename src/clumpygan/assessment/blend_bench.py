@@ -20,7 +20,6 @@ from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.blended_galaxies import (
     FEWEST_REAL,
     KINDS,
-    MAGNITUDES,
     BlendedGalaxies,
     Pair,
     RealBlends,
@@ -34,6 +33,7 @@ from clumpygan.evaluation.recovery.deblenders import (
     split_by_sextractor,
 )
 from clumpygan.evaluation.recovery.observations import MoffatSeeing, Observations
+from clumpygan.galaxies.images.overlaps import BLENDED_MAGNITUDES
 from clumpygan.recovery.resolver import SuperResolver
 
 RICHARDSON_LUCY_ITERATIONS = 500
@@ -274,7 +274,7 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
     )  # fmt: skip
     magnitude = np.asarray(found.table["h_magnitude"], np.float64)
     alone = np.array([not str(name).strip() for name in found.table["neighbour"]])
-    low, high = MAGNITUDES
+    low, high = BLENDED_MAGNITUDES
     rows = np.flatnonzero(alone & (magnitude >= low) & (magnitude < high))
     if len(rows) < FEWEST_REAL:
         raise InputError(

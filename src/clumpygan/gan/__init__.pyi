@@ -1,3 +1,4 @@
+from .blend_classifier import BlendClassifierModule as BlendClassifierModule
 from .cube import CubeGanModule as CubeGanModule
 from .cubes import CubeGenerator as CubeGenerator
 from .dcgan import DcganModule as DcganModule

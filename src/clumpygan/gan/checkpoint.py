@@ -31,6 +31,7 @@ _ENDINGS = (".safetensors", ".yaml")
 NETWORKS: Mapping[str, str] = {
     "super_resolution": "clumpygan.networks.super_resolution.SuperResolutionGenerator",
     "ancestor": "clumpygan.networks.ancestor.AncestorGenerator",
+    "blend_classifier": "clumpygan.networks.blend_classifier.BlendClassifier",
     "dcgan": "clumpygan.networks.dcgan.build_generator",
     "cube_physical": "clumpygan.networks.physical_cube.PhysicalCubeGenerator",
     "cube_gas": "clumpygan.networks.gas.cube.GasCubeGenerator",

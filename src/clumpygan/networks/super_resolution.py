@@ -34,9 +34,7 @@ from clumpygan.networks.blocks import (
     stretch,
     unstretch,
 )
-
-PROFILE_FREQUENCIES = (0.4, 0.8, 1.2, 1.6, 2.0, 2.6)
-"""Frequencies in cycles/arcsec at which the network is told the transfer function."""
+from clumpygan.networks.transfer_profile import PROFILE_FREQUENCIES, transfer_profile
 
 WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 """Prior power of a galaxy, F^2 / (1 + (k / turnover)^2)^slope, with the turnover in cycles/arcsec:
@@ -370,13 +368,7 @@ class SuperResolutionGenerator(nn.Module):
 
     def _conditions(self, data: Tensor, sigma: Tensor, transfer: Tensor) -> Tensor:
         """Return what is told to every block: PSF, depth and flux, each of order one."""
-        radius = self._squared_frequency(data).sqrt()
-        magnitude = transfer.abs()
-        rings = []
-        for frequency in PROFILE_FREQUENCIES:
-            weight = torch.exp(-0.5 * ((radius - frequency) / 0.15) ** 2)
-            mean = (magnitude * weight).flatten(1).sum(1) / weight.sum().clamp_min(1e-30)
-            rings.append(mean.clamp_min(1e-6).log10() + 1)
+        rings = transfer_profile(transfer, self._squared_frequency(data).sqrt())
         flux = torch.asinh(data.flatten(1).sum(1) / 100) / 3
         depth = sigma.log10().clamp(*self.depth_range)
         return torch.stack([*rings, depth, flux.clamp(max=self.largest_flux)], 1)

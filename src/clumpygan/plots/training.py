@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from clumpygan.gan.blend_classifier import BlendClassifierModule
 from clumpygan.gan.cube import CubeGanModule
 from clumpygan.gan.dcgan import DcganModule
 from clumpygan.gan.super_resolution import SuperResolutionModule
@@ -82,6 +83,21 @@ class RecoveryPictures(HeldOutPictures):
             axes[0][column].set_title(title)
             for row, image in enumerate(images):
                 _show(axes[row][column], image, top=float(panels["target"][row].max()))
+        return figure
+
+
+class BlendPictures(HeldOutPictures):
+    """Draw held-out stamps as they are observed, with what they are and the odds they are given."""
+
+    def draw(self, batch: Batch, module: BlendClassifierModule) -> Figure:
+        """Return the picture of a row of stamps."""
+        odds = module.log_odds(batch).tolist()
+        images = _stretched(batch["observed"] / batch["sigma"].view(-1, 1, 1, 1))
+        figure = Figure(figsize=(1.6 * len(images), 2), layout="constrained")
+        axes = figure.subplots(1, len(images), squeeze=False)[0]
+        for axis, image, pair, said in zip(axes, images, batch["blend"], odds, strict=True):
+            _show(axis, image, top=float(image.max()))
+            axis.set_title(f"{'two' if pair else 'one'}: ln odds {said:.1f}", fontsize="small")
         return figure
 
 

@@ -154,15 +154,21 @@ class PairDataset(Dataset[dict[str, np.ndarray]]):
         """Return `target` (1, Y, X), `noise` (1, y, x) of unit variance, and the conditions."""
         turn, index = item if isinstance(item, tuple) else (0, item)
         generator = np.random.default_rng([*self.key, index, turn])
-        image = np.asarray(self.images[index], dtype=np.float32)
-        if self.augment:
-            image = turned(image, generator)
+        found = self.sharp(index, generator)
         grid, edge = self.grid, 2 * self.margin
-        shape = [n // grid.fine_block * grid.coarse_block + edge for n in image.shape]
-        noise = generator.standard_normal((1, *shape), dtype=np.float32)
-        found = {"target": np.array(image[None]), "noise": noise}
+        shape = [n // grid.fine_block * grid.coarse_block + edge for n in found["target"].shape[1:]]
+        found["noise"] = generator.standard_normal((1, *shape), dtype=np.float32)
         found |= {name: np.asarray(one) for name, one in self.conditions.draw(generator).items()}
         if self.powers is not None:
             # Averaged over the dihedral group already: the stamp may have been turned.
             found["fine_power"] = self.powers[index]
         return found
+
+    def sharp(self, index: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return `target` (1, Y, X) of an item, and what else is known of it."""
+        return {"target": np.array(self.stamp(index, generator)[None])}
+
+    def stamp(self, index: int, generator: np.random.Generator) -> np.ndarray:
+        """Return an image (Y, X), turned and mirrored at random if they are."""
+        image = np.asarray(self.images[index], dtype=np.float32)
+        return turned(image, generator) if self.augment else image

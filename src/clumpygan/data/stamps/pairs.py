@@ -3,6 +3,7 @@
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ class PairDataModule(StreamDataModule):
             seed=self.seed,
             instrument=self.target.name,
             stamp=self.grid.stamp,
-            **({"pixel_scale": self.target.pixel_scale} if self.pair.adapted else {}),
+            pixel_scale=self.target.pixel_scale if self.pair.adapted else None,
             **asdict(self.config.sample),
         )
 
@@ -180,16 +181,18 @@ class PairDataModule(StreamDataModule):
         else:
             images = self.real_stamps(split).images
             powers = self._power_of(self.real_stamps(split).noises)
-        return PairDataset(
-            images,
-            split=split,
-            seed=self.seed,
-            conditions=self.conditions,
-            augment=split == "train",
-            powers=powers,
-            margin=self.operator.margin,
-            grid=self.grid,
-        )
+        return PairDataset(images, powers=powers, **self.viewed(split))
+
+    def viewed(self, split: str) -> dict[str, Any]:
+        """Return how a dataset of a split is seen: arguments of `PairDataset`."""
+        return {
+            "split": split,
+            "seed": self.seed,
+            "conditions": self.conditions,
+            "augment": split == "train",
+            "margin": self.operator.margin,
+            "grid": self.grid,
+        }
 
     def effective_depth(self) -> float:
         """Return the median 5-sigma depth that views of real stamps reach.

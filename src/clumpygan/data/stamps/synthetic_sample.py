@@ -12,7 +12,12 @@ from astropy.table import Table
 
 from clumpygan.data.array_set import cached_arrays
 from clumpygan.errors import InputError
-from clumpygan.galaxies import POPULATION, StampRenderer, draw_population
+from clumpygan.galaxies import (
+    POPULATION,
+    StampRenderer,
+    draw_population,
+    without_neighbours,
+)
 from clumpygan.instruments import ImagingInstrument, get_instrument
 from clumpygan.io import atomic_path, read_table
 from clumpygan.settings import check, setting
@@ -59,6 +64,8 @@ class SampleSettings:
         arcsec per pixel where it isn't that of the instrument.
     min_magnitude, max_magnitude, max_redshift : float
         Selection in H (AB) and redshift.
+    alone : bool
+        Whether galaxies are in the middle of their stamps, without other sources around.
     """
 
     size: int
@@ -70,12 +77,15 @@ class SampleSettings:
     min_magnitude: float = 20.0
     max_magnitude: float = 26.0
     max_redshift: float = 2.0
+    alone: bool = False
 
     @property
     def name(self) -> str:
         """Name of the sample's folder, one for each population, instrument and settings."""
         camera = {k: v for k, v in asdict(self.camera).items() if k not in _WORDS}
-        contents = [asdict(self), camera, POPULATION]
+        # Of the others names are as they were before there were galaxies alone.
+        own = {k: v for k, v in asdict(self).items() if v or k != "alone"}
+        contents = [own, camera, POPULATION]
         digest = sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
         return f"{self.split}-{self.size}-{digest[:10]}"
 
@@ -104,7 +114,7 @@ class Sample:
 
 def draw_table(settings: SampleSettings, indices: Sequence[int] | int) -> Table:
     """Draw the parameters of the given galaxies of a sample."""
-    return draw_population(
+    table = draw_population(
         indices,
         seed=settings.seed,
         split=settings.split,
@@ -112,6 +122,10 @@ def draw_table(settings: SampleSettings, indices: Sequence[int] | int) -> Table:
         max_magnitude=settings.max_magnitude,
         max_redshift=settings.max_redshift,
     )
+    if settings.alone:
+        table = without_neighbours(table)
+        table["offset_x"] = table["offset_y"] = 0.0
+    return table
 
 
 def render_chunk(settings: SampleSettings, first: int, last: int) -> np.ndarray:

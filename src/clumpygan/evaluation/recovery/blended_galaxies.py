@@ -14,16 +14,8 @@ from scipy.ndimage import shift
 
 from clumpygan.evaluation.recovery.observations import SeenGalaxies
 from clumpygan.galaxies import StampRenderer, draw_population, without_neighbours
+from clumpygan.galaxies.images.overlaps import BLENDED_MAGNITUDES, Layout
 from clumpygan.instruments import SurveyPair
-
-SEPARATIONS = (0.2, 1.2)
-"""Arcsec, between which the two of a pair are apart: uniform."""
-
-FLUX_RATIOS = (1.0, 10.0)
-"""Of the brighter to the fainter one: uniform in its logarithm."""
-
-MAGNITUDES = (20.5, 24.5)
-"""H (AB) of the brighter one, and of single galaxies."""
 
 KINDS = ("pair", "single", "other")
 """What galaxy i is, by i modulo 3: a pair, a single one, or another by which to set thresholds."""
@@ -54,34 +46,6 @@ class Pair:
     magnitude: float
     ratio: float
     separation: float
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a pair lies on the sky.
-
-    Attributes
-    ----------
-    ratio : float
-        Flux of the brighter over that of the fainter one.
-    separation : float
-        Arcsec.
-    offsets : ndarray (2, 2)
-        (y, x) in arcsec of each from the middle of the stamp, where the middle of their light is.
-    """
-
-    ratio: float
-    separation: float
-    offsets: NDArray[np.float64]
-
-    @classmethod
-    def draw(cls, generator: np.random.Generator) -> Layout:
-        """Draw one, from `SEPARATIONS` and `FLUX_RATIOS`, in any direction."""
-        ratio = float(np.exp(generator.uniform(*np.log(FLUX_RATIOS))))
-        separation = float(generator.uniform(*SEPARATIONS))
-        angle = generator.uniform(0, 2 * np.pi)
-        apart = separation * np.array([np.cos(angle), np.sin(angle)])
-        return cls(ratio, separation, np.stack([-apart / (1 + ratio), apart * ratio / (1 + ratio)]))
 
 
 class BlendedGalaxies(SeenGalaxies):
@@ -124,7 +88,7 @@ class SyntheticBlends(BlendedGalaxies):
         )
 
     def _drawn(self, index: int, generator: np.random.Generator) -> Pair:
-        low, high = MAGNITUDES
+        low, high = BLENDED_MAGNITUDES
         first, magnitude = self._galaxy("blend", index, low, high)
         if self.kind(index) != "pair":
             offsets = np.array([[first["offset_y"], first["offset_x"]]] * 2)
