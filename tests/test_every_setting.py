@@ -24,6 +24,7 @@ NONSENSE = (math.nan, math.inf, -1, 1e300, "", "nonsense")
 
 SMALL = {
     "super_resolution": SMALL_NETWORK,
+    "blend_classifier": ["model.generator.channels=[4,4,4]", "model.generator.blocks=[1,1,1]"],
     "dcgan": ["model.generator.channels=4", "model.discriminator.channels=4", "data.size=32"],
 }
 """Networks that are built in milliseconds."""
