@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clumpygan.networks.augment import draw_placements, place
+from clumpygan.networks.orientations import draw_placements, place
 
 
 def blob(x, y, side=24, width=2.0):

@@ -12,9 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clumpygan.networks.blocks import LEAK, ConditionalResidualBlock, convolution, stretch
+from clumpygan.networks.blocks import (
+    LEAK,
+    PROFILE_FREQUENCIES,
+    ConditionalResidualBlock,
+    convolution,
+    stretch,
+    transfer_profile,
+)
 from clumpygan.networks.orientations import ORIENTATIONS
-from clumpygan.networks.transfer_profile import PROFILE_FREQUENCIES, transfer_profile
 
 WINDOW = 4.4
 """Arcsec, of the middle of the stamp that is looked at: blends are up to 1.2" wide."""

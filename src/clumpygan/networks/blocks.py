@@ -7,6 +7,12 @@ from torch.nn import functional
 LEAK = 0.2
 """Slope of every leaky rectifier below zero."""
 
+PROFILE_FREQUENCIES = (0.4, 0.8, 1.2, 1.6, 2.0, 2.6)
+"""Frequencies in cycles/arcsec at which a network is told the transfer function."""
+
+_RING_WIDTH = 0.15
+"""Standard deviation of a ring, cycles/arcsec."""
+
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     """Return a convolution that keeps the size (up to its stride), He-initialised."""
@@ -126,3 +132,22 @@ def stretch(image: Tensor) -> Tensor:
 def unstretch(image: Tensor) -> Tensor:
     """Undo `stretch` exactly (up to rounding)."""
     return torch.sinh(image)
+
+
+def transfer_profile(transfer: Tensor, frequency: Tensor) -> list[Tensor]:
+    """Return log10 of the mean of a transfer function in each ring, plus 1, (B,) each.
+
+    Parameters
+    ----------
+    transfer : Tensor (B, Ky, Kx)
+        Its modulus counts.
+    frequency : Tensor (Ky, Kx)
+        Cycles/arcsec.
+    """
+    magnitude = transfer.abs()
+    rings = []
+    for middle in PROFILE_FREQUENCIES:
+        weight = torch.exp(-0.5 * ((frequency - middle) / _RING_WIDTH) ** 2)
+        mean = (magnitude * weight).flatten(1).sum(1) / weight.sum().clamp_min(1e-30)
+        rings.append(mean.clamp_min(1e-6).log10() + 1)
+    return rings

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clumpygan.networks.augment import draw_placements, place
 from clumpygan.networks.blocks import (
     LEAK,
     ConditionalResidualBlock,
@@ -14,6 +13,7 @@ from clumpygan.networks.blocks import (
     convolution,
     unstretch,
 )
+from clumpygan.networks.orientations import draw_placements, place
 from clumpygan.networks.stamp_shapes import Noise, resolutions, widths
 
 

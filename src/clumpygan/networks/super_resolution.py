@@ -27,14 +27,15 @@ from torch.nn import functional
 
 from clumpygan.networks.blocks import (
     LEAK,
+    PROFILE_FREQUENCIES,
     ConditionalResidualBlock,
     convolution,
     resample,
     silent_convolution,
     stretch,
+    transfer_profile,
     unstretch,
 )
-from clumpygan.networks.transfer_profile import PROFILE_FREQUENCIES, transfer_profile
 
 WIENER_TURNOVER, WIENER_SLOPE = 0.5, 2.0
 """Prior power of a galaxy, F^2 / (1 + (k / turnover)^2)^slope, with the turnover in cycles/arcsec:
