@@ -63,7 +63,7 @@ def test_it_learns_to_tell_two_from_one(tmp_path):
     assert loss[-1] < 0.1
     assert module.curve[-1]["unrecognised"] < 0.1
     assert loss[0] > 2 * loss[-1]
-    assert module.losses["learning_rate"] < 0.2 * 5e-3
+    assert module.optimizers().param_groups[0]["lr"] < 0.2 * 5e-3
 
 
 @pytest.fixture
