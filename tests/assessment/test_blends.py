@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,7 @@ def test_a_perfect_recovery_recognises_what_hst_does(perfect):
     table = perfect.to_dict()
     methods = table["methods"]
     assert tuple(methods) == (*METHODS, "sextractor", "sextractor_rl", "scarlet2")
+    assert METHODS[-1] == "classifier"
     assert methods["sextractor"] == methods["scarlet2"] == methods["hsc"]
     assert methods["sextractor_rl"] == methods["richardson_lucy"]
     assert methods["hsc"]["magnitude"]["fainter"]["n"] > 0
@@ -106,7 +108,41 @@ def test_p_blend_is_held_against_hst(perfect):
     bins = {one["probability"]: one for one in found.reliability}
     assert bins[0.5]["true"] == bins[1.0]["true"] == 1
     assert bins[0.0]["true"] == 0
-    assert perfect.found_in_catalogue > 0.2
+    assert perfect.found_in_catalogue["samples"] > 0.2
+
+
+def test_the_classifier_recognises_blends_in_the_surveys_own_image(perfect):
+    table = perfect.to_dict()
+    row, hsc = table["methods"]["classifier"], table["methods"]["hsc"]
+    assert row["unrecognised"] < 0.7 < hsc["unrecognised"]
+    assert row["false_splits"] < 0.3
+    far, near = (row["by_separation"][one]["unrecognised"] for one in ("0.8-1.2", "0.2-0.4"))
+    assert far < near
+    # It says how sure it is, not where they are.
+    assert row["both_found"] is None
+    assert row["magnitude"]["fainter"]["n"] == 0
+    said = table["blend_odds"]
+    assert said["true"] == 25
+    assert said["shown"] == 50
+    assert said["expected_calibration_error"] < 0.2
+    scores = perfect.score("classifier")
+    assert ((scores > 0) & (scores < 1)).all()
+    catalogue = table["catalogue"]
+    assert set(catalogue["found_by"]) == set(table["methods"])
+    assert catalogue["best"] != "hst"
+    assert catalogue["found"] == catalogue["found_by"][catalogue["best"]]
+    assert catalogue["found_by"]["classifier"] > 0.4
+    assert "classifier" in str(perfect)
+
+
+def test_a_survey_without_a_classifier_has_no_such_row(perfect):
+    outcomes = replace(
+        perfect.outcomes,
+        seen={name: one for name, one in perfect.outcomes.seen.items() if name != "classifier"},
+    )
+    table = replace(perfect, outcomes=outcomes).to_dict()
+    assert "classifier" not in table["methods"]
+    assert table["blend_odds"] is None
 
 
 def test_a_deblender_that_isnt_there_is_said_first(monkeypatch):

@@ -34,6 +34,7 @@ from clumpygan.evaluation.recovery.deblenders import (
 )
 from clumpygan.evaluation.recovery.observations import MoffatSeeing, Observations
 from clumpygan.galaxies.images.overlaps import BLENDED_MAGNITUDES
+from clumpygan.gan.blend_odds import BlendOdds, blend_odds_of
 from clumpygan.recovery.resolver import SuperResolver
 
 RICHARDSON_LUCY_ITERATIONS = 500
@@ -56,7 +57,8 @@ class Seen:
     ----------
     contrast : ndarray (N,)
         Share of the light that the second part has, see `Split`; of `find_centres` their gain,
-        of scarlet2 the `score` of a `FittedPair`.
+        of scarlet2 the `score` of a `FittedPair`, of the classifier the probability of two where
+        as many galaxies are two as one.
     dm : ndarray (N, 2)
         Magnitude of brighter and fainter galaxy less the true one; NaN unless both are found.
     away : ndarray (N, 2)
@@ -109,11 +111,14 @@ class BlendBench:
     galaxies : BlendedGalaxies
     resolver : SuperResolver
     settings : BlendSettings
+    classifier : BlendOdds or None
+        None where the survey isn't that of its training.
     """
 
     galaxies: BlendedGalaxies
     resolver: SuperResolver
     settings: BlendSettings
+    classifier: BlendOdds | None
 
     def measure(self, indices: Sequence[int]) -> Outcomes:
         """Recover galaxies, and measure them with every method."""
@@ -128,6 +133,10 @@ class BlendBench:
             for name, found in images.items()
         }
         seen["centres"] = self._seen(images["network"], pairs, *fine, split=find_centres)
+        if self.classifier is not None:
+            odds = self.classifier.of(batch.observed, batch.sigma, batch.psf)
+            nowhere = np.full((len(pairs), 2), np.nan)
+            seen["classifier"] = Seen(odds.double().sigmoid().numpy(), nowhere, nowhere)
         if "sextractor" in self.settings.peers:
             for name, of in (("sextractor", "hsc"), ("sextractor_rl", "richardson_lucy")):
                 depth = survey if of == "hsc" else fine
@@ -264,10 +273,10 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
     for peer in settings.peers:
         load_deblender(_PACKAGES[peer])
     resolver = SuperResolver.from_checkpoint(settings.checkpoint)
+    classifier = blend_odds_of(settings.classifier, resolver.pair)
     if settings.real is None:
-        return BlendBench(
-            SyntheticBlends(seed=settings.seed, pair=resolver.pair), resolver, settings
-        )
+        made = SyntheticBlends(seed=settings.seed, pair=resolver.pair)
+        return BlendBench(made, resolver, settings, classifier)
     found = open_real(
         settings.cache, settings.real, Camera.of(resolver.pair), "test", _ISOLATED * settings.n,
         settings.seed, workers=settings.workers,
@@ -283,7 +292,7 @@ def blend_bench(settings: BlendSettings) -> BlendBench:
         )
     images = np.asarray(found.images[rows], np.float32)
     galaxies = RealBlends(images, magnitude[rows], seed=settings.seed, pair=resolver.pair)
-    return BlendBench(galaxies, resolver, settings)
+    return BlendBench(galaxies, resolver, settings, classifier)
 
 
 def measure_unit(settings: BlendSettings, indices: range) -> Outcomes:

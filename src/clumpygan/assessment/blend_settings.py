@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
 from clumpygan.errors import InputError
+from clumpygan.gan.gan_settings import classifier_setting
 from clumpygan.recovery.settings import BANDS
 from clumpygan.settings import check, seed_setting, setting
 from clumpygan.settings.declaration import default_of
@@ -53,6 +54,7 @@ class BlendSettings:
         "super_resolution", "a shipped name or the path of a .safetensors file", "NAME",
         heading=_NETWORK,
     )  # fmt: skip
+    classifier: str = classifier_setting(_NETWORK)
     peers: tuple[str, ...] = setting(
         (), "deblenders of others that see the same images, separated by commas: they are those of"
         " clumpygan[peers]", "LIST", choices=PEERS, heading=_NETWORK, default_words="none",

@@ -22,11 +22,15 @@ from clumpygan.evaluation.recovery.clump_reliability import Clumps
 BATCH_SIZE = 15
 
 METHODS = ("hst", "hsc", "richardson_lucy", "network", "sample", "samples",
-           "centres")  # fmt: skip
+           "centres", "classifier")  # fmt: skip
 """HST's own image without noise, HSC's, the classical deconvolution, the mean of the samples, one
-sample, the share of the samples that show two galaxies, and two centres against one in their mean
-(`find_centres`); deblenders of others follow if they are
-asked for: SExtractor in HSC's image and in the deconvolved one, and scarlet2."""
+sample, the share of the samples that show two galaxies, two centres against one in their mean
+(`find_centres`), and the classifier of HSC's image, if there is one for the survey; deblenders of
+others follow if they are asked for: SExtractor in HSC's image and in the deconvolved one, and
+scarlet2."""
+
+IDEAL = "hst"
+"""Of `METHODS`, what no survey has."""
 
 EDGES = {
     "separation": (0.2, 0.4, 0.6, 0.8, 1.2),
@@ -82,10 +86,12 @@ class Blends:
     @cached_property
     def recognition(self) -> dict[str, Recognition]:
         """Method -> how many blends it recognises."""
-        peers = [name for name in self.outcomes.seen if name not in METHODS]
+        seen = self.outcomes.seen
+        own = [name for name in METHODS if name in seen or name == "samples"]
+        peers = [name for name in seen if name not in METHODS]
         return {
             method: Recognition(*(self.score(method)[self._is(kind)] for kind in KINDS))
-            for method in (*METHODS, *peers)
+            for method in (*own, *peers)
         }
 
     @cached_property
@@ -100,13 +106,29 @@ class Blends:
         return Clumps(said, real, int(real.sum()), said)
 
     @property
-    def found_in_catalogue(self) -> float | None:
-        """Share of the blends that HSC doesn't show which are flagged, see `share_found`."""
-        pairs = self._is("pair")
+    def odds(self) -> Clumps | None:
+        """Probabilities of the classifier, of as many pairs as singles, and which are pairs."""
+        if "classifier" not in self.outcomes.seen:
+            return None
+        rows = ~self._is("other")
+        said, real = self.score("classifier")[rows], self.is_pair[rows]
+        return Clumps(said, real, int(real.sum()), said)
+
+    @cached_property
+    def found_in_catalogue(self) -> dict[str, float | None]:
+        """Method -> share of the blends that HSC doesn't show which it flags, see `share_found`."""
         hsc = self.recognition["hsc"]
         lost = hsc.blends <= hsc.threshold
-        score = self.score("samples")
-        return blends.share_found(score[pairs][lost], score[self._is("single")])
+        return {
+            name: blends.share_found(one.blends[lost], one.singles)
+            for name, one in self.recognition.items()
+        }
+
+    @property
+    def best_in_catalogue(self) -> str:
+        """Method of those that a survey has which flags most of them."""
+        shares = {name: share or 0.0 for name, share in self.found_in_catalogue.items()}
+        return max((name for name in shares if name != IDEAL), key=shares.__getitem__)
 
     def components(self, method: str) -> dict[str, Any]:
         """Return how well brighter and fainter galaxies are measured where both are found.
@@ -121,8 +143,10 @@ class Blends:
             dm, away = (_median(one[pairs], enough) for one in (whole.dm, whole.away))
         else:
             dm, away = self.outcomes.seen[method].dm[pairs], self.outcomes.seen[method].away[pairs]
+        # The classifier doesn't say where galaxies are.
+        found = None if method == "classifier" else float(np.isfinite(dm[:, 0]).mean())
         return {
-            "both_found": float(np.isfinite(dm[:, 0]).mean()),
+            "both_found": found,
             "magnitude": {name: summary(dm[:, i]) for i, name in enumerate(_COMPONENTS)},
             "centroid": {name: summary(away[:, i]) for i, name in enumerate(_COMPONENTS)},
         }
@@ -144,16 +168,20 @@ class Blends:
         return {
             "methods": methods,
             "p_blend": self.reliability.to_dict() | {"contrast": self.contrast},
+            "blend_odds": None if self.odds is None else self.odds.to_dict(),
             "catalogue": {
                 "unrecognised_by_hsc": self.recognition["hsc"].at()["unrecognised"],
                 "blends": blends.BLENDED_SHARE,
                 "flagged": blends.FLAGGED_SHARE,
-                "found": self.found_in_catalogue,
+                "found": self.found_in_catalogue[self.best_in_catalogue],
+                "best": self.best_in_catalogue,
+                "found_by": self.found_in_catalogue,
             },
             "definitions": DEFINITIONS,
             "settings": {
                 "n": settings.n, "seed": settings.seed, "samples": settings.samples,
-                "checkpoint": settings.checkpoint, "peers": list(settings.peers),
+                "checkpoint": settings.checkpoint, "classifier": settings.classifier,
+                "peers": list(settings.peers),
                 "real": None if settings.real is None else str(settings.real),
             },
         }  # fmt: skip
@@ -187,12 +215,15 @@ class Blends:
                 f"{''.join(parts)}{_cell(found['both_found'], 7)}{''.join(errors)}"
             )
         lines.append("  P(blend) against what HST shows: " + str(self.reliability))
-        found_share = self.found_in_catalogue
+        if self.odds is not None:
+            lines.append("  odds of the classifier against what is there: " + str(self.odds))
+        best = self.best_in_catalogue
+        found_share = self.found_in_catalogue[best]
         if found_share is not None:
             lines.append(
-                f"  of the blends that HSC doesn't show, {100 * found_share:.0f} % are flagged in a"
-                f" catalogue where they are {100 * blends.BLENDED_SHARE:.0f} % of all and"
-                f" {100 * blends.FLAGGED_SHARE:.0f} % are flagged"
+                f"  of the blends that HSC doesn't show, {100 * found_share:.0f} % are flagged by"
+                f" {best} in a catalogue where they are {100 * blends.BLENDED_SHARE:.0f} % of all"
+                f" and {100 * blends.FLAGGED_SHARE:.0f} % are flagged"
             )
         return "\n".join(lines)
 
@@ -204,7 +235,8 @@ DEFINITIONS = {
     "score": "share of the light of the second part into which the image falls above a level, as"
     " SExtractor deblends (Bertin & Arnouts 1996); of samples the share of those whose score is"
     " above the contrast of the network's card; of centres the gain in ln likelihood per light of"
-    " two Gaussians of their own centres over two of one, of the mean of the samples; of scarlet2"
+    " two Gaussians of their own centres over two of one, of the mean of the samples; of the"
+    " classifier the probability of two, of as many pairs as singles; of scarlet2"
     " the share by which a second Sersic source, fitted to HSC's image, lowers chi squared, over"
     " the flux",
     "peers": "sextractor: SExtractor itself (sep) in HSC's image, sextractor_rl in the deconvolved"
@@ -218,7 +250,9 @@ DEFINITIONS = {
     "magnitude": "measured less true one where both are found, light shared by symmetric templates"
     ' (Lupton 2001), within 1.5"',
     "centroid": "arcsec between peak and galaxy where both are found",
-    "catalogue": "share of the pairs unrecognised by HSC that are flagged by `samples`",
+    "blend_odds": "probability of the classifier, of as many pairs as singles; true of pairs",
+    "catalogue": "found_by: share of the pairs unrecognised by HSC that each method flags; found:"
+    " that of the best of them but for hst",
 }
 
 

@@ -1,12 +1,16 @@
-"""The settings of an adversarial training: its game, its learning rates, its other losses.
+"""The settings of trainings: the adversarial game, learning rates, other losses.
 
 All lengths are numbers of images seen by the generator, over all processes.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from clumpygan.settings import LARGEST_SEED, check, setting
+
+CLASSIFIER = "blend_classifier"
+"""The classifier of blends that ships."""
 
 LOSSES = ("relativistic", "non_saturating", "hinge")
 
@@ -161,3 +165,11 @@ class CoreSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def classifier_setting(heading: str) -> Any:
+    """Return the field of a settings class that names the classifier of blends."""
+    return setting(
+        CLASSIFIER, "classifier of blends: a shipped name or the path of a .safetensors file; the"
+        " one that ships is left out where images are of another survey", "NAME", heading=heading,
+    )  # fmt: skip

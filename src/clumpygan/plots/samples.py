@@ -24,11 +24,11 @@ _COLUMNS = 5
 
 _WORDS = {"hst": "HST, no noise", "hsc": "HSC", "richardson_lucy": "Richardson-Lucy",
           "network": "mean", "sample": "one sample", "samples": "P(blend)",
-          "centres": "two centres in the mean",
+          "centres": "two centres in the mean", "classifier": "classifier",
           "sextractor": "SExtractor", "sextractor_rl": "SExtractor of Richardson-Lucy",
           "scarlet2": "scarlet2"}  # fmt: skip
 _COLOURS = dict(
-    zip(_WORDS, ("k", "C7", "C1", "C0", "C2", "C3", "C4", "C5", "C6", "C8"), strict=True)
+    zip(_WORDS, ("k", "C7", "C1", "C0", "C2", "C3", "C4", "C9", "C5", "C6", "C8"), strict=True)
 )
 _AXES = {"separation": "separation [arcsec]", "magnitude": "H of the brighter one",
          "flux_ratio": "brighter / fainter"}  # fmt: skip

@@ -22,6 +22,9 @@ MEASURED: dict[str, tuple[str, str]] = {
 """Quantities with a median and the ends of a 68 % interval, _low and _high, which is widened as the
 network's card says."""
 
+LIKELY_BLENDED = 1.7
+"""Of `blend_odds`: one in a hundred single galaxies has more, see the benchmark of blends."""
+
 P_CLUMPS = tuple(f"p_clumps_{count}" for count in (1, 2, 3))
 
 COLUMNS: dict[str, tuple[str, str, str]] = {
@@ -44,6 +47,12 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "blend_gain": (
         "float32", "", "gain in ln likelihood per light of two Gaussians of their own centres over"
         " two of one, in the recovered image: the larger, the likelier two galaxies"
+    ),
+    "blend_odds": (
+        "float32", "", 'ln of the Bayes factor of two galaxies 0.2-1.2" apart against one, by the'
+        " observed image: where a share p of galaxies are such blends the probability is"
+        " 1 / (1 + exp(-blend_odds) (1 - p) / p); of single galaxies one in a hundred has more than"
+        f" {LIKELY_BLENDED:g}; none where there is no classifier for the survey"
     ),
     **{
         name: ("float32", "", f"share of the samples with {name[-1]} or more beside the nucleus")

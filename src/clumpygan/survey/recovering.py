@@ -17,7 +17,9 @@ from clumpygan.evaluation.recovery.clumps import sharpened
 from clumpygan.evaluation.recovery.fidelity import nucleus_of
 from clumpygan.evaluation.recovery.observed_features import observed_features
 from clumpygan.evaluation.recovery.sources import Source, find_sources
+from clumpygan.gan.blend_odds import BlendOdds, blend_odds_of
 from clumpygan.io.wcs import sky_of
+from clumpygan.recovery.bad_pixels import fill_masked
 from clumpygan.recovery.pipeline import BAD_FIT
 from clumpygan.recovery.resolver import UNEVEN, SuperResolver
 from clumpygan.recovery.scene import fine_mask
@@ -113,11 +115,15 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
     resolver = resolver_of(settings.checkpoint, settings.precision)
     weight = settings.weight_of(unit.patch)
     patch = read_patch(unit.patch, resolver.grid.observed_scale, weight)
+    odds = blend_odds_of(settings.classifier, resolver.pair)
     stamps, rows = [], []
     for galaxy in unit.galaxies:
         row, stamp = _stamp(settings, resolver, patch, galaxy)
         rows.append(row)
         stamps += [] if stamp is None else [stamp]
+    if odds is not None:
+        for one in stamps:
+            one.row["blend_odds"] = _blend_odds(odds, patch, one)
     components = [
         part for one in stamps for part in _recover(settings, resolver, patch, one, unit.number)
     ]
@@ -246,6 +252,15 @@ def _recover(
         chance=resolver.clump_probability,
     )  # fmt: skip
     return _components(resolver, patch, stamp, sources, part.start)
+
+
+def _blend_odds(odds: BlendOdds, patch: SurveyPatch, stamp: _Stamp) -> float:
+    """Return the ln of the odds that a galaxy is two."""
+    observed, mask = (torch.from_numpy(one)[None, None] for one in (stamp.data, stamp.mask))
+    sigma = torch.tensor([stamp.row["noise"]], dtype=torch.float32)
+    # What stands in for missing pixels is the same always, whatever else is recovered.
+    filled = fill_masked(observed, sigma, mask, [torch.Generator().manual_seed(0)])
+    return float(odds.of(filled, patch.shared_noise * sigma, stamp.psf.transfer))
 
 
 def _middle(block: int, side: int, window: int) -> slice:

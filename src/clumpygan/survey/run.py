@@ -16,6 +16,7 @@ from astropy.table import Table
 from clumpygan import __version__
 from clumpygan.engine import open_engine
 from clumpygan.errors import InputWarning
+from clumpygan.gan.blend_odds import BlendOdds, blend_odds_of
 from clumpygan.gan.checkpoint import weights_digest
 from clumpygan.io.tables import read_columns
 from clumpygan.recovery.resolver import SuperResolver
@@ -282,9 +283,17 @@ def _card(
         **resolver.survey_widening.sections(),
         "crowding": resolver.survey_crowding.to_dict(),
         "blend_contrast": resolver.blend_contrast,
+        **_classifier_of(settings, resolver),
         "population": None if resolver.population is None else resolver.population.to_dict(),
         "columns": sorted(COLUMNS),
     }
+
+
+def _classifier_of(settings: SurveySettings, resolver: SuperResolver) -> dict[str, Any]:
+    """Return which classifier of blends is used, or why there is none."""
+    if blend_odds_of(settings.classifier, resolver.pair) is not None:
+        return {"classifier_sha256": weights_digest(settings.classifier)}
+    return {"no_blend_odds": BlendOdds.from_checkpoint(settings.classifier).refusal(resolver.pair)}
 
 
 def _within(home: Path, value: Any) -> Any:

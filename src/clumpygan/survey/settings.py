@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clumpygan.engine.workplace import check_workplace, cluster_setting, workers_setting
 from clumpygan.errors import InputError
+from clumpygan.gan.gan_settings import classifier_setting
 from clumpygan.settings import check, seed_setting, setting
 
 _WHICH, _SEEN = "which galaxies", "how they were observed"
@@ -45,7 +46,8 @@ class SurveySettings:
         Blocks of the network's grid (5 pixels of HSC) on a side of its middle, in which the
         network works.
     samples, seed : int
-    checkpoint : str
+    checkpoint, classifier : str
+        Networks: that which recovers, and that which tells blends.
     precision : str
         "bfloat16" or "float32", of the products in the network's convolutions; "auto" for that in
         which the survey was begun, or else what is quick on this machine.
@@ -102,6 +104,7 @@ class SurveySettings:
         "super_resolution", "a shipped name or the path of a .safetensors file", "NAME",
         heading=_HOW,
     )  # fmt: skip
+    classifier: str = classifier_setting(_HOW)
     precision: str = setting(
         AUTO, "of the products in the network's convolutions; `auto`: bfloat16 where the CPU has"
         " AMX or AVX-512 BF16, float32 elsewhere, and what a survey was begun in",

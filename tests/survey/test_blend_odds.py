@@ -1,0 +1,52 @@
+"""The catalogue tells the odds that a galaxy is two, by the observed image alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from clumpygan.gan.blend_odds import BlendOdds
+from clumpygan.survey import recovering, run
+from clumpygan.survey.columns import COLUMNS
+from clumpygan.survey.patches import read_patch
+
+
+def test_the_catalogue_has_the_odds_of_each_galaxy(recover, monkeypatch):
+    """Of the stamp and its noise with what is shared; missing pixels are filled."""
+    asked = []
+    real = BlendOdds.of
+
+    def kept(self, observed, sigma, transfer):
+        asked.append((observed, float(sigma)))
+        return real(self, observed, sigma, transfer)
+
+    monkeypatch.setattr(BlendOdds, "of", kept)
+    table = recover(workers=1)
+    good = table[table["status"] == "good"]
+    assert len(asked) == len(good) > 15
+    assert np.isfinite(good["blend_odds"]).all()
+    assert np.ptp(good["blend_odds"]) > 1
+    assert np.isnan(table["blend_odds"][table["status"] != "good"]).all()
+    patch = read_patch(Path("patch/calexp.fits"), 0.168)
+    holes = 0
+    for row, (observed, sigma) in zip(good, asked, strict=True):
+        data, _, mask = patch.cut(row["x"], row["y"], 40)
+        assert torch.isfinite(observed).all()
+        assert np.array_equal(observed[0, 0].numpy()[~mask], data[~mask])
+        assert sigma == pytest.approx(row["shared_noise"] * row["noise"], rel=1e-5)
+        holes += mask.any()
+    assert holes
+    assert "exp(-blend_odds)" in COLUMNS["blend_odds"][2]
+    assert len(yaml.safe_load(Path("out/card.yaml").read_text())["classifier_sha256"]) == 64
+
+
+def test_another_survey_has_none_and_the_card_says_why(recover, monkeypatch):
+    for module in (recovering, run):
+        monkeypatch.setattr(module, "blend_odds_of", lambda checkpoint, pair: None)
+    monkeypatch.setattr(BlendOdds, "refusal", lambda self, pair: "it is for others")
+    table = recover(workers=1)
+    assert np.isnan(table["blend_odds"]).all()
+    assert (table["status"] == "good").sum() > 15
+    assert yaml.safe_load(Path("out/card.yaml").read_text())["no_blend_odds"] == "it is for others"
