@@ -30,9 +30,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=40, help="galaxies (40)")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.15, help="of neighbours (0.15)")
+    parser.add_argument("--checkpoint", default="super_resolution", help="name or file")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    resolver, galaxies = SuperResolver.from_checkpoint(), SyntheticGalaxies(seed=given.seed)
+    resolver, galaxies = (
+        SuperResolver.from_checkpoint(given.checkpoint),
+        SyntheticGalaxies(seed=given.seed),
+    )
     along = np.array([given.share, 1.0, given.share])
     shared = NoiseModel(1.0, resolver.grid.observed_scale, np.outer(along, along))
     errors: dict[str, list[float]] = {}
