@@ -328,13 +328,10 @@ class KinematicsSettings:
         least=4, most=10**5, heading=_GALAXIES,
     )  # fmt: skip
     seen_as: str | None = setting(
-        None,
-        "observed set, in the places of whose galaxies those are put: with its PSFs, spaxels,"
-        " masks, bins and errors",
-        "SET",
-        heading=_GALAXIES,
+        None, "observed set, in the places of whose galaxies those are put: with its PSFs, spaxels,"
+        " masks, bins and errors", "SET", heading=_GALAXIES,
         default_words="none, they have white noise",
-    )
+    )  # fmt: skip
     resolution: float = setting(
         1.5, "FWHM of the PSF in the radius out to which a map is known", "BEAMS",
         least=1, most=20, heading=_EFFORT,
@@ -390,17 +387,13 @@ class ShearSettings:
         (5.0, 10.0, 20.0, 40.0), "S/N of the forecast", "A,B,...", above=0
     )
     sizes: tuple[float, ...] = setting(
-        (1.5, 2.0, 3.0, 4.0),
-        "half-light radii of the forecast, over half the FWHM of the PSF",
-        "A,B,...",
-        above=0,
-    )
+        (1.5, 2.0, 3.0, 4.0), "half-light radii of the forecast, over half the FWHM of the PSF",
+        "A,B,...", above=0,
+    )  # fmt: skip
     inclinations: tuple[float, ...] = setting(
-        (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0),
-        "inclinations of the forecast, degrees",
-        "A,B,...",
-        above=0,
-    )
+        (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0), "inclinations of the forecast, degrees",
+        "A,B,...", above=0,
+    )  # fmt: skip
     workers: int | None = workers_setting()
     cluster: str | None = cluster_setting()
     seed: int = seed_setting(0, "of mocks and noise")
