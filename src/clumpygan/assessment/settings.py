@@ -378,9 +378,7 @@ class ShearSettings:
     n: int = setting(
         100, "mocks that are fitted, in pairs of opposite noise", "N", least=0, most=10**6
     )
-    signal_to_noise: float = setting(
-        20.0, "S/N of the brightest voxel of the mocks", "RATIO", above=0
-    )
+    signal_to_noise: float = setting(20.0, "of the brightest voxel of the mocks", "S/N", above=0)
     scatter: float = setting(0.056, "scatter of the Tully-Fisher relation", "DEX", above=0)
     tully_fisher: bool = setting(True, "whether the fits have that prior")
     signals: tuple[float, ...] = setting(
