@@ -47,8 +47,8 @@ def test_the_catalogue_has_the_odds_of_each_galaxy(recover, monkeypatch):
 
 
 def test_another_survey_has_none_and_the_card_says_why(recover, monkeypatch):
-    for module in (recovering, run):
-        monkeypatch.setattr(module, "blend_odds_of", lambda checkpoint, pair: None)
+    monkeypatch.setattr(run, "blend_odds_of", lambda checkpoint, pair: None)
+    monkeypatch.setattr(recovering, "odds_of", lambda checkpoint, pair, precision: None)
     monkeypatch.setattr(BlendOdds, "refusal", lambda self, pair: "it is for others")
     table = recover(workers=1)
     assert np.isnan(table["blend_odds"]).all()

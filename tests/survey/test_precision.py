@@ -88,10 +88,13 @@ def test_workers_change_nothing_of_bfloat16(recover, quick, loud_network):
         assert Path("alone", name).read_bytes() == Path("shared", name).read_bytes()
     # What can't be told from float32 tests nothing.
     exact = recover("exact", precision="float32", **some)
-    known = np.isfinite(exact["flux_1"])
+    # Of a star of 17.5 mag this untrained network makes more of a rounding.
+    known = exact["flux_1"] < 1e5
     assert known.sum() >= 3
     assert (shared["flux_1"] != exact["flux_1"])[known].all()
     np.testing.assert_allclose(shared["flux_1"][known], exact["flux_1"][known], rtol=0.02)
+    apart = np.abs(shared["blend_odds"][known] - exact["blend_odds"][known])
+    assert 0 < apart.max() < 0.1
 
 
 def test_it_goes_on_as_it_began(recover, quick, monkeypatch):
