@@ -82,7 +82,7 @@ def test_profiles_are_spergels_with_a_softened_share(index):
     [
         (0.7, 0.02),
         (1.0, 0.002),
-        (1.15, 0.008),
+        (1.15, 0.01),
         (1.5, 0.006),
         (2.2, 0.01),
         (3.5, 0.015),
