@@ -7,6 +7,7 @@ import pytest
 
 import clumpygan
 from clumpygan.gan.checkpoint import build_network, save_checkpoint
+from clumpygan.survey import run as run_module
 
 SMALL = {
     "channels": 4, "blocks": [1, 1], "fine_channels": 4, "fine_blocks": 1, "noise_channels": 2,
@@ -49,3 +50,22 @@ def recover(folder, network):
         return clumpygan.recover_survey(image, catalog, output=Path(output), **settings)
 
     return call
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Press Ctrl-C, once, at a unit of that number; return the settings and units that came."""
+
+    def at(number):
+        real, came = run_module.recover_unit, []
+
+        def pressed(settings, unit):
+            came.append((settings, unit))
+            if len(came) == number:
+                raise KeyboardInterrupt
+            return real(settings, unit)
+
+        monkeypatch.setattr(run_module, "recover_unit", pressed)
+        return came
+
+    return at

@@ -97,18 +97,10 @@ def test_workers_change_nothing_of_bfloat16(recover, quick, loud_network):
     assert 0 < apart.max() < 0.1
 
 
-def test_it_goes_on_as_it_began(recover, quick, monkeypatch):
+def test_it_goes_on_as_it_began(recover, quick, interrupted):
     quick(True)
     recover("whole")
-    real, seen = run_module.recover_unit, []
-
-    def interrupted(settings, unit):
-        seen.append(settings.precision)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return real(settings, unit)
-
-    monkeypatch.setattr(run_module, "recover_unit", interrupted)
+    came = interrupted(2)
     with pytest.raises(KeyboardInterrupt):
         recover("parts")
     # On a machine that would have chosen float32.
@@ -117,7 +109,7 @@ def test_it_goes_on_as_it_began(recover, quick, monkeypatch):
         recover("parts", precision="float32")
     with pytest.warns(InputWarning, match=r"of parts is bfloat16, and this CPU has neither AMX"):
         recover("parts")
-    assert set(seen) == {"bfloat16"}
+    assert {settings.precision for settings, _ in came} == {"bfloat16"}
     assert precision_of("parts") == "bfloat16"
     for name in ("catalogue.parquet", "components.parquet"):
         assert Path("parts", name).read_bytes() == Path("whole", name).read_bytes()

@@ -25,7 +25,6 @@ from clumpygan.errors import InputError
 from clumpygan.plots import survey as survey_plots
 from clumpygan.plots.style import png_of
 from clumpygan.recovery.resolver import SuperResolver
-from clumpygan.survey import run as run_module
 from clumpygan.survey.columns import COLUMNS, COMPONENTS
 from clumpygan.survey.patches import read_patch
 from clumpygan.survey.recovering import MOSTLY_MASKED
@@ -142,18 +141,9 @@ def test_components_lie_where_the_light_is(recover, patch):
     assert checked
 
 
-def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, monkeypatch):
+def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, interrupted):
     recover("whole", cutouts="mean")
-    recovered = []
-    real = run_module.recover_unit
-
-    def interrupted(settings, unit):
-        recovered.append(unit.number)
-        if len(recovered) == 3:
-            raise KeyboardInterrupt
-        return real(settings, unit)
-
-    monkeypatch.setattr(run_module, "recover_unit", interrupted)
+    came = interrupted(3)
     with pytest.raises(KeyboardInterrupt):
         recover("parts", cutouts="mean")
     assert not Path("parts/catalogue.parquet").exists()
@@ -161,10 +151,10 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(recover, monkeypatch):
     Path("parts/cutouts/0000002").mkdir()
     Path("parts/cutouts/0000002/.0a1b2c3d4e5f-7.fits").touch()
     recover("parts", cutouts="mean")
-    assert recovered == [0, 1, 2, 2, 3, 4]
+    assert [unit.number for _, unit in came] == [0, 1, 2, 2, 3, 4]
     assert bytes_of("parts") == bytes_of("whole")
     recover("parts", cutouts="mean")
-    assert len(recovered) == 6
+    assert len(came) == 6
     for name, before, now in (("seed", 0, 1), ("cutouts", "mean", "samples")):
         words = rf"holds a survey with other settings \(`{name}` {before}, now {now}\)"
         with pytest.raises(InputError, match=words):

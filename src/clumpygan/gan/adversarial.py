@@ -235,12 +235,7 @@ class AdversarialModule(TrainingModule):
             loss = self.adversarial.generator(real, fake).mean()
             logs["adversarial"] = loss.detach()
             total = total + self._adversarial_weight() * loss
-        rate = self.schedule.generator(self.images_seen, self.game.start, self.total_images)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        logs["gradient_norm"] = self._step(total, optimiser, self.generator)
-        logs["learning_rate"] = rate
-        return logs
+        return logs | self._scheduled_step(total, optimiser, self.game.start)
 
     def _adversarial_weight(self) -> float:
         since = self.images_seen - self.game.start

@@ -53,11 +53,7 @@ class BlendClassifierModule(TrainingModule):
         self.check_batch(batch, "the data")
         odds = self.generator(batch["observed"], batch["sigma"], batch["transfer"])
         loss = functional.binary_cross_entropy_with_logits(odds, batch["blend"])
-        rate = self.schedule.generator(self.images_seen, 0, self.total_images)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        norm = self._step(loss, optimiser, self.generator)
-        logs = {"cross_entropy": loss.detach(), "gradient_norm": norm, "learning_rate": rate}
+        logs = {"cross_entropy": loss.detach(), **self._scheduled_step(loss, optimiser)}
         self.finish_step(len(odds), logs, batch_index)
 
     @torch.no_grad()

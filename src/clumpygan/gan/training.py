@@ -332,6 +332,19 @@ class TrainingModule(pl.LightningModule):
             for logger in self.loggers:
                 logger.log_metrics(named, step=self.images_seen)
 
+    def _scheduled_step(
+        self, loss: Tensor, optimiser: Any, game: int = 0
+    ) -> dict[str, Tensor | float]:
+        """Take a step of the generator at the rate of its schedule; return what is logged of it.
+
+        Where there is a game, it begins after so many images.
+        """
+        rate = self.schedule.generator(self.images_seen, game, self.total_images)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        norm = self._step(loss, optimiser, self.generator)
+        return {"gradient_norm": norm, "learning_rate": rate}
+
     def _step(self, loss: Tensor, optimiser: Any, network: nn.Module) -> Tensor:
         """Take a step down the gradient of a loss; return its norm before it was clipped."""
         optimiser.zero_grad()

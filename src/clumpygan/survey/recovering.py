@@ -159,10 +159,12 @@ def odds_of(checkpoint: str, pair: SurveyPair, precision: str) -> BlendOdds | No
     InputError
         As of `blend_odds_of`.
     """
+    odds = blend_odds_of(checkpoint, pair)
+    if odds is None or precision != BFLOAT16:
+        return odds
     # A copy: others in this process have it in float32.
-    odds = copy.deepcopy(blend_odds_of(checkpoint, pair))
-    if odds is not None and precision == BFLOAT16:
-        in_bfloat16(odds.network)
+    odds = copy.deepcopy(odds)
+    in_bfloat16(odds.network)
     return odds
 
 
