@@ -305,7 +305,7 @@ def check_grid(card: Mapping[str, Any], grid: GridPair, name: str) -> None:
     own = SurveyPair.from_card(card["network"].get("observation"))
     if own.grid != grid:
         raise InputError(
-            f"{name} is for pixels of {own.grid}, not of {grid}; {shipped_grids()}: train one, "
+            f"{name} is for pixels of {own.grid}, not of {grid} ({shipped_grids()}): train one, "
             "train.py survey=NAME"
         )
 
@@ -318,8 +318,8 @@ def shipped_grids() -> str:
         if section.get("name") in ("super_resolution", "ancestor"):
             grid = SurveyPair.from_card(section.get("observation")).grid
             found.setdefault(str(grid), []).append(path.stem)
-    told = [f"{' and '.join(names)} for {grid}" for grid, names in found.items()]
-    return f"there is {'; '.join(told)}" if told else "none ships"
+    told = [f"{', '.join(names)} for {grid}" for grid, names in found.items()]
+    return f"those that ship: {'; '.join(told)}" if told else "none ships"
 
 
 def read_card(path: Path) -> dict[str, Any]:
