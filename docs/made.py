@@ -411,7 +411,10 @@ def model_page() -> str:
             + " | ".join(f"{value:.4g}" for value in held_out.values())
             + " |"
         )
-        notes = [*card.get("notes", ()), *((card.get("initial") or {}).get("notes") or ())]
+        # It began with the weights of none, of one or of several.
+        before = card.get("initial") or []
+        before = [before] if isinstance(before, dict) else before
+        notes = [note for one in (card, *before) for note in one.get("notes") or ()]
         parts += (
             ["\n".join(f"- {_escaped(' '.join(str(note).split()))}" for note in notes)]
             if notes

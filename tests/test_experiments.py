@@ -100,6 +100,23 @@ def test_a_training_starts_from_trained_weights_and_says_so(tiny, tmp_path):
         train(tiny(*SMALL_NETWORK, "model.generator.channels=12", initial, name="third"))
 
 
+def test_a_training_starts_from_the_mean_of_several_weights(tiny, tmp_path):
+    names = "one", "two"
+    for seed, name in enumerate(names):
+        train(tiny(*SMALL_NETWORK, f"seed={seed}", name=name))
+    stems = [str(tmp_path / name / "tiny") for name in names]
+    config = resolved(tiny(*SMALL_NETWORK, f"initial=[{','.join(stems)}]", name="mean"))
+    started = build_module(config["model"], build_data(config["data"]), 32, 0, config["initial"])
+    both = [load_checkpoint(stem, ("super_resolution",))[0].state_dict() for stem in stems]
+    assert any(not torch.equal(both[0][name], both[1][name]) for name in both[0])
+    for name, value in started.generator.state_dict().items():
+        torch.testing.assert_close(value, (both[0][name] + both[1][name]) / 2)
+
+    train(tiny(*SMALL_NETWORK, f"initial=[{','.join(stems)}]", name="mean"))
+    card = yaml.safe_load((tmp_path / "mean" / "tiny.yaml").read_text())
+    assert [one["images_seen"] for one in card["initial"]] == [32, 32]
+
+
 def test_a_better_checkpoint_is_kept(tiny, tmp_path):
     stem = tmp_path / "shipped" / "tiny"
     stem.parent.mkdir()

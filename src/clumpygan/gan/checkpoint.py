@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from clumpygan.errors import InputError, reason
 from clumpygan.gan.limits import MOST_TENSORS, MOST_WEIGHTS, at_most
@@ -107,22 +107,44 @@ def network_section(spec: Mapping[str, Any], task: str) -> dict[str, Any]:
     return section if observation is None else section | {"observation": observation}
 
 
-def start_from(generator: nn.Module, network: Mapping[str, Any], initial: str) -> None:
-    """Give a generator the weights of a checkpoint of the same network.
+def start_from(
+    generator: nn.Module, network: Mapping[str, Any], initial: str | Sequence[str]
+) -> None:
+    """Give a generator the weights of a checkpoint of the same network, or the mean of several's.
+
+    Of networks that went on from the same weights the mean is often better than any (Wortsman
+    et al. 2022, arXiv:2203.05482).
 
     Parameters
     ----------
     generator : nn.Module
     network : mapping
         Its card's section.
-    initial : str
-        As for `find_checkpoint`.
+    initial : str or sequence of str
+        As for `find_checkpoint`, at least one.
 
     Raises
     ------
     InputError
-        If there is none, or its network is another one.
+        If there is no such checkpoint, or its network is another one.
     """
+    several = [_weights_for(network, name) for name in checkpoints_of(initial)]
+    generator.load_state_dict(
+        {
+            # By way of floats: whole numbers, as counts of batches, have no mean.
+            key: torch.stack([weights[key] for weights in several]).double().mean(0).to(first.dtype)
+            for key, first in several[0].items()
+        }
+    )
+
+
+def checkpoints_of(initial: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the checkpoints that a training starts with: none, one or several."""
+    return (initial,) if isinstance(initial, str) else tuple(initial or ())
+
+
+def _weights_for(network: Mapping[str, Any], initial: str) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint for a network of the given section of a card."""
     # The card may name no other code than what is trained.
     trained, card = load_checkpoint(
         initial, (network["name"],), allow=(str(network.get("target", network["name"])),)
@@ -139,7 +161,7 @@ def start_from(generator: nn.Module, network: Mapping[str, Any], initial: str) -
             f"`initial` is {initial}, whose network has other arguments ({changed}): "
             "set them as in its card, or start from null"
         )
-    generator.load_state_dict(trained.state_dict())
+    return trained.state_dict()
 
 
 def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import pickle
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -48,8 +48,9 @@ class TrainingModule(pl.LightningModule):
         the trainer holds the section: `load_from_checkpoint` needs no network then.
     schedule : Schedule or mapping, optional
         By default that of the subclass.
-    initial : str, optional
-        Name or path of a checkpoint of the same network, whose weights the generator starts with.
+    initial : str or sequence of str, optional
+        Checkpoints of the same network, by name or path: the generator starts with the mean of
+        their weights.
     **core
         Fields of `CoreSettings`; by default those of the subclass.
 
@@ -76,7 +77,7 @@ class TrainingModule(pl.LightningModule):
         generator: Network | None = None,
         *,
         schedule: Schedule | Mapping[str, Any] | None = None,
-        initial: str | None = None,
+        initial: str | Sequence[str] | None = None,
         **core: Any,
     ) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ class TrainingModule(pl.LightningModule):
         self.automatic_optimization = False
         self.network = self._section("generator", generator)
         self.generator: Any = build(generator, "model.generator")
-        if initial is not None:
+        if initial:
             start_from(self.generator, self.network, initial)
         self.average: Any = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.total_images = self.core.total_images or 0

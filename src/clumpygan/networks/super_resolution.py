@@ -45,6 +45,11 @@ LEAST_TRUST = 30.0
 """Largest exponent of the regularisation of the last step: data count for nothing long before, and
 beyond 88 it would overflow, with gradients that are no numbers."""
 
+LEAST_ERROR = 0.05
+"""Relative error of every mode, of which the last step takes convolutions to be capable at least.
+What they err by grows with the galaxy, the noise of its data doesn't: of galaxies brighter than
+22 mag, without it, recoveries held 0.4 % too little in 1.5 arcsec, twice their errors."""
+
 BRIGHTEST = 363.08
 """Flux in nJy, over 100, of the brightest galaxy that blocks are told of: 20 mag (AB)."""
 
@@ -350,22 +355,26 @@ class SuperResolutionGenerator(nn.Module):
         """Take one regularised step towards the data: x + W (y - A x).
 
         The gain of each mode is |T|^2 / (|T|^2 + lambda), the best one if the error of x had a
-        power lambda times smaller than the noise's; lambda grows with frequency as predicted.
+        power 1 / lambda times the noise's. That power is what is predicted, falling with
+        frequency, and `LEAST_ERROR` of the galaxy's amplitude.
         """
         level, slope = self.trust(condition)[:, :, None, None].unbind(1)
-        squared = self._squared_frequency(data)
-        exponent = level + functional.softplus(slope) * squared
-        regularisation = torch.exp(exponent.clamp(max=LEAST_TRUST))
+        exponent = level + functional.softplus(slope) * self._squared_frequency(data)
+        predicted = torch.exp(-exponent.clamp(max=LEAST_TRUST))
+        relative = LEAST_ERROR**2 / self._noise_to_signal(data)
         residual = data - self.observation(image, transfer)
-        return image + self.observation.wiener(residual, transfer, regularisation)
+        return image + self.observation.wiener(residual, transfer, 1 / (predicted + relative))
 
     def _base(self, data: Tensor, transfer: Tensor) -> Tensor:
         """Return the Wiener deconvolution (B, 1, Y, X) of data in units of their noise."""
+        return self.observation.wiener(data, transfer, self._noise_to_signal(data))
+
+    def _noise_to_signal(self, data: Tensor) -> Tensor:
+        """Return the power (B, Ky, Kx) of the noise over that of a galaxy of the flux of `data`."""
         pixels = data.shape[-2] * data.shape[-1]
         flux = data.flatten(1).sum(1).clamp_min(2 * math.sqrt(pixels))
         prior = (1 + self._squared_frequency(data) / WIENER_TURNOVER**2) ** WIENER_SLOPE
-        noise_to_signal = prior * (pixels / flux.square())[:, None, None]
-        return self.observation.wiener(data, transfer, noise_to_signal)
+        return prior * (pixels / flux.square())[:, None, None]
 
     def _conditions(self, data: Tensor, sigma: Tensor, transfer: Tensor) -> Tensor:
         """Return what is told to every block: PSF, depth and flux, each of order one."""

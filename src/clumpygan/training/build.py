@@ -1,6 +1,6 @@
 """The data and the training that a configuration or a card describes, built by `_target_`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -72,7 +72,7 @@ def build_module(
     data: StreamDataModule,
     total_images: int,
     seed: int,
-    initial: str | None = None,
+    initial: str | Sequence[str] | None = None,
 ) -> TrainingModule:
     """Build the networks and their training from a section `model`.
 
@@ -84,8 +84,9 @@ def build_module(
     data : StreamDataModule
         Which the networks will be trained on; they learn their shapes from it.
     total_images, seed : int
-    initial : str, optional
-        Name or path of a checkpoint of the same network: the generator starts with its weights.
+    initial : str or sequence of str, optional
+        Checkpoints of the same network, by name or path: the generator starts with the mean of
+        their weights.
 
     Raises
     ------

@@ -11,10 +11,11 @@ import torch
 
 import clumpygan
 from clumpygan.errors import InputWarning
-from clumpygan.gan.checkpoint import find_checkpoint, read_card, save_checkpoint
+from clumpygan.gan.checkpoint import checkpoints_of, find_checkpoint, read_card, save_checkpoint
 from clumpygan.gan.training import TrainingModule
 from clumpygan.training.provenance import commit
 
+_BEFORE = ("commit", "images_seen", "hours", "initial", "notes")
 _PLACES = ("root", "table", "cache", "stamps", "psf")
 
 
@@ -36,18 +37,18 @@ def make_card(
     held_out : dict
         The point of the curve that the network is of: `images`, seen by then, and metrics.
     """
-    initial = plain["initial"]
-    before = read_card(find_checkpoint(initial).with_suffix(".yaml")) if initial else None
+    starts = [
+        read_card(find_checkpoint(name).with_suffix(".yaml"))
+        for name in checkpoints_of(plain["initial"])
+    ]
+    before = [{key: card.get(key) for key in _BEFORE} for card in starts]
     data = {key: value for key, value in plain["data"].items() if key not in _PLACES}
     return {
         "network": dict(module.network),
         "clumpygan": clumpygan.__version__,
         "commit": commit(),
         # A training that started from trained weights: what had gone into those comes on top.
-        "initial": before
-        and {
-            key: before.get(key) for key in ("commit", "images_seen", "hours", "initial", "notes")
-        },
+        "initial": before if len(before) > 1 else before[0] if before else None,
         "images_seen": held_out["images"],
         # The curve may go on after the best point.
         "images_trained": module.images_seen,

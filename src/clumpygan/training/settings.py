@@ -82,7 +82,9 @@ class RunSettings:
     output: str = setting("outputs/run", "folder of its states, logs and pictures")
     seed: int = seed_setting()
     ckpt_path: str | None = setting("last", "state to start from: last, best, a path; null: anew")
-    initial: str | None = setting(None, "checkpoint whose weights the generator starts with")
+    initial: str | tuple[str, ...] | None = setting(
+        None, "checkpoint, or several, whose weights, or their mean, the generator starts with"
+    )
     total_images: int = setting(98304, "length of the training", "images", least=1)
     shorten_to: int | None = setting(None, "a shorter one, in proportion", "images", least=1)
     overfit: bool = setting(False, "one batch over and over, which is the held-out set too")
