@@ -44,6 +44,12 @@ def test_there_are_experiments():
 def test_every_experiment_builds_and_trains(experiment, tiny, tmp_path):
     short = ["shorten_to=8", "data.images_per_epoch=8", "callbacks.pictures=1"]
     config = tiny(f"experiment={experiment}", *short)
+    if OmegaConf.is_list(config.initial):
+        # What an earlier experiment has left in outputs/ isn't here.
+        config.initial = [
+            "super_resolution" if Path(name).parts[0] == "outputs" else name
+            for name in config.initial
+        ]
     metrics = train(config)
     card = read_card(tmp_path / "run" / "tiny.yaml")
     load_checkpoint(str(tmp_path / "run" / "tiny"), (card["network"]["name"],))
