@@ -163,7 +163,7 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
     """Print bias, scatter and coverage by magnitude; return what would make intervals hold 68 %.
 
     Those factors, sections of the network's card, are of every second galaxy, and the others tell
-    whether they hold; that of crowded galaxies is of all, on top of those in use.
+    whether they hold; that of crowded galaxies is of all, on top of them.
     """
     found, own = known_galaxies(found, truth)
     resolver = SuperResolver.from_checkpoint()
@@ -207,6 +207,7 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
     for label, rows in ((f"P(blend) > {CROWDED}", crowded), ("two in the sharp image", two)):
         held = " ".join(f"{np.mean(plain[n][rows] <= crowding[rows]):.2f}" for n in NAMES)
         print(f"{label}, {rows.sum()} galaxies: held {held} of {', '.join(NAMES)}")
+    plain = {n: one / [wider.of(n, which) for which in brightness] for n, one in apart.items()}
     wider_crowd = Crowding.measured(plain, crowded, CROWDED)
     return {"survey_widening": wider.to_dict(), "survey_crowding": wider_crowd.to_dict()}
 
