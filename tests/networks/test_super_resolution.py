@@ -90,6 +90,22 @@ def test_gradients_are_finite_where_the_data_arent_trusted(scene):
     assert network.trust.bias.grad.abs().max() > 0
 
 
+def test_the_brighter_a_galaxy_the_more_its_data_are_trusted(scene):
+    """Convolutions err by a share of the galaxy: 10 % too little, and nothing that they predict."""
+    operator, hst, _, _, transfer = scene
+    network = small(operator).requires_grad_(False)
+    network.trust.bias.copy_(torch.tensor([20.0, -20.0]))
+    condition = torch.zeros(len(hst), 16)
+    left = {}
+    for factor in (0.3, 30.0):
+        data = operator(factor * hst, transfer)
+        regularisation = network._regularisation(data, condition)
+        image = network._consistent(0.9 * factor * hst, data, transfer, regularisation)
+        left[factor] = 1 - image.sum((1, 2, 3)) / (factor * hst).sum((1, 2, 3))
+    assert (left[0.3] > 0.08).all()
+    assert (left[30.0].abs() < 0.002).all()
+
+
 def test_antithetic_noise_is_its_own_opposite(scene):
     noise = small(scene[0]).draw_noise(2, (20, 20), torch.Generator().manual_seed(0))
     assert torch.equal(noise.opposite().opposite().coarse, noise.coarse)

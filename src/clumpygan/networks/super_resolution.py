@@ -298,6 +298,7 @@ class SuperResolutionGenerator(nn.Module):
         data = observed / unit
         base = self._base(data, transfer)
         condition = self.embed(self._conditions(data, sigma, transfer))
+        regularisation = self._regularisation(data, condition)
 
         visible = stretch(window.of(data, coarse))
         foundation = stretch(self._units(window.of(base, fine)))
@@ -319,7 +320,7 @@ class SuperResolutionGenerator(nn.Module):
                     ),
                     data if noise is None else data + noise.data,
                     transfer,
-                    condition,
+                    regularisation,
                 ),
                 fine,
             )
@@ -350,9 +351,14 @@ class SuperResolutionGenerator(nn.Module):
         return result
 
     def _consistent(
-        self, image: Tensor, data: Tensor, transfer: Tensor, condition: Tensor
+        self, image: Tensor, data: Tensor, transfer: Tensor, regularisation: Tensor
     ) -> Tensor:
-        """Take one regularised step towards the data: x + W (y - A x).
+        """Take one regularised step towards the data: x + W (y - A x)."""
+        residual = data - self.observation(image, transfer)
+        return image + self.observation.wiener(residual, transfer, regularisation)
+
+    def _regularisation(self, data: Tensor, condition: Tensor) -> Tensor:
+        """Return lambda (B, Ky, Kx) of the last step.
 
         The gain of each mode is |T|^2 / (|T|^2 + lambda), the best one if the error of x had a
         power 1 / lambda times the noise's. That power is what is predicted, falling with
@@ -361,9 +367,7 @@ class SuperResolutionGenerator(nn.Module):
         level, slope = self.trust(condition)[:, :, None, None].unbind(1)
         exponent = level + functional.softplus(slope) * self._squared_frequency(data)
         predicted = torch.exp(-exponent.clamp(max=LEAST_TRUST))
-        relative = LEAST_ERROR**2 / self._noise_to_signal(data)
-        residual = data - self.observation(image, transfer)
-        return image + self.observation.wiener(residual, transfer, 1 / (predicted + relative))
+        return 1 / (predicted + LEAST_ERROR**2 / self._noise_to_signal(data))
 
     def _base(self, data: Tensor, transfer: Tensor) -> Tensor:
         """Return the Wiener deconvolution (B, 1, Y, X) of data in units of their noise."""
