@@ -310,19 +310,24 @@ class SuperResolver:
         """Mend the recoveries that contradict their data, brighter galaxies than any trained on.
 
         Where the mean of the samples (S, B, 1, Y, X) misses the data by more than `MISFIT`, every
-        sample is taken as the start of a few Richardson-Lucy iterations.
+        sample is taken as the start of a few Richardson-Lucy iterations, if these bring the mean
+        nearer to the data.
         """
-        again = self.operator(images.mean(0), transfer)
         level = sigma[:, None, None, None]
         each = level if noise is None else noise
         weight = (level / each).square().expand_as(observed)
-        residual = (again - observed) / each * valid
-        misfit = residual.square().flatten(1).sum(1) / valid.flatten(1).sum(1).clamp_min(1)
-        for i in torch.nonzero(misfit > MISFIT).flatten().tolist():
+
+        def misfit(again: Tensor) -> Tensor:
+            residual = (again - observed) / each * valid
+            return residual.square().flatten(1).sum(1) / valid.flatten(1).sum(1).clamp_min(1)
+
+        again = self.operator(images.mean(0), transfer)
+        missed, mended = misfit(again), images.clone()
+        for i in torch.nonzero(missed > MISFIT).flatten().tolist():
             # What is masked says nothing: there the data are what is expected.
             data = torch.where(valid[i], observed[i], again[i])
             count = len(images)
-            images[:, i] = richardson_lucy(
+            mended[:, i] = richardson_lucy(
                 data.expand(count, *data.shape),
                 sigma[i].expand(count),
                 transfer[i].expand(count, *transfer[i].shape),
@@ -331,7 +336,8 @@ class SuperResolver:
                 start=images[:, i],
                 weight=weight[i].expand(count, *data.shape),
             )[ITERATIONS]
-        return images
+        nearer = misfit(self.operator(mended.mean(0), transfer)) < missed
+        return torch.where(nearer[:, None, None, None], mended, images)
 
     def _missing_sky(
         self,
