@@ -235,3 +235,11 @@ def test_the_signature_names_the_settings() -> None:
 def test_bad_input_is_named_by_its_parameter(settings: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         recover(**settings)
+
+
+def test_headings_are_words() -> None:
+    """They are drawn as they are, and stand in pages and in terminals."""
+    made = recover(**QUICK)
+    for words in (made.headline, made.scene.subtitle, *made.remarks):
+        assert not set("$\\") & set(words), words
+    assert '(5 sigma in 2")' in made.scene.subtitle

@@ -30,7 +30,6 @@ from clumpygan.recovery.catalogue import LIKELY, SMALLEST_CIRCLE, source_table
 from clumpygan.recovery.result import Recovery
 
 _SIZE = 212  # pixels of the screen
-_TEX = r"$\sigma$"
 _INTERVAL = 350  # ms that each sample is shown
 
 _NO_SOURCES: dict[str, list[Any]] = {
@@ -174,7 +173,7 @@ def _words(recovery: Recovery) -> str:
     """Return the title, what is known of the galaxy, and what to know before trusting it."""
     notes = "".join(f"<li>{escape(one)}</li>" for one in recovery.remarks)
     said = f"<b style='font-size:16px'>{escape(recovery.headline)}</b> "
-    seen = escape(recovery.scene.subtitle.replace(_TEX, "sigma"))
+    seen = escape(recovery.scene.subtitle)
     said += f"<span style='color:#555'>{seen}</span>"
     said += "<div>Circles are sources and clumps, dashed where less than half of the samples"
     said += (

@@ -215,7 +215,7 @@ def _observed(
     return Scene(
         pair=pair,
         subtitle=f"{subtitle}seen by {survey.description}, {survey.band} band,"
-        rf' {reached:.1f} mag deep (5$\sigma$ in 2")',
+        f' {reached:.1f} mag deep (5 sigma in 2")',
         observed=observed[0, 0].numpy(),
         sigma=float(total.mean()) ** 0.5,
         psf=psf,
