@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import warnings
 from html import unescape
 from pathlib import Path
 
@@ -400,6 +401,13 @@ def test_galaxies_outside_have_a_row(recover, patch):
     truth["id", "ra", "dec"].write("some.parquet", format="parquet")
     table = recover(catalog="some.parquet")
     assert table["status"][table["id"] == "4"].tolist() == ["outside of all patches"]
+    # Others read the file as well, though nothing is known of that row.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No table::len")  # what astropy keeps of its own tables
+        again = Table.read("out/catalogue.parquet")
+    assert again["status"].tolist() == table["status"].tolist()
+    assert again["cutout"][again["id"] == "4"].tolist() == [""]
+    assert again["differs_by"][again["id"] == "4"].tolist() == [""]
 
 
 @pytest.mark.parametrize(

@@ -117,5 +117,7 @@ def schema_of(columns: dict[str, tuple[str, str, str]]) -> pyarrow.Schema:
 def arrow_table(
     rows: list[dict[str, Any]], columns: dict[str, tuple[str, str, str]]
 ) -> pyarrow.Table:
-    """Return rows as a table; what a row lacks is null."""
-    return pyarrow.Table.from_pylist(rows, schema=schema_of(columns))
+    """Return rows as a table; what a row lacks is null, or no word: astropy reads no null words."""
+    words = {name: "" for name, (kind, _, _) in columns.items() if kind == "string"}
+    found = [{**words, **row} for row in rows]
+    return pyarrow.Table.from_pylist(found, schema=schema_of(columns))
