@@ -33,10 +33,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="super_resolution", help="name or file")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    resolver, galaxies = (
-        SuperResolver.from_checkpoint(given.checkpoint),
-        SyntheticGalaxies(seed=given.seed),
-    )
+    resolver = SuperResolver.from_checkpoint(given.checkpoint)
+    galaxies = SyntheticGalaxies(seed=given.seed)
     along = np.array([given.share, 1.0, given.share])
     shared = NoiseModel(1.0, resolver.grid.observed_scale, np.outer(along, along))
     errors: dict[str, list[float]] = {}

@@ -182,6 +182,10 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
     wider = Widening.measured(
         {n: one[second, None] for n, one in apart.items()}, brightness[second]
     )
+    plain, other = (
+        {n: one / [factors.of(n, which) for which in brightness] for n, one in apart.items()}
+        for factors in (used, wider)
+    )
     for low, high in BINS:
         rows = (own >= low) & (own < high)
         if rows.sum() < 5:
@@ -192,10 +196,7 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
             shift = (shift if name == "magnitude" else shift / values)[rows]
             scatter = 1.4826 * np.nanmedian(np.abs(shift - np.nanmedian(shift)))
             flux = "flux_1.5" if name == "magnitude" else name
-            held, new = (
-                apart[flux] <= crowding * [one.of(flux, which) for which in brightness]
-                for one in (used, wider)
-            )
+            held, new = (one[flux] <= crowding for one in (plain, other))
             print(
                 f"  {name:18} {np.nanmedian(shift):+.3f} +- {scatter:.3f}, held"
                 f" {held[rows].mean():.3f}; the others by factors of every second one"
@@ -203,12 +204,10 @@ def compare(found: Table, truth: Table) -> dict[str, dict]:
             )
     two = true["two"]
     print(f"P(blend): {Clumps(p_blend, two, int(two.sum()), p_blend)}")
-    plain = {n: one / [used.of(n, which) for which in brightness] for n, one in apart.items()}
     for label, rows in ((f"P(blend) > {CROWDED}", crowded), ("two in the sharp image", two)):
         held = " ".join(f"{np.mean(plain[n][rows] <= crowding[rows]):.2f}" for n in NAMES)
         print(f"{label}, {rows.sum()} galaxies: held {held} of {', '.join(NAMES)}")
-    plain = {n: one / [wider.of(n, which) for which in brightness] for n, one in apart.items()}
-    wider_crowd = Crowding.measured(plain, crowded, CROWDED)
+    wider_crowd = Crowding.measured(other, crowded, CROWDED)
     return {"survey_widening": wider.to_dict(), "survey_crowding": wider_crowd.to_dict()}
 
 

@@ -88,7 +88,7 @@ def survey_page(
         )
     ]  # fmt: skip
     if len(good):
-        names = sorted(set(np.asarray(table["patch"]).tolist()) - {"", "None"})
+        names = sorted(set(np.asarray(table["patch"]).tolist()) - {""})
         which = "Each patch"
         if len(names) > _MAPS:
             which = f"The first {_MAPS} of {len(names)} patches, each"
@@ -130,7 +130,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _word(value: str) -> str:
-    return _UNKNOWN if value in ("", "None") else str(value)
+    return str(value) or _UNKNOWN
 
 
 def _map(table: Table, good: Table, names: Sequence[str]) -> Figure:

@@ -317,17 +317,18 @@ class SuperResolver:
         each = level if noise is None else noise
         weight = (level / each).square().expand_as(observed)
 
-        def misfit(again: Tensor) -> Tensor:
-            residual = (again - observed) / each * valid
-            return residual.square().flatten(1).sum(1) / valid.flatten(1).sum(1).clamp_min(1)
+        def misfit(again: Tensor, rows: slice = slice(None)) -> Tensor:
+            known = valid[rows]
+            residual = (again - observed[rows]) / each[rows] * known
+            return residual.square().flatten(1).sum(1) / known.flatten(1).sum(1).clamp_min(1)
 
         again = self.operator(images.mean(0), transfer)
-        missed, mended = misfit(again), images.clone()
+        missed = misfit(again)
         for i in torch.nonzero(missed > MISFIT).flatten().tolist():
             # What is masked says nothing: there the data are what is expected.
             data = torch.where(valid[i], observed[i], again[i])
-            count = len(images)
-            mended[:, i] = richardson_lucy(
+            count, row = len(images), slice(i, i + 1)
+            mended = richardson_lucy(
                 data.expand(count, *data.shape),
                 sigma[i].expand(count),
                 transfer[i].expand(count, *transfer[i].shape),
@@ -336,8 +337,10 @@ class SuperResolver:
                 start=images[:, i],
                 weight=weight[i].expand(count, *data.shape),
             )[ITERATIONS]
-        nearer = misfit(self.operator(mended.mean(0), transfer)) < missed
-        return torch.where(nearer[:, None, None, None], mended, images)
+            again_mended = self.operator(mended.mean(0, keepdim=True), transfer[row])
+            if misfit(again_mended, row) < missed[row]:
+                images[:, i] = mended
+        return images
 
     def _missing_sky(
         self,

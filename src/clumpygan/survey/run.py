@@ -208,7 +208,7 @@ def read_catalogue(path: Path) -> Table:
     for field in found.schema:
         values = found[field.name]
         columns[field.name] = (
-            np.array(values.to_pylist(), str)
+            np.array([one or "" for one in values.to_pylist()], str)
             if str(field.type) == "string"
             else _numbers(values, str(field.type))
         )

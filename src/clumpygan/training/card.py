@@ -48,7 +48,7 @@ def make_card(
         "clumpygan": clumpygan.__version__,
         "commit": commit(),
         # A training that started from trained weights: what had gone into those comes on top.
-        "initial": before if len(before) > 1 else before[0] if before else None,
+        "initial": before if len(before) > 1 else next(iter(before), None),
         "images_seen": held_out["images"],
         # The curve may go on after the best point.
         "images_trained": module.images_seen,
