@@ -38,6 +38,8 @@ MERGED = b"a: &a {%s}\nb: {<<: [%s]}" % (
         (b"hours: 1" + b":1" * 20_000 + b".5", "can't be read as YAML"),
         (MERGED, "more than a million values"),
         (b"[" * 5000, "nested too deeply"),
+        (b"{a: " * 101, "nested too deeply"),
+        (b"- " * 5000, "nested too deeply"),
         (b"a: [", "can't be read as YAML"),
         (b"\xff\xfe", "can't be read as YAML"),
         (b"!!python/object:os.system x", "can't be read as YAML"),
@@ -88,9 +90,13 @@ def test_what_yaml_is_written_for_is_read(tmp_path: Path) -> None:
     path = tmp_path / "card.yaml"
     path.write_text(
         f"day: 2026-11-30\nlong: 1:30:00\nhex: 0xff\nmost: {'9' * 100}\ntiny: 0.{'0' * 120}1\n"
-        "usual: &usual {a: 1, b: 2}\nmine: {<<: *usual, b: 3}"
+        "usual: &usual {a: 1, b: 2}\nmine: {<<: *usual, b: 3}\n"
+        f"deep: {'[' * 99 + ']' * 99}"
     )
-    assert read_yaml(path, "try another") == {
+    found = read_yaml(path, "try another")
+    for _ in range(98):
+        found["deep"] = found["deep"][0]
+    assert found == {
         "day": datetime.date(2026, 11, 30),
         "long": 5400,
         "hex": 255,
@@ -98,4 +104,5 @@ def test_what_yaml_is_written_for_is_read(tmp_path: Path) -> None:
         "tiny": 1e-121,
         "usual": {"a": 1, "b": 2},
         "mine": {"a": 1, "b": 3},
+        "deep": [],
     }

@@ -12,6 +12,7 @@ from clumpygan.errors import InputError, reason
 _LARGEST = 4 * 2**20  # bytes; the largest card has 12,000, and /dev/zero ends nowhere
 _MOST_VALUES = 1_000_000
 _MOST_DIGITS = 100  # of what is counted or measured; Python can't even print 4300
+_DEEPEST = 100  # lists within lists; settings have four
 
 
 def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
@@ -30,12 +31,13 @@ def read_yaml(path: Path, what_to_do: str, name: str | None = None) -> Any:
     ------
     InputError
         If it can't be read, has more than 4 MB, isn't text in UTF-8 or no YAML, or its values, with
-        all aliases written out, are more than a million, or whole numbers of over 100 digits.
+        all aliases written out, are more than a million, whole numbers of over 100 digits, or
+        nested too deeply.
     """
     from clumpygan.settings.frugal_yaml import FrugalLoader
 
     def parse(text: str) -> Any:
-        loader = FrugalLoader(text, _MOST_DIGITS, _MOST_VALUES)
+        loader = FrugalLoader(text, _MOST_DIGITS, _MOST_VALUES, _DEEPEST)
         try:
             return loader.get_single_data()
         finally:

@@ -10,8 +10,9 @@ import yaml
 class FrugalLoader(yaml.SafeLoader):
     """Loads plain values as `yaml.SafeLoader`, but for what costs the square of its length.
 
-    Whole numbers of too many letters are refused (those in base 60, 1:30:00, take hours), and
-    merges (``<<``) that touch too many pairs.
+    Whole numbers of too many letters are refused (those in base 60, 1:30:00, take hours), merges
+    (``<<``) that touch too many pairs, and brackets that are nested too deeply (each letter is
+    compared with every one that is open).
 
     Parameters
     ----------
@@ -20,11 +21,25 @@ class FrugalLoader(yaml.SafeLoader):
         Letters of a whole number, at most.
     pairs : int
         Of all sections, at most, each as often as it is merged.
+    depth : int
+        Brackets that are open, at most.
     """
 
-    def __init__(self, stream: str, digits: int, pairs: int) -> None:
+    def __init__(self, stream: str, digits: int, pairs: int, depth: int) -> None:
         super().__init__(stream)
-        self._digits, self._left = digits, pairs
+        self._digits, self._left, self._depth = digits, pairs, depth
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Open a bracket.
+
+        Raises
+        ------
+        RecursionError
+            If too many are open.
+        """
+        if self.flow_level >= self._depth:
+            raise RecursionError
+        super().fetch_flow_collection_start(token)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Return a whole number.
