@@ -233,6 +233,22 @@ def test_galaxies_that_a_population_lacks_are_refused_in_one_line(refused):
     assert "expected one of network, clumpy_disks, gas_disks" in refused("--population", "stars")
 
 
+def test_lines_and_bulges_of_gas_disks_are_as_asked_for(folder, refused):
+    words = ("--population", "gas_disks", "--n", 2, *TRUE)
+    generate(*words, "--line", "halpha,nii", "--oxygen-abundance", "8.5:8.6",
+             "--nuclear-fraction", 0.1, "--output", "g.fits")  # fmt: skip
+    table = Table.read("g.fits")
+    assert ((table["oxygen_abundance"] >= 8.5) & (table["oxygen_abundance"] <= 8.6)).all()
+    assert (table["nuclear_fraction"] == 0.1).all()
+    assert table["electron_density"].unit == "cm-3"
+    cube = read_cube(folder / str(table["file"][0]).strip())
+    assert cube.parameters["nuclear_fraction"] == 0.1
+    assert "the cube has one: give more in --line" in refused(*words, "--oxygen-abundance", 8.5)
+    message = refused("--population", "clumpy_disks", "--nuclear-fraction", 0.1, *TRUE)
+    assert "--nuclear-fraction isn't known of clumpy_disks" in message
+    assert "isn't told 'nuclear_fraction'" in refused("--nuclear-fraction", 0.1)
+
+
 def test_other_grids_and_no_noise(folder):
     generate("--n", 1, "--seed", 2, "--output", "w.fits", "--shape", 16, 20, 24,
              "--channel-width", 2.5, "--noiseless")  # fmt: skip

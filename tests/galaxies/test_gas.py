@@ -193,7 +193,7 @@ def test_the_light_of_regions_that_are_left_out_is_diffuse():
 def test_lines_have_the_ratios_of_their_calibrations():
     solar = np.array([8.69])
     waves = (6564.61, 6585.27, 6549.86, 4862.683, 5008.240, 4960.295)
-    ha, nii, faint, hb, oiii, weak = line_strengths(waves, solar, 100.0)[0]
+    ha, nii, faint, hb, oiii, weak = np.ravel(line_strengths(waves, solar, np.array(100.0)))
     assert ha == 1
     assert np.log10(nii) == pytest.approx(-0.489)
     assert nii / faint == pytest.approx(3.05)
@@ -207,10 +207,10 @@ def test_doublets_go_with_density_between_their_limits():
     assert doublet_ratio("oii", 1e6) == pytest.approx(0.38, abs=0.01)
     assert doublet_ratio("sii", 0.0) == pytest.approx(1.45, abs=0.01)
     for ion, waves in (("oii", (3727.092, 3729.875)), ("sii", (6718.29, 6732.67))):
-        first, second = line_strengths(waves, np.array([8.5]), 200.0)[0]
+        first, second = np.ravel(line_strengths(waves, np.array([8.5]), np.array(200.0)))
         ratio = second / first if ion == "oii" else first / second
         assert ratio == pytest.approx(doublet_ratio(ion, 200.0))
-    oii = line_strengths((3727.092, 3729.875), np.array([8.69]), 200.0).sum()
+    oii = sum(line_strengths((3727.092, 3729.875), np.array(8.69), np.array(200.0)))
     assert np.log10(oii * CASE_B) == pytest.approx(0.435)
 
 
@@ -513,11 +513,38 @@ def test_parameters_that_gas_disks_do_not_have_are_refused(ranges):
     GasDisks().draw(rng(), {"bulge_fraction": (0.0, 0.0)})
 
 
+def test_bulges_and_oxygen_are_as_asked_for():
+    disks, lines = GasDisks(), (HALPHA, NII)
+    asked = {"nuclear_fraction": (0.1, 0.12), "oxygen_abundance": (8.3, 8.5),
+             "abundance_gradient": (-0.2, -0.2), "electron_density": (300.0, 300.0)}  # fmt: skip
+    found = [disks.draw(rng(i), asked, lines) for i in range(30)]
+    for name, (low, high) in asked.items():
+        values = [one.conditions[name] for one in found]
+        assert low <= min(values) <= max(values) <= high
+    assert not any(one.structure.hole_depth for one in found)
+    # Bulges go with any galaxy, oxygen with those that have as much.
+    free = [disks.draw(rng(i), None, lines) for i in range(30)]
+    poor = [disks.draw(rng(i), {"oxygen_abundance": (8.2, 8.4)}, lines) for i in range(30)]
+    mean = [np.mean([one.scaling.log_stellar_mass for one in some]) for some in (poor, free)]
+    assert mean[0] < mean[1] - 0.4
+    hollow = disks.draw(rng(0), {"nuclear_fraction": (0.0, 0.0)}, lines)
+    assert hollow.structure.hole_depth > 0
+    assert hollow.structure.bulge_fraction == 0
+
+
+@pytest.mark.parametrize(
+    "ranges", [{"nuclear_fraction": (0.2, 0.1)}, {"oxygen_abundance": (3.0, 8.0)}]
+)
+def test_bulges_and_oxygen_that_none_has_are_refused(ranges):
+    with pytest.raises(InputError, match=rf"{next(iter(ranges))} from .*: expected rising numbers"):
+        GasDisks().draw(rng(), ranges)
+
+
 def test_fluxes_are_those_of_the_lines_that_are_seen():
     disks = GasDisks()
     one, both = (disks.draw(rng(3), None, lines) for lines in ((HALPHA,), (HALPHA, NII)))
     assert one["flux"] == pytest.approx(one.scaling.flux)
-    strength = line_strengths((NII,), np.array([both.chemistry.abundance]), 1.0)[0, 0]
+    strength = line_strengths((NII,), np.array(both.chemistry.oxygen_abundance), np.array(1.0))[0]
     assert both["flux"] == pytest.approx(one["flux"] * (1 + strength))
 
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from clumpygan.galaxies import DiskModel
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, condition_rows
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS, condition_rows
 from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.galaxies.gas.regions import MOST_REGIONS, draw_luminosities
 from clumpygan.networks.gas.cube import GasCubeGenerator
 from clumpygan.networks.gas.knots import REGIONS, giants, regions
 from clumpygan.networks.gas.structure import COMPANION_POINTS, SCALARS, Painting
 
-NAMES = list(CUBE_CONDITIONS)
+NAMES = list(GAS_CONDITIONS)
 MASSES, REDSHIFTS = (8.0, 11.5), (0.2, 2.0)
 COUNT = 400
 
@@ -37,6 +37,7 @@ def told(galaxies):
     model, rows = DiskModel(), []
     for galaxy in galaxies:
         known = dict(zip(model.names, galaxy.vector, strict=True)) | {"seeing": 0.6}
+        known |= galaxy.conditions
         rows.append([known[name] for name in NAMES])
     return torch.tensor(np.array(rows), dtype=torch.float32)
 

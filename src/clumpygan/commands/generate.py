@@ -23,8 +23,7 @@ from clumpygan.commands.output_files import PICTURE_SUFFIXES
 from clumpygan.commands.program import Parser, check_device, run_program
 from clumpygan.data.cubes.frame_settings import FieldSettings
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
-from clumpygan.galaxies.disks.disk_table import PARAMETERS
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS
 from clumpygan.generation.settings import (
     TYPICAL_FLUX,
     CubesSettings,
@@ -202,13 +201,9 @@ def _add_conditions(parser: Parser) -> None:
     """Add a flag for the range of each parameter that generators of cubes are told."""
     title = "the galaxies: a range LOW:HIGH or one number each"
     group = next(group for group in parser._action_groups if group.title == title)
-    rows = {row.name: row for row in PARAMETERS}
     listed = []
-    for name, condition in CUBE_CONDITIONS.items():
-        what, limits = "FWHM of the PSF", (1e-3, 100.0)
-        if name != SEEING:
-            row = rows[name]
-            what, limits = row.description, (row.minimum, row.maximum)
+    for name, condition in GAS_CONDITIONS.items():
+        what, _, limits = condition.measure
         unit = f" [{condition.unit}]" if condition.unit else ""
         group.add_argument(
             flag_of(name),
@@ -265,7 +260,7 @@ def _cubes(options: Namespace) -> None:
 
     files.check_pages(settings.n, PER_PAGE)
     given = given_in(options)
-    conditions = {name: given[name] for name in CUBE_CONDITIONS if name in given}
+    conditions = {name: given[name] for name in GAS_CONDITIONS if name in given}
     maker = cube_maker(settings, conditions)
     cubes = CubeFiles.prepare(maker, files.output)
     _say_seed(cubes.seed, cubes.seed_from)

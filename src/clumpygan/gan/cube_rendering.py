@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clumpygan.galaxies import CubeGrid, DiskModel, TorchCubeRenderer
-from clumpygan.galaxies.disks.cube_conditions import SEEING, check_conditions
+from clumpygan.galaxies.disks.cube_conditions import (
+    CHEMISTRY,
+    CUBE_CONDITIONS,
+    SEEING,
+    check_conditions,
+)
 from clumpygan.galaxies.disks.disk_maps import DiskMaps, Knots
+from clumpygan.galaxies.gas.lines import line_strengths
+from clumpygan.galaxies.rendering.cube_torch import LineShares
 from clumpygan.galaxies.rendering.fourier import Transfer
 from clumpygan.instruments.spread import blur_beyond
 from clumpygan.networks.gas.structure import EXTENT, Painting
@@ -32,6 +39,10 @@ class CubeFrame(Protocol):
         """Of the renderer."""
 
     @property
+    def lines(self) -> tuple[float, ...]:
+        """Rest wavelengths in vacuum, Angstrom."""
+
+    @property
     def transfer(self) -> Transfer | None:
         """Optical transfer function of the PSF."""
 
@@ -49,7 +60,8 @@ class ConditionRenderer:
     Parameters
     ----------
     names : sequence of str
-        Of the conditions; parameters that aren't among them have their defaults.
+        Of the conditions; parameters that aren't among them have their defaults. Ratios of several
+        lines follow from those of the gas, if they are there.
     frame : CubeFrame
         Its PSF is widened to the condition "seeing", if that is there and wider.
     accuracy : float
@@ -62,7 +74,9 @@ class ConditionRenderer:
         self.sharpest = frame.psf_fwhm or 0.0
         model = DiskModel()
         self._base = model.defaults()
-        self._columns = [i for i, name in enumerate(self.names) if name != SEEING]
+        # What is known of the gas is painted, or a matter of the lines.
+        disk = CUBE_CONDITIONS.keys() - {SEEING}
+        self._columns = [i for i, name in enumerate(self.names) if name in disk]
         self._places = [model.index(self.names[i]) for i in self._columns]
         self._continuum = model.index("continuum")
         self._renderers: dict[float, TorchCubeRenderer] = {}
@@ -115,8 +129,24 @@ class ConditionRenderer:
         elif painted is not None:
             light, stream, heat = painted.unbind(1)
             departures = DiskMaps(light, stream, heat, EXTENT)
-        cubes: Tensor = self._renderer(step)(vectors, maps=departures, blur=blur)
+        lines = self._lines(parameters)
+        cubes: Tensor = self._renderer(step)(vectors, maps=departures, blur=blur, lines=lines)
         return cubes
+
+    def _lines(self, parameters: Tensor) -> LineShares | None:
+        """Return how light is divided among several lines; None for equal shares, or as usual."""
+        if not set(CHEMISTRY) <= set(self.names) or len(self.frame.lines) == 1:
+            return None
+        abundance, gradient, density = (
+            parameters[:, self.names.index(name), None] for name in CHEMISTRY
+        )
+
+        def shares(radius: Tensor) -> Tensor:
+            here = abundance + gradient * (radius - 1)
+            strengths = torch.stack(line_strengths(self.frame.lines, here, density))
+            return strengths / strengths.sum(0)
+
+        return shares
 
     def _renderer(self, step: float) -> TorchCubeRenderer:
         """Return the renderer for a PSF that is blurred by `step` times its own width."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING, check_conditions
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS, SEEING, check_conditions
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 from clumpygan.galaxies.disks.light_radius import RADII, growth_curves
@@ -249,7 +249,7 @@ class CubeGenerator:
 
     def limits(self, name: str) -> tuple[float, float]:
         """Return the values of a condition between which the training was."""
-        if CUBE_CONDITIONS[name].kind == "angle":
+        if GAS_CONDITIONS[name].kind == "angle":
             return -360.0, 720.0
         low, high = self.ranges.get(name, (0.0, np.inf))
         least, most = self._drawn.get(name, (low, high))
@@ -257,7 +257,7 @@ class CubeGenerator:
 
     def _told(self, name: str) -> str:
         low, high = self.limits(name)
-        unit = CUBE_CONDITIONS[name].unit
+        unit = GAS_CONDITIONS[name].unit
         span = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
         return f"{name} ({span}{f' {unit}' if unit else ''})"
 

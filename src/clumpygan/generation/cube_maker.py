@@ -17,9 +17,9 @@ from clumpygan.data.cubes.frame import CubeFrame, make_frame, usual_line
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.errors import InputError
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
-from clumpygan.galaxies.disks.disk_model import DiskModel
+from clumpygan.galaxies.disks.cube_conditions import CHEMISTRY, GAS_CONDITIONS, SEEING
 from clumpygan.galaxies.disks.light_radius import radii_of, sersic_indices
+from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.instruments.cube_noise import draw_cube_noise
 from clumpygan.io.cubes.writing import write_cube
@@ -100,11 +100,6 @@ class CubeMaker(ABC):
         self, seed: int, indices: Sequence[int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw the conditions (n, K), in the order of `names`, and the S/N (n,)."""
-
-    def told(self, own: Mapping[str, float], vector: NDArray[np.float64]) -> list[float]:
-        """Return the conditions of one galaxy: its own, and those of its smooth disk (P,)."""
-        model = DiskModel()
-        return [own[name] if name in own else vector[model.index(name)] for name in self.names]
 
     @abstractmethod
     def cubes(
@@ -245,7 +240,27 @@ class CubeMaker(ABC):
 
 
 def _unit(name: str) -> str:
-    return CUBE_CONDITIONS[name.removeprefix(OF_DISK)].unit
+    return GAS_CONDITIONS[name.removeprefix(OF_DISK)].unit
+
+
+def given_ranges(conditions: Mapping[str, Any], frame: FrameSettings) -> dict[str, Span]:
+    """Return the two ends of what is asked for, in the order of all conditions.
+
+    Raises
+    ------
+    InputError
+        If one of them isn't a number or two, or is of ratios of lines, and there is one line.
+    """
+    given = {
+        name: ends_given(name, conditions[name]) for name in GAS_CONDITIONS if name in conditions
+    }
+    idle = [name for name in CHEMISTRY if name in given]
+    if idle and len(rest_wavelengths(frame.lines)) == 1:
+        raise InputError(
+            f"`{idle[0]}` says how light is divided among lines, and the cube has one: give more in"
+            " `line` (halpha,nii), or leave it out"
+        )
+    return given
 
 
 def depends_on(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clumpygan.data.cubes.frame import CubeFrame
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS
 from clumpygan.gan.cubes import BATCH, UntrainedError
 from clumpygan.generation.cube_files import GIVEN, CubeFiles
 from clumpygan.generation.cube_maker import PER_PAGE, CubeMaker, MadeCube
@@ -163,7 +163,7 @@ def write_cubes(
 
 
 def _maker(n: int, choices: Mapping[str, Any]) -> CubeMaker:
-    own, conditions = sort_choices(choices, names_of(CubesSettings), CUBE_CONDITIONS)
+    own, conditions = sort_choices(choices, names_of(CubesSettings), GAS_CONDITIONS)
     return cube_maker(CubesSettings(n=n, **own), conditions)
 
 

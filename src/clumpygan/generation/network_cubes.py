@@ -14,14 +14,16 @@ from clumpygan.data.cubes.frame import CubeFrame, make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.galaxy_rendering import of_gas_disk
 from clumpygan.data.cubes.settings import (
+    MOST_DRAWS,
     CubeSettings,
     frame_for,
     galaxy_generator,
     parameter_ranges,
     plain,
+    renderer_for,
 )
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.cube_conditions import SEEING
 from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, DiskModel
 from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.gan.checkpoint import weights_digest
@@ -30,8 +32,8 @@ from clumpygan.generation.cube_maker import (
     SPLIT,
     CubeMaker,
     depends_on,
-    ends_given,
     frame_given,
+    given_ranges,
     of_disks,
     own_seeing,
 )
@@ -40,22 +42,34 @@ from clumpygan.settings import Span, ends_of, from_mapping, told_span
 
 
 @dataclass(frozen=True)
-class GasCubeSettings(CubeSettings):
-    """Gas disks in place of galaxies of the priors.
+class Disks:
+    """Galaxies whose parameters are told to a network, from the priors or of gas.
 
     Attributes
     ----------
-    gas : GasDisks
-        Those of them are drawn that are within `parameters`.
+    settings : CubeSettings
+        With the ranges of what isn't drawn from the priors.
+    gas : GasDisks or None
+        In place of them: those are drawn that are within `ranges`.
+    ranges : dict
     """
 
-    gas: GasDisks = field(default_factory=GasDisks)
+    settings: CubeSettings
+    gas: GasDisks | None = None
+    ranges: Mapping[str, Span] = field(default_factory=dict)
 
-    def draw_any(self, generator: np.random.Generator) -> np.ndarray:
-        """Draw the smooth disk of a galaxy (P,), whether or not it can be rendered."""
-        ranges = {name: (low, high) for name, low, high in self.parameters}
-        drawn = self.gas.draw(generator, ranges, frame_for(self).lines)
-        return of_gas_disk(drawn, 0.0).smooth
+    def draw(self, seed: int, index: int) -> dict[str, float]:
+        """Return what is known of a galaxy, by name: it depends on (seed, index) alone."""
+        if self.gas is None:
+            vector = self.settings.draw(seed, SPLIT, [index])[0]
+            return dict(zip(self.settings.model.names, vector.tolist(), strict=True))
+        generator = galaxy_generator(seed, SPLIT, index)
+        lines = frame_for(self.settings).lines
+        for _ in range(MOST_DRAWS):
+            drawn = of_gas_disk(self.gas.draw(generator, self.ranges, lines), 0.0)
+            if renderer_for(self.settings).can_render(drawn.smooth):
+                break
+        return drawn.conditions
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +92,7 @@ class NetworkCubeMaker(CubeMaker):
     """
 
     generator: CubeGenerator
-    population: CubeSettings
+    population: Disks
     seeing: Span
     flux: Span
     drawn_flux: bool
@@ -105,18 +119,18 @@ class NetworkCubeMaker(CubeMaker):
         """
         name = settings.checkpoint or CUBE_NETWORKS[0]
         generator = CubeGenerator.load(name, settings.device)
-        given = {
-            name: generator.check(name, *ends_given(name, conditions[name]))
-            for name in CUBE_CONDITIONS
-            if name in conditions
-        }
         chosen = network_frame(settings, generator)
+        given = {
+            name: generator.check(name, *ends)
+            for name, ends in given_ranges(conditions, chosen).items()
+        }
         frame = make_frame(chosen)
         ranges = {name: list(ends) for name, ends in of_disks(given).items()}
         gas = generator.gas
         # That of gas disks is that of their star formation.
         typical = TYPICAL_FLUX if chosen.instrument and gas is None else 1.0
         told = parameter_ranges({**generator.population, **ranges})
+        model = DiskModel()
         seeing = given.get(SEEING) or _usual_seeing(chosen, generator, frame.psf_fwhm)
         wanted, seen = ends_of(settings.signal_to_noise), generator.signal_to_noise
         if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
@@ -128,9 +142,11 @@ class NetworkCubeMaker(CubeMaker):
         return cls(
             generator=generator,
             frame=frame,
-            population=CubeSettings(chosen, DiskModel(), told)
+            population=Disks(CubeSettings(chosen, model, told))
             if gas is None
-            else GasCubeSettings(chosen, DiskModel(), told, gas=gas),
+            else Disks(
+                CubeSettings(chosen, model), gas, {one: (low, high) for one, low, high in told}
+            ),
             seeing=seeing,
             flux=given.get("flux", (typical, typical)),
             drawn_flux="flux" not in given,
@@ -164,22 +180,20 @@ class NetworkCubeMaker(CubeMaker):
         self, seed: int, indices: Sequence[int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw the conditions (n, K), in the order of the generator, and the S/N (n,)."""
-        vectors = self.population.draw(seed, SPLIT, indices)
-        model = self.population.model
         table = np.empty((len(indices), len(self.names)))
         ratios = np.empty(len(indices))
         span = ends_of(self.settings.signal_to_noise)
         for row, index in enumerate(indices):
+            known = self.population.draw(seed, index)
             random = galaxy_generator(seed, f"{SPLIT} seeing", index)
             seeing, flux = random.uniform(*self.seeing), random.uniform(*self.flux)
             ratios[row] = np.exp(random.uniform(*np.log(span)))
             if self.drawn_flux:
-                flux *= vectors[row, model.index("flux")]
-            own = {SEEING: seeing, "flux": flux}
+                flux *= known["flux"]
+            known |= {SEEING: seeing, "flux": flux}
             if not self.thickness_given:
-                radius = float(vectors[row, model.index("half_light_radius")])
-                own["scale_height"] = self._height_of(radius)
-            table[row] = self.told(own, vectors[row])
+                known["scale_height"] = self._height_of(known["half_light_radius"])
+            table[row] = [known[name] for name in self.names]
         return table, ratios
 
     def _height_of(self, radius: float) -> float:

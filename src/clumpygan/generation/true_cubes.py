@@ -19,15 +19,15 @@ from clumpygan.data.cubes.settings import MOST_DRAWS, galaxy_generator
 from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS, SEEING, condition_names
 from clumpygan.galaxies.gas.population import GasDisks
 from clumpygan.gan.cubes import BATCH
 from clumpygan.generation.cube_maker import (
     SPLIT,
     CubeMaker,
     depends_on,
-    ends_given,
     frame_given,
+    given_ranges,
     of_disks,
     own_seeing,
 )
@@ -79,20 +79,21 @@ class TrueCubeMaker(CubeMaker):
         InputError
             If a value is out of range, there is no such frame, or the population has none such.
         """
-        given = {
-            name: ends_given(name, conditions[name])
-            for name in CUBE_CONDITIONS
-            if name in conditions
-        }
-        table = DiskModel()
+        usual, _ = frame_given(settings, _USUAL.frame)
+        given = given_ranges(conditions, usual)
+        known = condition_names(settings.population)
         for name, ends in given.items():
+            if name not in known:
+                raise InputError(
+                    f"`{name}` isn't known of {settings.population}: expected some of "
+                    f"{', '.join(known)}; or take `population` gas_disks"
+                )
             if ends[0] > ends[1]:
                 raise InputError(f"`{name}` from {ends[0]:g} to {ends[1]:g}: the lower end first")
-            if name != SEEING:
-                row = table.table[table.index(name)]
-                for end in ends:
-                    row.check(end)
-        usual, _ = frame_given(settings, _USUAL.frame)
+            least, most = GAS_CONDITIONS[name].measure.limits
+            for end in ends:
+                if not least <= end <= most:
+                    raise InputError(f"`{name}` of {end:g}: expected {least:g} to {most:g}")
         seeing = given.get(SEEING, _USUAL.seeing)
         if SEEING not in given and usual.instrument not in (None, _USUAL.frame.instrument):
             seeing = (own_seeing(usual),) * 2
@@ -113,7 +114,7 @@ class TrueCubeMaker(CubeMaker):
     @property
     def names(self) -> tuple[str, ...]:
         """All conditions that networks are told."""
-        return tuple(CUBE_CONDITIONS)
+        return condition_names(self.settings.population)
 
     @property
     def origin(self) -> dict[str, str]:
@@ -131,7 +132,8 @@ class TrueCubeMaker(CubeMaker):
             random = galaxy_generator(seed, f"{SPLIT} noise", index)
             ratios.append(np.exp(random.uniform(*span)))
             own = {SEEING: galaxy.seeing, "flux": self._flux(galaxy, random)}
-            rows.append(self.told(own, galaxy.smooth))
+            known = galaxy.conditions | own
+            rows.append([known[name] for name in self.names])
         return np.array(rows), np.array(ratios)
 
     def cubes(

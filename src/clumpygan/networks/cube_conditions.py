@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 Row = tuple[str, str, float, float, bool]
 """Name, kind ("linear", "logarithmic", "angle"), centre, scale, and whether it is a matter of how
-the galaxy lies in the field alone."""
+the galaxy lies in the field, or of its lines, alone."""
 
 LARGEST = 4.0
 """Beyond so many scales conditions are told as that: nothing was learnt out there."""

@@ -112,7 +112,8 @@ class CubeDataModule(StreamDataModule):
         if self.config.batches == "observed":
             return {}
         told = self.dataset("val").cubes.conditions()
-        return described(self.settings.frame, self.config.signal_to_noise, told)
+        frame, ratios = self.settings.frame, self.config.signal_to_noise
+        return described(frame, ratios, self.condition_names, told)
 
     @torch.no_grad()
     def observe(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

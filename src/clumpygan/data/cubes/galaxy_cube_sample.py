@@ -22,9 +22,8 @@ from clumpygan.data.cubes.galaxy_rendering import (
 )
 from clumpygan.data.cubes.settings import MOST_DRAWS, Range, galaxy_generator, parameter_ranges
 from clumpygan.errors import InputError
-from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
-from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, SEEING
+from clumpygan.galaxies.disks.cube_conditions import SEEING, condition_names
 from clumpygan.galaxies.gas.population import GasDisks, Ranges, check_ranges
 from clumpygan.settings import check, check_rising, from_mapping, setting
 
@@ -122,9 +121,16 @@ class GalaxyCubeSettings:
         return {name: (low, high) for name, low, high in self.parameters}
 
     @property
+    def condition_names(self) -> tuple[str, ...]:
+        """What is known of these galaxies, in the order of `GalaxyCubes.conditions`."""
+        return condition_names(self.population)
+
+    @property
     def name(self) -> str:
         """Name that differs for every combination of settings."""
         text = json.dumps(asdict(self), sort_keys=True)
+        if self.population == "gas_disks":
+            text += str(self.condition_names)
         return sha256(text.encode()).hexdigest()[:10]
 
     def draw(self, seed: int, split: str, index: int) -> DrawnGalaxy:
@@ -162,7 +168,7 @@ class GalaxyCubes:
     cubes: np.ndarray
     smooth: np.ndarray
     conditions: np.ndarray
-    names: tuple[str, ...] = tuple(CUBE_CONDITIONS)
+    names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.cubes)
@@ -194,7 +200,7 @@ def render_realisations(
     ----------
     settings : GalaxyCubeSettings
     conditions : ndarray of shape (n, K)
-        In physical units, in the order of `CUBE_CONDITIONS`.
+        In physical units, in the order of `settings.condition_names`.
     count : int
         Galaxies of each.
     seed : int
@@ -206,7 +212,7 @@ def render_realisations(
         Without noise, in the unit of the flux.
     """
     drawn = []
-    names = tuple(CUBE_CONDITIONS)
+    names = settings.condition_names
     for place, row in enumerate(np.asarray(conditions, dtype=np.float64)):
         told = dict(zip(names, row.tolist(), strict=True))
         seeing = told.pop(SEEING)
@@ -226,18 +232,11 @@ def _render(settings: GalaxyCubeSettings, drawn: Sequence[DrawnGalaxy]) -> dict[
     # One by one: a batch is sampled as finely as the most demanding of its galaxies.
     pairs = [settings.renderer(one) for one in drawn]
     cubes, disks = (np.stack(parts) for parts in zip(*pairs, strict=True))
-    model = DiskModel()
+    names = settings.condition_names
     peak = cubes.max((1, 2, 3), keepdims=True)
-    conditions = np.stack(
-        [
-            np.array(
-                [one.seeing if name == SEEING else one.smooth[model.index(name)] for one in drawn]
-            )
-            for name in CUBE_CONDITIONS
-        ],
-        1,
-    )
-    conditions[:, tuple(CUBE_CONDITIONS).index("flux")] /= peak[:, 0, 0, 0]
+    known = [one.conditions for one in drawn]
+    conditions = np.array([[one[name] for name in names] for one in known])
+    conditions[:, names.index("flux")] /= peak[:, 0, 0, 0]
     return {
         "cubes": (cubes / peak).astype(np.float16),
         "smooth": (disks / peak).astype(np.float16),
@@ -288,7 +287,7 @@ def open_galaxy_cubes(
         {
             "cubes": (shape, np.float16),
             "smooth": (shape, np.float16),
-            "conditions": ((len(CUBE_CONDITIONS),), np.float32),
+            "conditions": ((len(settings.condition_names),), np.float32),
         },
         count,
         partial(render_galaxies, settings, seed, split),
@@ -297,4 +296,5 @@ def open_galaxy_cubes(
         card=asdict(settings),
         workers=workers,
     )
-    return GalaxyCubes(arrays["cubes"], arrays["smooth"], arrays["conditions"])
+    names = settings.condition_names
+    return GalaxyCubes(arrays["cubes"], arrays["smooth"], arrays["conditions"], names)

@@ -215,7 +215,10 @@ class GalaxyCubeDataModule(StreamDataModule):
         """Make the frame."""
         self.settings: GalaxyCubeSettings = self.config.galaxies
         self.frame: CubeFrame = frame_of(self.settings)
-        self.condition_names: tuple[str, ...] = tuple(CUBE_CONDITIONS)
+        # Of real cubes there is no more than of any disk.
+        self.condition_names: tuple[str, ...] = (
+            self.settings.condition_names if self.config.root is None else tuple(CUBE_CONDITIONS)
+        )
         self._measured: MeasuredCubes | None = None
         instrument = self.frame.instrument
         if self.config.noise == "uneven" and (instrument is None or instrument.sky is None):
@@ -267,7 +270,8 @@ class GalaxyCubeDataModule(StreamDataModule):
     def describe(self) -> dict[str, Any]:
         """Return what must be known of the cubes to use a network trained on them."""
         found = self._sample("val") if self.config.root is None else self._read("val")
-        return described(self.settings.frame, self.signal_to_noise, found.conditions)
+        frame, ratios = self.settings.frame, self.signal_to_noise
+        return described(frame, ratios, self.condition_names, found.conditions)
 
     def _read(self, split: str) -> MeasuredCubes:
         """Return the real cubes of a split."""
@@ -284,7 +288,10 @@ class GalaxyCubeDataModule(StreamDataModule):
 
 
 def described(
-    frame: FrameSettings, signal_to_noise: tuple[float, float], conditions: np.ndarray
+    frame: FrameSettings,
+    signal_to_noise: tuple[float, float],
+    names: tuple[str, ...],
+    conditions: np.ndarray,
 ) -> dict[str, Any]:
     """Return what a card says of cubes that networks were trained on.
 
@@ -292,16 +299,18 @@ def described(
     ----------
     frame : FrameSettings
     signal_to_noise : (float, float)
+    names : tuple of str
+        Of the conditions.
     conditions : ndarray of shape (n, K)
-        Of galaxies that are held out, in the order of `CUBE_CONDITIONS`.
+        Of galaxies that are held out.
     """
     low, high = conditions.min(0), conditions.max(0)
     return {
         "frame": plain(asdict(frame)),
-        "condition_names": list(CUBE_CONDITIONS),
+        "condition_names": list(names),
         "ranges": {
             name: [round(float(low[i]), 4), round(float(high[i]), 4)]
-            for i, name in enumerate(CUBE_CONDITIONS)
+            for i, name in enumerate(names)
             if name != "flux"
         },
         "signal_to_noise": list(signal_to_noise),

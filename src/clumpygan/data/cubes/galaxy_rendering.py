@@ -10,6 +10,7 @@ from clumpygan.data.cubes.frame import CubeFrame, make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.galaxies import CubeRenderer, DiskModel, TorchCubeRenderer
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks, smooth_vectors
+from clumpygan.galaxies.disks.cube_conditions import SEEING
 from clumpygan.galaxies.disks.disk_maps import DiskMaps
 from clumpygan.galaxies.gas.galaxy import GasGalaxy
 from clumpygan.instruments.spread import FWHM_PER_SIGMA, blur_beyond
@@ -44,6 +45,12 @@ class DrawnGalaxy(NamedTuple):
     seeing: float
     clumpy: tuple[np.ndarray, np.ndarray] | None = None
     gas: GasGalaxy | None = None
+
+    @property
+    def conditions(self) -> dict[str, float]:
+        """What is known of it, by name: all that networks may be told, and more."""
+        known = dict(zip(_SMOOTH.names, self.smooth.tolist(), strict=True)) | {SEEING: self.seeing}
+        return known if self.gas is None else known | self.gas.conditions
 
 
 class GalaxyRenderer:

@@ -2,14 +2,40 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 
 SEEING = "seeing"
+NUCLEAR_FRACTION = "nuclear_fraction"
+CHEMISTRY = ("oxygen_abundance", "abundance_gradient", "electron_density")
+"""Of the gas: how the light is divided among lines."""
 
 Kind = Literal["linear", "logarithmic", "angle"]
+
+
+class Measure(NamedTuple):
+    """What a number is, its unit, and between which ends it can be."""
+
+    description: str
+    unit: str
+    limits: tuple[float, float]
+
+
+_MEASURES = {
+    row.name: Measure(row.description, row.unit, (row.minimum, row.maximum)) for row in PARAMETERS
+} | {
+    SEEING: Measure("FWHM of the PSF", "arcsec", (1e-3, 100.0)),
+    NUCLEAR_FRACTION: Measure(
+        "share of the bulge in the light of the lines; 0: the centre has a hole", "", (0.0, 0.5)
+    ),
+    "oxygen_abundance": Measure(
+        "12 + log(O/H) at a half-light radius, which ratios of lines follow", "", (7.0, 9.5)
+    ),
+    "abundance_gradient": Measure("of the oxygen, dex per half-light radius", "", (-1.0, 1.0)),
+    "electron_density": Measure("which the ratios of [OII] and [SII] follow", "cm-3", (1.0, 1e5)),
+}
 
 
 @dataclass(frozen=True)
@@ -19,13 +45,14 @@ class CubeCondition:
     Attributes
     ----------
     name : str
-        Of the table of parameters, or "seeing".
+        Of the table of parameters, or "seeing", or of gas.
     kind : {"linear", "logarithmic", "angle"}
         An angle is told as its sine and cosine, without `centre` and `scale`.
     centre, scale : float
         About the mean and the scatter of what is told, over the galaxies of a training.
     placing : bool
-        Whether it only says where and how the galaxy lies in the field.
+        Whether it only says where and how the galaxy lies in the field, or how its light is divided
+        among lines: painters and discriminators aren't told.
     """
 
     name: str
@@ -35,12 +62,15 @@ class CubeCondition:
     placing: bool = False
 
     @property
+    def measure(self) -> Measure:
+        """What it is."""
+        return _MEASURES[self.name]
+
+    @property
     def unit(self) -> str:
         """Of the values."""
-        return "arcsec" if self.name == SEEING else _UNITS[self.name]
+        return self.measure.unit
 
-
-_UNITS = {row.name: row.unit for row in PARAMETERS}
 
 CUBE_CONDITIONS = {
     one.name: one
@@ -62,16 +92,32 @@ CUBE_CONDITIONS = {
         CubeCondition("g2", "linear", 0.0, 0.05, placing=True),
     )
 }
-"""Every condition, by its name, in the order in which networks are told."""
+"""What is known of any galaxy, by its name, in the order in which networks are told."""
+
+GAS_CONDITIONS = CUBE_CONDITIONS | {
+    one.name: one
+    for one in (
+        CubeCondition(NUCLEAR_FRACTION, "linear", 0.055, 0.05),
+        CubeCondition("oxygen_abundance", "linear", 8.4, 0.3, placing=True),
+        CubeCondition("abundance_gradient", "linear", -0.1, 0.09, placing=True),
+        CubeCondition("electron_density", "logarithmic", 2.0, 0.3, placing=True),
+    )
+}
+"""What is known of gas disks: every condition that there is."""
+
+
+def condition_names(population: str) -> tuple[str, ...]:
+    """Return what is known of galaxies of a population: "gas_disks", or others."""
+    return tuple(GAS_CONDITIONS if population == "gas_disks" else CUBE_CONDITIONS)
 
 
 def check_conditions(names: Iterable[str]) -> None:
     """Raise InputError, which lists the conditions with their units, if a name isn't one."""
     for name in names:
-        if name not in CUBE_CONDITIONS:
+        if name not in GAS_CONDITIONS:
             known = ", ".join(
                 f"{one.name} [{one.unit}]" if one.unit else one.name
-                for one in CUBE_CONDITIONS.values()
+                for one in GAS_CONDITIONS.values()
             )
             raise InputError(f"unknown condition {name!r}: expected one of {known}")
 
@@ -79,5 +125,5 @@ def check_conditions(names: Iterable[str]) -> None:
 def condition_rows(names: Sequence[str]) -> list[list[str | float | bool]]:
     """Return (name, kind, centre, scale, placing) of conditions, for a network's arguments."""
     check_conditions(names)
-    chosen = (CUBE_CONDITIONS[name] for name in names)
+    chosen = (GAS_CONDITIONS[name] for name in names)
     return [[one.name, one.kind, one.centre, one.scale, one.placing] for one in chosen]

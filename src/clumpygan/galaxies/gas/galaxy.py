@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.special import gammaincinv
 
+from clumpygan.galaxies.disks.cube_conditions import NUCLEAR_FRACTION
 from clumpygan.galaxies.disks.light_radius import points_within
 from clumpygan.galaxies.disks.parameters import CURVES, DiskModel
 from clumpygan.galaxies.gas.clouds import Cloud, joined, seen_from
@@ -62,9 +63,9 @@ class Companion(NamedTuple):
 class Chemistry(NamedTuple):
     """12 + log(O/H) at a half-light radius, its gradient in dex per half-light radius, density."""
 
-    abundance: float = 8.6
-    gradient: float = 0.0
-    density: float = 100.0
+    oxygen_abundance: float = 8.6
+    abundance_gradient: float = 0.0
+    electron_density: float = 100.0
 
 
 class Plane(NamedTuple):
@@ -174,6 +175,11 @@ class GasGalaxy:
         return points_within(np.hypot(cloud.x, cloud.y) / self._radius, cloud.flux)
 
     @property
+    def conditions(self) -> dict[str, float]:
+        """What networks are told of its gas beside the smooth disk."""
+        return {NUCLEAR_FRACTION: self.structure.bulge_fraction, **self.chemistry._asdict()}
+
+    @property
     def _radius(self) -> float:
         return self["half_light_radius"]
 
@@ -254,14 +260,14 @@ class GasGalaxy:
         angle = 2 * np.pi * draws[2]
         velocity = own.rotation * np.cos(angle - own.angle) * radius / (radius + own.radius)
         flux = np.full(_COMPANION_POINTS, own.flux * self["flux"] / _COMPANION_POINTS)
-        abundance = np.full(_COMPANION_POINTS, self.chemistry.abundance)
+        abundance = np.full(_COMPANION_POINTS, self.chemistry.oxygen_abundance)
         return Cloud(
             self["offset_x"] + own.x + radius * np.cos(angle),
             self["offset_y"] + own.y + radius * np.sin(angle),
             flux,
             self["systemic_velocity"] + own.velocity + velocity,
             np.full(_COMPANION_POINTS, own.dispersion),
-            _shares(waves, abundance, self.chemistry.density),
+            _shares(waves, abundance, self.chemistry.electron_density),
         )
 
     def _points(
@@ -279,14 +285,15 @@ class GasGalaxy:
         tangential, radial = self.motions.flows(self.structure, seen.rotation, radius, azimuth)
         turning = tangential * np.cos(azimuth) + radial * np.sin(azimuth)
         dispersion = self.motions.dispersion(self["velocity_dispersion"], radius)
-        abundance = self.chemistry.abundance + self.chemistry.gradient * (radius - 1)
+        chemistry = self.chemistry
+        abundance = chemistry.oxygen_abundance + chemistry.abundance_gradient * (radius - 1)
         return Cloud(
             seen.x,
             seen.y,
             flux * self.structure.transmission(radius, azimuth),
             self["systemic_velocity"] + turning * seen.tilt + self._map(1, radius, azimuth),
             calm * dispersion * self._map(2, radius, azimuth),
-            _shares(waves, abundance, self.chemistry.density),
+            _shares(waves, abundance, chemistry.electron_density),
         )
 
     def _map(self, which: int, radius: FloatArray, azimuth: FloatArray) -> FloatArray:
@@ -313,5 +320,5 @@ def _shares(waves: tuple[float, ...], abundance: FloatArray, density: float) -> 
     """Return the shares of the lines (N, lines) in their sum."""
     if len(waves) == 1:
         return np.ones((len(abundance), 1))
-    strengths = line_strengths(waves, abundance, density)
+    strengths = np.stack(line_strengths(waves, abundance, np.array(density)), axis=-1)
     return np.asarray(strengths / strengths.sum(axis=1, keepdims=True))

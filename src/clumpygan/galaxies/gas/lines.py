@@ -1,11 +1,19 @@
 """The lines of ionised gas relative to H alpha, by its oxygen abundance and density."""
 
+from typing import TYPE_CHECKING, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.galaxies.emission_lines import FAINTER, LINES
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 FloatArray = NDArray[np.float64]
+
+Numbers = TypeVar("Numbers", "NDArray[np.float64]", "Tensor")
+"""Arrays or tensors."""
 
 SOLAR = 8.69
 """12 + log(O/H) of the sun, from which the calibrations count."""
@@ -63,16 +71,16 @@ def oxygen_abundance(log_stellar_mass: float, star_formation_rate: float) -> flo
     return float(8.779 - 0.31 / 2.1 * np.log10(1 + 10 ** (-2.1 * (log_stellar_mass - turnover))))
 
 
-def doublet_ratio(ion: str, density: float) -> float:
+def doublet_ratio(ion: str, density: Numbers) -> Numbers:
     """Return [OII]3729 over 3726 ("oii") or [SII]6716 over 6731 ("sii") at a density in cm^-3."""
     a, b, c = _DOUBLETS[ion]
     return a * (b + density) / (c + density)
 
 
 def line_strengths(
-    rest_wavelengths: tuple[float, ...], abundance: FloatArray, density: float
-) -> FloatArray:
-    """Return the fluxes of lines over that of H alpha.
+    rest_wavelengths: tuple[float, ...], abundance: Numbers, density: Numbers
+) -> list[Numbers]:
+    """Return the fluxes of lines over that of H alpha, one by one.
 
     Dust is left out: lines of one cube lie close to each other.
 
@@ -80,36 +88,37 @@ def line_strengths(
     ----------
     rest_wavelengths : tuple of float
         Angstrom in vacuum. A line that isn't known counts as strong as H alpha.
-    abundance : ndarray (N,)
+    abundance : ndarray or Tensor
         12 + log(O/H); beyond `CALIBRATED`, as at the nearest end.
-    density : float
-        Electrons per cm3.
-
-    Returns
-    -------
-    ndarray of shape (N, lines)
+    density : ndarray or Tensor
+        Electrons per cm3, for each, or one for all.
     """
-    x = np.clip(np.asarray(abundance, dtype=np.float64), *CALIBRATED) - SOLAR
-    return np.stack([_strength(wave, x, density) for wave in rest_wavelengths], axis=-1)
+    x = abundance.clip(*CALIBRATED) - SOLAR
+    return [_strength(wave, x, density) for wave in rest_wavelengths]
 
 
-def _strength(wave: float, x: FloatArray, density: float) -> FloatArray:
-    for ion, (faint, ratio) in FAINTER.items():
+def _strength(wave: float, x: Numbers, density: Numbers) -> Numbers:
+    for ion, (faint, over) in FAINTER.items():
         if abs(wave - faint) < _SAME:
-            return _strength(LINES[ion][0], x, density) / ratio
+            return _strength(LINES[ion][0], x, density) / over
     ion = next(
         (name for name, waves in LINES.items() if min(abs(wave - one) for one in waves) < _SAME), ""
     )
     if ion == "hbeta":
-        return np.full_like(x, 1 / CASE_B)
+        return 0 * x + 1 / CASE_B
     if ion not in _CALIBRATIONS:
-        return np.ones_like(x)
-    strength = 10 ** np.polynomial.polynomial.polyval(x, _CALIBRATIONS[ion])
+        return 0 * x + 1
+    power = 0 * x
+    for factor in reversed(_CALIBRATIONS[ion]):
+        power = power * x + factor
+    strength = 10**power
     if ion in ("oiii", "oii"):
         strength = strength / CASE_B
     if ion in _DOUBLETS:
         # [OII] is told by its redder line over the bluer one, [SII] the other way round.
-        ratio, first = doublet_ratio(ion, density), abs(wave - LINES[ion][0]) < _SAME
-        over = ratio if (ion == "sii") == first else 1.0
-        strength = strength * over / (1 + ratio)
-    return np.asarray(strength)
+        first = abs(wave - LINES[ion][0]) < _SAME
+        ratio: Numbers = doublet_ratio(ion, density)
+        strength = strength / (1 + ratio)
+        if (ion == "sii") == first:
+            strength = strength * ratio
+    return strength

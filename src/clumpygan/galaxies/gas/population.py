@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.cube_conditions import CHEMISTRY, GAS_CONDITIONS, NUCLEAR_FRACTION
 from clumpygan.galaxies.disks.disk_model import HEIGHT_OF_RADIUS, HEIGHT_SCATTER
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 from clumpygan.galaxies.disks.parameters import DiskModel
@@ -63,6 +64,9 @@ PLACING = (
 """Parameters that are drawn from the priors of the table, as of any disk; inclinations from 0 to 90
 degrees."""
 
+CHOSEN = (*FOLLOWING, *PLACING, NUCLEAR_FRACTION, *CHEMISTRY)
+"""What may be asked for."""
+
 _MODEL = DiskModel()
 _INCLINATION = _MODEL.index("inclination")
 _ATTEMPTS = 4000
@@ -117,7 +121,7 @@ class GasDisks:
         ranges : mapping of str to (float, float), optional
             Of parameters of its disk, see `check_ranges`: galaxies are drawn until one is within.
             Two equal ends are taken as they are; mass and redshift are those of a galaxy of that
-            velocity and size, as far as these are given so.
+            velocity and size, as far as these are given so. Shares of bulges are uniform.
         rest_wavelengths : tuple of float
             Lines whose flux is given; that of H alpha without any.
 
@@ -128,17 +132,19 @@ class GasDisks:
         """
         given = dict(ranges or {})
         check_ranges(given)
+        bulge = given.pop(NUCLEAR_FRACTION, None)
         fixed = {name: low for name, (low, high) in given.items() if low == high}
         wanted = {name: ends for name, ends in given.items() if name not in fixed}
         for _ in range(_ATTEMPTS):
             scaling, vector = self._disk(generator, fixed)
-            chemistry = _draw_chemistry(generator, scaling)
+            chemistry = _draw_chemistry(generator, scaling, fixed)
             if rest_wavelengths and "flux" not in fixed:
-                abundance = np.array([chemistry.abundance])
-                strengths = line_strengths(rest_wavelengths, abundance, chemistry.density)
-                vector[_MODEL.index("flux")] *= float(strengths.sum())
-            if all(low <= vector[_MODEL.index(n)] <= high for n, (low, high) in wanted.items()):
-                return self._galaxy(generator, scaling, vector, chemistry)
+                abundance, _, density = np.array(chemistry)
+                strengths = line_strengths(rest_wavelengths, abundance, density)
+                vector[_MODEL.index("flux")] *= float(sum(strengths))
+            known = dict(zip(_MODEL.names, vector, strict=True)) | chemistry._asdict()
+            if all(low <= known[name] <= high for name, (low, high) in wanted.items()):
+                return self._galaxy(generator, scaling, vector, chemistry, bulge)
         told = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in wanted.items())
         raise InputError(
             f"of {_ATTEMPTS} galaxies of the population's masses and redshifts none has {told}: "
@@ -184,7 +190,8 @@ class GasDisks:
             "lopsidedness": 0.0,
         }
         for name, value in {**told, **fixed}.items():
-            vector[_MODEL.index(name)] = value
+            if name not in CHEMISTRY:
+                vector[_MODEL.index(name)] = value
         return scaling, np.asarray(vector)
 
     def _galaxy(
@@ -193,6 +200,7 @@ class GasDisks:
         scaling: Scaling,
         vector: FloatArray,
         chemistry: Chemistry,
+        bulge: tuple[float, float] | None,
     ) -> GasGalaxy:
         for name in ("warp_inclination", "warp_position_angle"):
             vector[_MODEL.index(name)] = getattr(self, name) * generator.standard_normal()
@@ -201,6 +209,7 @@ class GasDisks:
         dispersion = float(vector[_MODEL.index("velocity_dispersion")])
         diffuse = float(np.clip(generator.normal(DIFFUSE, DIFFUSE_SCATTER), *DIFFUSE_RANGE))
         slope = float(np.clip(generator.normal(SLOPE, SLOPE_SCATTER), 1.2, 1.95))
+        share = None if bulge is None else float(generator.uniform(*bulge))
         log_regions = scaling.log_luminosity + float(np.log10(1 - diffuse))
         return GasGalaxy(
             vector=vector,
@@ -210,6 +219,7 @@ class GasDisks:
                 scaling.log_stellar_mass,
                 scaling.rotation_velocity,
                 float(vector[_MODEL.index("inclination")]),
+                share,
             ),
             motions=draw_motions(generator),
             turbulence=self.turbulence.draw(generator, dispersion),
@@ -234,26 +244,35 @@ def _from_face_on_to_edge_on(inclination: float) -> float:
 
 
 def check_ranges(ranges: Ranges) -> None:
-    """Raise InputError if a range is of a parameter that isn't in `FOLLOWING` or `PLACING`.
+    """Raise InputError if a range is of what isn't one of `CHOSEN`, or beyond what can be.
 
-    A bulge may have 0 of the light, as it has in these disks.
+    The bulge of the table may have 0 of the light, as it has in these disks.
     """
     for name, ends in ranges.items():
-        if name not in (*FOLLOWING, *PLACING) and (name != "bulge_fraction" or any(ends)):
+        if name not in CHOSEN and (name != "bulge_fraction" or any(ends)):
             raise InputError(
                 f"`parameters`: {name} of gas disks can't be chosen; expected some of "
-                f"{', '.join((*FOLLOWING, *PLACING))}; how uneven they are is in `gas`"
+                f"{', '.join(CHOSEN)}; how uneven they are is in `gas`"
             )
+        if name in (NUCLEAR_FRACTION, *CHEMISTRY):
+            least, most = GAS_CONDITIONS[name].measure.limits
+            if not least <= ends[0] <= ends[1] <= most:
+                raise InputError(
+                    f"{name} from {ends[0]:g} to {ends[1]:g}: expected rising numbers from "
+                    f"{least:g} to {most:g}"
+                )
 
 
-def _draw_chemistry(generator: np.random.Generator, scaling: Scaling) -> Chemistry:
+def _draw_chemistry(
+    generator: np.random.Generator, scaling: Scaling, fixed: Mapping[str, float]
+) -> Chemistry:
     abundance = oxygen_abundance(scaling.log_stellar_mass, scaling.star_formation_rate)
     density = float(np.interp(scaling.redshift, [0.0, 2.3], DENSITIES))
     return Chemistry(
         abundance + ABUNDANCE_SCATTER * generator.standard_normal(),
         GRADIENT + GRADIENT_SCATTER * generator.standard_normal(),
         density * 10 ** (0.2 * generator.standard_normal()),
-    )
+    )._replace(**{name: fixed[name] for name in CHEMISTRY if name in fixed})
 
 
 def _draw_giants(

@@ -5,6 +5,7 @@ the optics; here the parameters are a batch, and gradients flow to all of them.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,12 +18,15 @@ from clumpygan.galaxies.disks.parameters import DiskModel
 from clumpygan.galaxies.rendering.cube import CubeRenderer
 from clumpygan.galaxies.rendering.fourier import Transfer
 from clumpygan.galaxies.rendering.grid import CubeGrid
-from clumpygan.galaxies.rendering.points_torch import Constants, GalaxyPoints, Plan
+from clumpygan.galaxies.rendering.points_torch import Constants, GalaxyPoints, Plan, Points
 from clumpygan.galaxies.rendering.quadrature import (
     CLUMP_LENGTH,
     FIRST_CLUMP,
 )
 from clumpygan.galaxies.rendering.spreading_torch import spread_points
+
+LineShares = Callable[[Tensor], Tensor]
+"""Maps radii (B, G) in half-light radii to the shares of the lines (lines, B, G)."""
 
 _MOST_KINKS = 32
 """Of the rotation curves of a batch: radii are between them. More are thinned out."""
@@ -129,6 +133,7 @@ class TorchCubeRenderer(nn.Module):
         plan: Plan | None = None,
         maps: DiskMaps | None = None,
         blur: Tensor | None = None,
+        lines: LineShares | None = None,
     ) -> Tensor:
         """Render a batch.
 
@@ -144,6 +149,8 @@ class TorchCubeRenderer(nn.Module):
         blur : Tensor (B,), optional
             Standard deviation in arcsec of a Gaussian by which each galaxy is blurred beyond the
             PSF: the seeing of each may be its own.
+        lines : LineShares, optional
+            How the light is divided among the lines of the grid, in place of fixed shares.
 
         Returns
         -------
@@ -160,14 +167,15 @@ class TorchCubeRenderer(nn.Module):
             light = self._constants("light", parameters, self.model.light_map.values)
             maps = DiskMaps.of_light(light.expand(len(parameters), -1, -1), self.model.light_map)
         galaxy = GalaxyPoints(parameters, self.compiled, plan, maps)
-        groups = [galaxy.disk(), *(galaxy.clump(i) for i in range(self.model.clumps))]
+        groups: list[Points] = [galaxy.disk(), *map(galaxy.clump, range(self.model.clumps))]
         if knots is not None:
             groups.append(galaxy.knots(knots))
         fourier = plan.fourier
         middle, scale = fourier.middle, self.grid.pixel_scale
         spreading = parameters.new_zeros(())
-        for x, y, flux, velocity, sigma in groups:
-            profile = self._profile(parameters, velocity, sigma)
+        for x, y, flux, velocity, sigma, radius in groups:
+            shares = self._shares(parameters) if lines is None else lines(radius)
+            profile = self._profile(parameters, velocity, sigma, shares)
             spreading = spreading + spread_points(
                 (y / scale + middle[0]) * fourier.density[0],
                 (x / scale + middle[1]) * fourier.density[1],
@@ -190,17 +198,31 @@ class TorchCubeRenderer(nn.Module):
         cube: Tensor = image[:, : fourier.field[0], : fourier.field[1]].permute(0, 3, 1, 2)
         return cube[:, None]
 
-    def _profile(self, parameters: Tensor, velocity: Tensor, sigma: Tensor) -> Tensor:
-        """Return the shares of the channels (B, G, C + 1), with 1 for all light at the end."""
+    def _shares(self, parameters: Tensor) -> Tensor:
+        """Return the shares of the lines (lines, 1 or B, 1), the same all over a galaxy."""
+        if self.compiled.line_fluxes.size != 2 + self.model.extra_lines:
+            return self._constants("shares", parameters, self.compiled.line_fluxes[:, None, None])
+        ratio = parameters[:, self.model.index("doublet_ratio")]
+        fluxes = [ratio, torch.ones_like(ratio), *parameters[:, self.model.ratios].T]
+        shares = torch.stack(fluxes)
+        return (shares / shares.sum(0))[..., None]
+
+    def _profile(
+        self, parameters: Tensor, velocity: Tensor, sigma: Tensor, shares: Tensor
+    ) -> Tensor:
+        """Return the shares of the channels (B, G, C + 1), with 1 for all light at the end.
+
+        Parameters
+        ----------
+        parameters : Tensor (B, P)
+        velocity, sigma : Tensor (B, G)
+        shares : Tensor (lines, 1 or B, 1 or G)
+            Of the lines.
+        """
         grid = self.grid
         edges = self._constants("edges", parameters, grid.edges)
         spreads = self._constants("spreads", parameters, self.compiled.spreads)
         narrowest = self.compiled.narrowest
-        shares = self._constants("shares", parameters, self.compiled.line_fluxes[:, None])
-        if len(shares) == 2 + self.model.extra_lines:
-            ratio = parameters[:, self.model.index("doublet_ratio")]
-            fluxes = [ratio, torch.ones_like(ratio), *parameters[:, self.model.ratios].T]
-            shares = torch.stack(fluxes) / sum(fluxes)
         total = torch.zeros_like(velocity)[..., None]
         for line, share in enumerate(shares):
             square = sigma.square() + spreads[line].square()
@@ -216,7 +238,7 @@ class TorchCubeRenderer(nn.Module):
                 away = (centres - velocity[..., None]) / width
                 size = edges[line].diff().abs() / math.sqrt(2 * math.pi)
                 channels = size / width * torch.exp(-0.5 * away.square())
-            total = total + share[:, None, None] * channels
+            total = total + share[..., None] * channels
         return torch.cat([total, torch.ones_like(total[..., :1])], -1)
 
     def _continuum(self, parameters: Tensor) -> Tensor:

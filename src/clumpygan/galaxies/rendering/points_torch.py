@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -141,6 +141,21 @@ class Plan:
         _ = self.on_rings, self.in_clump, self.folding
 
 
+class Points(NamedTuple):
+    """Points of galaxies: x, y in arcsec and flux (B, G, M), and what is (B, G).
+
+    M heights above and below the plane share velocity and dispersion, km/s, and the radius in the
+    plane, in half-light radii of the profile.
+    """
+
+    x: Tensor
+    y: Tensor
+    flux: Tensor
+    velocity: Tensor
+    dispersion: Tensor
+    radius: Tensor
+
+
 class GalaxyPoints:
     """The points of a batch of galaxies, from their parameters.
 
@@ -250,8 +265,8 @@ class GalaxyPoints:
             places.append(plane[..., None] + height)
         return places
 
-    def disk(self) -> tuple[Tensor, ...]:
-        """Return x, y, flux (B, G, M), velocity and dispersion (B, G) of the disk and bulge."""
+    def disk(self) -> Points:
+        """Return the points of the disk and bulge."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
         ratio = constant("radii", like, plan.radii)
         steps = constant("steps", like, plan.steps * plan.radii)
@@ -271,7 +286,7 @@ class GalaxyPoints:
         disk = (area * (1 - self("bulge_fraction")) * light)[:, index] * share
         bulge = sersic(radius, self("bulge_index"), self("bulge_radius"))
         bulge = (area * self("bulge_fraction") * bulge)[:, index] * share
-        radius = radius[:, index]
+        radius, away = radius[:, index], ratio[index].expand(len(like), -1)
         axes = self.axes(radius)
         rotation = self("systemic_velocity") + velocity[:, index] * cosine * axes[-1]
         flow = None
@@ -286,13 +301,15 @@ class GalaxyPoints:
         if self.maps is None and flow is None:
             # Both sides share their line profiles.
             x, y, flux = (torch.cat(parts, -1) for parts in zip(*sides, strict=True))
-            return x, y, flux, rotation, sigma[:, index]
+            return Points(x, y, flux, rotation, sigma[:, index], away)
         x, y, flux = (torch.cat(parts, 1) for parts in zip(*sides, strict=True))
         sides_velocity = rotation.repeat(1, 2)
         if flow is not None:
             sides_velocity = sides_velocity + torch.cat([flow, -flow], 1)
         if self.maps is None:
-            return x, y, flux, sides_velocity, sigma[:, index].repeat(1, 2)
+            return Points(
+                x, y, flux, sides_velocity, sigma[:, index].repeat(1, 2), away.repeat(1, 2)
+            )
         along, across = ratio[index] * cosine, ratio[index] * sine
         light, offset, factor = self.maps.sample(
             torch.cat([along, along]).expand_as(x[..., 0]),
@@ -303,10 +320,10 @@ class GalaxyPoints:
         if self.maps.knots is not None:
             scale = scale * (1 - self.maps.knots.taken)[:, None, None]
         velocity, sigma = sides_velocity + offset, sigma[:, index].repeat(1, 2) * factor
-        return x, y, clumpy * scale, velocity, sigma
+        return Points(x, y, clumpy * scale, velocity, sigma, away.repeat(1, 2))
 
-    def clump(self, number: int) -> tuple[Tensor, ...]:
-        """Return the same of one clump."""
+    def clump(self, number: int) -> Points:
+        """Return the points of one clump."""
         plan, constant, like = self.plan, self.plan.constants, self.parameters
         fraction, x_plane, y_plane, size, sigma = (
             self(f"clump_{number + 1}_{row.name}") for row in CLUMP_PARAMETERS
@@ -329,15 +346,16 @@ class GalaxyPoints:
             unit = self._profile_radius()
             _, offset, factor = self.maps.sample(along / unit, across / unit)
             velocity, sigma = velocity + offset, sigma * factor
-        return x, y, flux[..., None] * heights, velocity, sigma
+        away = radius / self._profile_radius()
+        return Points(x, y, flux[..., None] * heights, velocity, sigma, away)
 
     def _profile_radius(self) -> Tensor:
         """Return the half-light radius of the profile, in whose unit maps are."""
         own = self("half_light_radius")
         return own if self.maps is None else own * self.maps.radius
 
-    def knots(self, knots: Knots) -> tuple[Tensor, ...]:
-        """Return the same of points beside the disk."""
+    def knots(self, knots: Knots) -> Points:
+        """Return points beside the disk."""
         unit = self._profile_radius()
         along, across = knots.along * unit, knots.across * unit
         radius = (along.square() + across.square() + (1e-6 * unit).square()).sqrt()
@@ -347,7 +365,11 @@ class GalaxyPoints:
         flux = (self.total() * knots.share)[..., None] * heights
         turning = self._velocity(radius) * along / radius * axes[-1]
         velocity = self("systemic_velocity") + turning + knots.velocity
-        return x + knots.x[..., None], y + knots.y[..., None], flux, velocity, knots.dispersion
+        # Companions aren't in the plane: their gas is that of a half-light radius.
+        beside = (knots.x != 0) | (knots.y != 0)
+        away = torch.where(beside, torch.ones_like(radius), radius / unit)
+        x, y = x + knots.x[..., None], y + knots.y[..., None]
+        return Points(x, y, flux, velocity, knots.dispersion, away)
 
     def _velocity(self, radius: Tensor) -> Tensor:
         return tensor_rotation_velocity(

@@ -185,6 +185,10 @@ class GasStructure(nn.Module):
         mass, redshift = chosen["mass"], chosen["redshift"]
         massive = ((mass - 9.0) / 1.3).clamp(0, 1)
         hollow = even["hollow"] < 0.05 + 0.45 * ((mass - 9.5) / 0.8).clamp(0, 1)
+        bulge = between("bulge", 0.0, 0.15)
+        if "nuclear_fraction" in self.encoder.names:
+            bulge = column("nuclear_fraction", parameters)[:, None]
+            hollow = bulge <= 0
         barred = even["bar"] < 0.25 * (0.2 + 0.8 * ((mass - 8.5) / 1.5).clamp(0, 1))
         windy = even["wind"] < 0.02 + 0.18 * ((mass - 9.5) / 1.2).clamp(0, 1)
         armed = even["arms"] < 0.05 + 0.35 * massive
@@ -209,7 +213,7 @@ class GasStructure(nn.Module):
             "ring_radius": between("ring_radius", 0.8, 1.8),
             "hole": hollow * between("hole_depth", 0.3, 0.9),
             "hole_radius": between("hole_radius", 0.2, 0.5),
-            "bulge": ~hollow * between("bulge", 0.0, 0.15),
+            "bulge": ~hollow * bulge,
             "bulge_radius": between("bulge_radius", 0.1, 0.3),
             "lopsidedness": (0.18 * (-2 * even["lopsidedness"].log()).sqrt()).clamp(max=0.6),
             "lopsided_angle": 2 * math.pi * even["lopsided_angle"],
