@@ -56,6 +56,11 @@ def test_what_differs_is_seen_and_what_does_not_is_not(result):
     assert large["largest_ks"]["value"] > 0.6 > floor["largest_ks"]["value"]
     assert large["mmd"]["p_value"] < 0.01 < floor["mmd"]["p_value"]
     assert result.ks["large"]["half_light_radius"]["value"] > 0.6
+    apart = {name: one["half_light_radius"]["value"] for name, one in result.distances.items()}
+    assert apart["large"] > 5 * apart["floor"]
+    for name, distances in result.distances.items():
+        mean = np.mean([one["value"] for one in distances.values()])
+        assert mean == pytest.approx(result.numbers[name]["wasserstein"]["value"])
 
 
 def test_the_result_is_json(result):

@@ -34,6 +34,7 @@ from clumpygan.evaluation.realism.two_sample import (
     ks_distances,
     mean_wasserstein,
     mmd,
+    wasserstein_distances,
 )
 
 REFERENCE = "reference"
@@ -44,6 +45,8 @@ SMALLEST_SET = 20
 
 MAGNITUDE_EDGES = (18, 20, 22, 24, 25, 26, 28)
 """Of the ranges in which sets are compared."""
+
+_LOOKS = [FEATURES.index(name) for name in MORPHOLOGY]
 
 Number = dict[str, float | None]
 """`value` with its `error`, or its `p_value`; None where there is nothing to measure."""
@@ -66,6 +69,9 @@ class Realism:
         training set also `novelty_ratio` and `close_share`.
     ks : dict
         Candidate -> feature -> {"value", "p_value"} of the Kolmogorov-Smirnov distance.
+    distances : dict
+        Candidate -> statistic of `MORPHOLOGY` -> {"value", "error"} of its Wasserstein distance, in
+        standard deviations of the reference.
     by_magnitude : dict
         Range of magnitudes, as "22-24" -> candidate -> `number` of its galaxies, `wasserstein` and
         `feature_classifier`; of sets whose magnitudes are known.
@@ -81,6 +87,7 @@ class Realism:
 
     numbers: dict[str, dict[str, Number]] = field(default_factory=dict)
     ks: dict[str, dict[str, Number]] = field(default_factory=dict)
+    distances: dict[str, dict[str, Number]] = field(default_factory=dict)
     by_magnitude: dict[str, dict[str, dict[str, Number]]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     features: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -93,6 +100,7 @@ class Realism:
             "sizes": self.sizes,
             "tests": self.numbers,
             "ks": self.ks,
+            "wasserstein": self.distances,
             "by_magnitude": self.by_magnitude,
             "medians": {
                 name: dict(zip(FEATURES, np.median(table, axis=0).tolist(), strict=True))
@@ -161,9 +169,15 @@ def measure_realism(
     streams = Streams(int(generator.integers(2**63)))
     with clock("tests on features"):
         for name in candidates:
+            made, real = result.features[name], result.features[REFERENCE]
             result.numbers[name], result.ks[name] = _feature_tests(
-                result.features[name], result.features[REFERENCE], scale, partial(streams, name)
+                made, real, scale, partial(streams, name)
             )
+            apart = wasserstein_distances(made[:, _LOOKS], real[:, _LOOKS]).tolist()
+            result.distances[name] = {
+                one: {"value": value, "error": None}
+                for one, value in zip(MORPHOLOGY, apart, strict=True)
+            }
         _compare_by_magnitude(result, magnitudes or {}, streams)
     if pixel_epochs:
         with clock("pixel classifier"):
@@ -258,8 +272,7 @@ def _feature_tests(
 
 def _morphology(made: Features, real: Features, generator: np.random.Generator) -> Accuracy:
     """Return the mean Wasserstein distance of the morphology."""
-    looks = [FEATURES.index(name) for name in MORPHOLOGY]
-    return mean_wasserstein(made[:, looks], real[:, looks], generator)
+    return mean_wasserstein(made[:, _LOOKS], real[:, _LOOKS], generator)
 
 
 def _compare_by_magnitude(

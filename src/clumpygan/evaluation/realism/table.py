@@ -66,6 +66,9 @@ TESTS: dict[str, tuple[str, str]] = {
 }
 """Test -> heading and explanation, in the order of the table."""
 
+DISTANCES = "Wasserstein distance of each statistic of morphology, in its standard deviations"
+"""Title of their table."""
+
 _DIGITS = {"mmd": 4}
 """Behind the point, of tests that haven't three."""
 
@@ -138,6 +141,15 @@ def ks_rows(result: Realism) -> Rows:
     ]
 
 
+def distance_rows(result: Realism) -> Rows:
+    """Return the Wasserstein distances of which the mean is a test: a cell for each candidate."""
+    features = list(next(iter(result.distances.values())))
+    return [
+        (NAMES[name], [cell(distances[name]) for distances in result.distances.values()])
+        for name in features
+    ]
+
+
 def magnitude_rows(result: Realism) -> Rows:
     """Return what is compared in each range of magnitudes, and a cell for each candidate."""
     return [
@@ -166,6 +178,7 @@ def text_table(result: Realism) -> str:
     by_magnitude = magnitude_rows(result)
     if by_magnitude:
         lines += ["", *text_block("By magnitude (H, AB)", names, by_magnitude)]
+    lines += ["", *text_block(DISTANCES, names, distance_rows(result))]
     title = "Kolmogorov-Smirnov distance of each feature"
     lines += ["", *text_block(title, names, ks_rows(result))]
     counts = ", ".join(f"{name} {number}" for name, number in result.sizes.items())

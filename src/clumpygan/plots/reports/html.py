@@ -60,6 +60,8 @@ def realism_page(report: RealismReport, pictures: Sequence[Picture], title: str)
         *_tests(table.TESTS, result.numbers),
         *_by_magnitude(result, names),
         *(html_figure(picture) for picture in pictures),
+        f"<h2>{table.DISTANCES}</h2>",
+        html_table(["statistic", *names], table.distance_rows(result)),
         "<h2>Kolmogorov-Smirnov distance of each feature</h2>",
         "<p>p is how often equal distributions are as far apart: with so many features a few small "
         "ones are expected.</p>",
