@@ -254,6 +254,19 @@ def test_other_galaxies_of_the_parameters_of_gas_disks():
         assert made.sum((1, 2, 3)) == pytest.approx(true.sum(dtype=np.float32), rel=0.5)
 
 
+def test_the_bulge_and_the_oxygen_of_gas_disks_may_be_chosen():
+    asked = {"nuclear_fraction": [0.1, 0.15], "oxygen_abundance": 8.4}
+    settings = GalaxyCubeSettings.from_dict(GAS | {"parameters": asked})
+    galaxies = [settings.draw(0, "train", index).conditions for index in range(8)]
+    assert {one["oxygen_abundance"] for one in galaxies} == {8.4}
+    assert 0.1 <= min(one["nuclear_fraction"] for one in galaxies)
+    for name, ends in {"nuclear_fraction": 0.9, "oxygen_abundance": [8.0, 12.0]}.items():
+        with pytest.raises(InputError, match=f"{name} from .*: expected rising numbers"):
+            GalaxyCubeSettings.from_dict(GAS | {"parameters": {name: ends}})
+    with pytest.raises(InputError, match="nuclear_fraction"):
+        GalaxyCubeSettings.from_dict(SMALL | {"parameters": {"nuclear_fraction": 0.1}})
+
+
 def test_settings_of_gas_go_with_gas_disks():
     with pytest.raises(InputError, match="`gas` goes with the population gas_disks"):
         GalaxyCubeSettings.from_dict(SMALL | {"gas": {"redshift": [0.4, 0.5]}})
