@@ -9,8 +9,8 @@ import torch
 from astropy.table import Table
 
 from clumpygan.assessment import CubeRealismSettings, cube_realism
-from clumpygan.assessment.cube_fits import FitJob, fit, fit_all
-from clumpygan.assessment.cube_sets import training_data
+from clumpygan.assessment.cubes.fits import FitJob, fit, fit_all
+from clumpygan.assessment.cubes.sets import training_data
 from clumpygan.commands.evaluate import main
 from clumpygan.commands.generate import main as generate
 from clumpygan.data.cubes.frame import make_frame
@@ -96,6 +96,29 @@ def test_report_table_and_numbers(home, capsys):
     key = (home / "report" / "blind_key.txt").read_text().splitlines()
     assert len(key) == 16
     assert sum("physical" in line for line in key) == 8
+
+
+def test_the_noise_may_be_chosen(home, refused):
+    cubes = training_data(CubeRealismSettings(checkpoint="physical", n=20, signal_to_noise=8.0))
+    assert cubes.signal_to_noise == (8.0, 8.0)
+    cubes = training_data(CubeRealismSettings(checkpoint="physical", n=20))
+    assert cubes.signal_to_noise == (15.0, 40.0)
+    assert "real cubes have their own noise" in refused("--root", home, "--snr", "10:30")
+    assert "'30:10' (expected LOW:HIGH" in refused("--snr", "30:10")
+
+
+def test_networks_that_know_less_of_gas_disks_are_compared_with_them(home):
+    """Those that were trained before bulges and lines were told."""
+    galaxies = DATA["galaxies"] | {"population": "gas_disks"}
+    del galaxies["disks"]
+    card = read_card(home / "physical.yaml")
+    data = DATA | {"galaxies": galaxies}
+    (home / "early.yaml").write_text(json.dumps(card | {"data": data}))
+    (home / "early.safetensors").write_bytes((home / "physical.safetensors").read_bytes())
+    quick = {"fits": 0, "groups": 1, "epochs": 0, "train_size": 0, "workers": 1}
+    found = cube_realism(checkpoint="early", n=20, **quick)
+    assert "nuclear_fraction" in found.compared.names
+    assert found.result.sizes["early"] == 20
 
 
 def test_networks_of_uneven_noise_are_compared_with_real_cubes_too(home):

@@ -1,10 +1,10 @@
-from .cube_report import CubeRealismReport as CubeRealismReport
-from .cube_report import cube_realism as cube_realism
+from .cubes.report import CubeRealismReport as CubeRealismReport
+from .cubes.report import cube_realism as cube_realism
+from .cubes.settings import CubeRealismSettings as CubeRealismSettings
 from .kinematics import KinematicsReport as KinematicsReport
 from .kinematics import compare_kinematics as compare_kinematics
 from .realism_report import RealismReport as RealismReport
 from .realism_report import realism as realism
-from .settings import CubeRealismSettings as CubeRealismSettings
 from .settings import KinematicsSettings as KinematicsSettings
 from .settings import RealismSettings as RealismSettings
 from .settings import ShearSettings as ShearSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clumpygan.assessment.settings import CubeRealismSettings
+from clumpygan.assessment.cubes.settings import CubeRealismSettings
 from clumpygan.commands.evaluation.outputs import Progress, ReportFiles, say, versions
 from clumpygan.commands.flags import add_config, add_settings, settings_from
 from clumpygan.settings import setting

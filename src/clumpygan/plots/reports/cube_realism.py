@@ -18,7 +18,7 @@ from clumpygan.plots.reports.realism import COLOURS, neighbour_pairs
 from clumpygan.plots.style import BRIGHTNESS_MAP, Picture, as_it_is, new_figure, png_of
 
 if TYPE_CHECKING:
-    from clumpygan.assessment.cube_report import CubeRealismReport
+    from clumpygan.assessment.cubes.report import CubeRealismReport
 
 SIDE_BY_SIDE = 6
 """Galaxies shown of each set."""

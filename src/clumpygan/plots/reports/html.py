@@ -14,7 +14,7 @@ from clumpygan.evaluation.realism.realism import Number, Realism
 from clumpygan.plots.style import Picture
 
 if TYPE_CHECKING:
-    from clumpygan.assessment.cube_report import CubeRealismReport
+    from clumpygan.assessment.cubes.report import CubeRealismReport
     from clumpygan.assessment.realism_report import RealismReport
 
 _STYLE = """\

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clumpygan.assessment.cube_fits import FIXED, FitJob, fit_all
-from clumpygan.assessment.cube_sets import (
+from clumpygan.assessment.cubes.fits import FIXED, FitJob, fit_all
+from clumpygan.assessment.cubes.sets import (
     Compared,
     build_sets,
     cubes_to_fit,
@@ -19,8 +19,8 @@ from clumpygan.assessment.cube_sets import (
     realisations,
     training_maps,
 )
+from clumpygan.assessment.cubes.settings import CubeRealismSettings
 from clumpygan.assessment.progress import Progress, silent
-from clumpygan.assessment.settings import CubeRealismSettings
 from clumpygan.evaluation.cubes.conditional_fidelity import conditional_fidelity, departures
 from clumpygan.evaluation.cubes.cube_realism import CubeRealism, measure_cubes
 from clumpygan.evaluation.cubes.cube_realism_table import definitions, text_table

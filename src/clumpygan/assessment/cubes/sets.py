@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from clumpygan.assessment.cubes.settings import CubeRealismSettings
 from clumpygan.assessment.progress import Progress, silent
-from clumpygan.assessment.settings import NOTHING, CubeRealismSettings
+from clumpygan.assessment.settings import NOTHING
 from clumpygan.data.cubes.galaxy_cube_sample import is_rendered, render_realisations
 from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
@@ -19,6 +20,7 @@ from clumpygan.evaluation.cubes.line_maps import CubeAxes
 from clumpygan.gan.checkpoint import find_checkpoint, read_card
 from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.networks.expected_moments import aligned_moments
+from clumpygan.settings import ends_of
 from clumpygan.training.build import build_data
 
 REFERENCE, FLOOR, SMOOTH, TRUTH = "reference", "held-out truth", "smooth disks", "truth"
@@ -117,7 +119,7 @@ def build_sets(
     told = floor_arrays["parameters"]
     cubes = {
         name: generator.cubes(
-            told,
+            known_by(generator, told, names),
             settings.seed,
             data.frame,
             progress=partial(_generated, progress, count, name),
@@ -130,6 +132,13 @@ def build_sets(
         # What is known with noise alone is compared with noise alone.
         sets = [replace(one, clean=None) for one in sets]
     return Compared(data, sets[0], sets[1], sets[2:-1], sets[-1], noise, generators, told, names)
+
+
+def known_by(
+    generator: CubeGenerator, parameters: np.ndarray, names: tuple[str, ...]
+) -> np.ndarray:
+    """Return those of the parameters (n, K) of given names that a generator is told."""
+    return parameters[:, [names.index(name) for name in generator.names]]
 
 
 def training_maps(settings: CubeRealismSettings, data: GalaxyCubeDataModule) -> np.ndarray | None:
@@ -160,7 +169,8 @@ def realisations(
     # Other galaxies than those of the sets.
     places = range(10**9, 10**9 + len(repeated))
     for name, generator in compared.generators.items():
-        cubes = generator.cubes(repeated, seed, compared.data.frame, places)
+        told = known_by(generator, repeated, compared.names)
+        cubes = generator.cubes(told, seed, compared.data.frame, places)
         made[name] = cubes.reshape(groups, REALISATIONS, *cubes.shape[1:])
     smooth = compared.smooth.smooth[:groups]
     made[SMOOTH] = np.repeat(smooth[:, None], REALISATIONS, axis=1)
@@ -212,6 +222,8 @@ def training_data(settings: CubeRealismSettings) -> GalaxyCubeDataModule:
             f"{name} was trained on data of the kind {kind}: expected galaxy_cubes, whose truth is "
             "known"
         )
+    if settings.signal_to_noise is not None:
+        section |= {"signal_to_noise": list(ends_of(settings.signal_to_noise))}
     data = build_data(section | {"cache": str(settings.cache)})
     assert isinstance(data, GalaxyCubeDataModule)
     if settings.root is not None:
