@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy.special import j1
 
-from clumpygan.networks.painted_dcgan import NEIGHBOURS, PaintedGenerator
+from clumpygan.galaxies.images.population import draw_population
+from clumpygan.networks.painted_dcgan import FLATTEST, NEIGHBOURS, PaintedGenerator
 from clumpygan.networks.spergel import INDICES, spergel_profile, spergel_transform
 
 NAMES = ("redshift", "signal", "half_light_radius", "sersic_index")
@@ -55,6 +56,7 @@ def round_logit(network, logit=0.0):
     with torch.no_grad():
         network.shape.weight.zero_()
         network.shape.bias.copy_(torch.tensor([logit, 0.0]))
+    network._flatness = lambda conditions, deviate: torch.full_like(deviate, 0.2)
     return network
 
 
@@ -125,6 +127,25 @@ def test_an_unpainted_galaxy_is_galsims(radius, index):
     expected = seen.drawImage(nx=64, ny=64, scale=SCALE, method="no_pixel").array
     assert np.abs(image - expected).max() < 0.01 * expected.max()
     assert image.sum() == pytest.approx(expected.sum(), rel=0.02)
+
+
+def test_nothing_learnt_galaxies_are_as_flat_as_those_of_the_population():
+    table = draw_population(range(1500), seed=3, split="test")
+    network, sigma = painted(), 0.772558
+    rows = told(
+        signal=np.asarray(table["flux"]) / sigma,
+        half_light_radius=np.asarray(table["half_light_radius"]),
+        sersic_index=np.asarray(table["sersic_index"]),
+    )
+    deviates = torch.randn(len(rows), generator=torch.Generator().manual_seed(0))
+    ratios = FLATTEST + (1 - FLATTEST) * torch.sigmoid(network._flatness(rows, deviates)).numpy()
+    assert (network.shape.weight[0] == 0).all()
+    true, magnitude = np.asarray(table["axis_ratio"]), np.asarray(table["h_magnitude"])
+    for low, high in ((20, 23), (23, 25), (25, 26)):
+        there = (low <= magnitude) & (magnitude < high)
+        shares = (0.1, 0.25, 0.5, 0.75, 0.9)
+        found, expected = (np.quantile(one[there], shares) for one in (ratios, true))
+        np.testing.assert_allclose(found, expected, atol=0.07)
 
 
 def test_light_has_the_flux_that_is_asked_for_and_is_nowhere_negative():
