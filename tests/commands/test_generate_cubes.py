@@ -26,9 +26,11 @@ from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.generation import cube_maker as generated_cubes
 from clumpygan.generation.network_cubes import NetworkCubeMaker
 from clumpygan.generation.settings import CubesSettings
+from clumpygan.generation.true_cubes import TrueCubeMaker
 from clumpygan.io import read_cube
 
 SHAPE = [8, 16, 16]
+NII = ((8.5, 8.6), (-0.836, -0.642))  # [NII] over H alpha (Curti et al. 2020, table 2), dex
 RANGES = {
     "half_light_radius": [0.5, 1.1], "sersic_index": [0.6, 1.6], "inclination": [10, 85],
     "maximum_velocity": [50, 300], "turnover_radius": [0.05, 0.4],
@@ -243,6 +245,16 @@ def test_lines_and_bulges_of_gas_disks_are_as_asked_for(folder, refused):
     assert table["electron_density"].unit == "cm-3"
     cube = read_cube(folder / str(table["file"][0]).strip())
     assert cube.parameters["nuclear_fraction"] == 0.1
+    maker = TrueCubeMaker.of(
+        CubesSettings(line="halpha,nii", population="gas_disks", shape=(16,) * 3), {}
+    )
+    known = dict(zip(table.colnames, table[0], strict=True))
+    (first, one), (second, other) = maker.lines(known)
+    assert first == 0
+    assert second == pytest.approx(943, abs=2)
+    assert one == 1
+    assert other == pytest.approx(10 ** np.interp(known["oxygen_abundance"], *NII), rel=0.05)
+    assert [share for _, share in maker.lines({})] == [1, 1]
     assert "the cube has one: give more in --line" in refused(*words, "--oxygen-abundance", 8.5)
     message = refused("--population", "clumpy_disks", "--nuclear-fraction", 0.1, *TRUE)
     assert "--nuclear-fraction isn't known of clumpy_disks" in message

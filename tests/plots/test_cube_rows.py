@@ -1,6 +1,7 @@
 """Pages of cubes and of galaxies: each galaxy is there, labelled, and legible."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,22 @@ def test_pages_are_written_all_or_none(tmp_path: Path) -> None:
         ):
             pass
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_spectra_reach_over_all_lines() -> None:
+    near, beside = row(40.0), np.zeros((24, 24, 24))
+    one = replace(
+        near,
+        cube=np.concatenate([beside, near.cube, beside]),
+        variance=np.full((73, 24, 24), NOISE**2),
+    )
+    two = replace(one, lines=((0.0, 1.0), (300.0, 0.4)))
+    velocities = np.linspace(-1200.0, 1200.0, 73)
+    spans = []
+    for each in (one, two):
+        spectrum = rows_page([each], Voxels(velocities, 0.2)).axes[-1]
+        low, high = spectrum.get_xlim()
+        spans.append(high - low)
+        marked = [line.get_xdata()[0] for line in spectrum.lines if len(line.get_xdata()) == 2]
+        assert {offset for offset, _ in each.lines} <= set(marked)
+    assert spans[1] > spans[0] + 50

@@ -20,6 +20,7 @@ from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CHEMISTRY, GAS_CONDITIONS, SEEING
 from clumpygan.galaxies.disks.light_radius import radii_of, sersic_indices
 from clumpygan.galaxies.emission_lines import rest_wavelengths
+from clumpygan.galaxies.gas.lines import line_strengths
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.instruments.cube_noise import draw_cube_noise
 from clumpygan.io.cubes.writing import write_cube
@@ -146,6 +147,20 @@ class CubeMaker(ABC):
             own = {RADIUS: values[RADIUS] * radii_of(grown), INDEX: sersic_indices(grown)}
             values |= {f"{OF_DISK}{name}": values[name] for name in own} | own
         return values
+
+    def lines(self, known: Mapping[str, float]) -> list[tuple[float, float]]:
+        """Return offset in km/s from the first and relative flux of the lines of a galaxy.
+
+        Parameters
+        ----------
+        known : mapping
+            Its conditions; without those of the gas all lines are as strong.
+        """
+        strengths = [1.0] * len(self.frame.lines)
+        if set(CHEMISTRY) <= known.keys():
+            abundance, _, density = (np.array(known[name]) for name in CHEMISTRY)
+            strengths = [float(one) for one in line_strengths(self.frame.lines, abundance, density)]
+        return list(zip(self.frame.line_offsets, strengths, strict=True))
 
     @property
     def unit(self) -> str | None:

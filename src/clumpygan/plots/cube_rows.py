@@ -86,6 +86,8 @@ class CubeRow:
         km/s.
     psf_fwhm : float or None
         Arcsec.
+    lines : sequence of (float, float)
+        Offset in km/s from the first line, and relative flux.
     """
 
     cube: NDArray[np.floating]
@@ -94,6 +96,7 @@ class CubeRow:
     slit: Slit
     systemic_velocity: float
     psf_fwhm: float | None
+    lines: Sequence[tuple[float, float]] = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +109,6 @@ class Voxels:
         Centres of the channels in km/s.
     pixel_scale : float
         Arcsec.
-    lines : sequence of (float, float)
-        Offset in km/s from the first line, and share of the flux.
     line_spread : float
         Standard deviation of the line spread function in km/s.
     channel_response : bool
@@ -118,7 +119,6 @@ class Voxels:
 
     velocities: NDArray[np.float64]
     pixel_scale: float
-    lines: Sequence[tuple[float, float]] = ((0.0, 1.0),)
     line_spread: float = 0.0
     channel_response: bool = True
     unit: str = "flux units"
@@ -160,12 +160,12 @@ def cubes_page(
                 slit,
                 told["systemic_velocity"],
                 fwhm,
+                maker.lines(told),
             )
         )
     voxels = Voxels(
         frame.velocities,
         grid.pixel_scale,
-        [(offset, 1.0) for offset in frame.line_offsets],
         float(np.mean(grid.line_spread)),
         grid.channel_response,
         "flux units" if frame.instrument is None else "1e-20 erg/s/cm2",
@@ -261,8 +261,15 @@ def _draw_row(figure: Figure, row: CubeRow, voxels: Voxels, bottom: float, *, la
     slit.set_xlim(max(low, -reach), min(high, reach))
     slit.axhline(0, color="white", linewidth=1, linestyle=DASHES)
     slit.set_ylabel("km/s", fontsize=LABEL, labelpad=0)
-    plot_spectrum(spectrum, [(view.spectrum, {"color": "black"})], limits, _UNIT)
-    spectrum.axvline(0, color="0.3", linewidth=1, linestyle=DASHES)
+    offsets = [offset for offset, _ in row.lines]
+    edges = view.cube.edges
+    whole = (
+        max(limits[0] + min(offsets), float(edges[0])),
+        min(limits[1] + max(offsets), float(edges[-1])),
+    )
+    plot_spectrum(spectrum, [(view.spectrum, {"color": "black"})], whole, _UNIT)
+    for offset in offsets:
+        spectrum.axvline(offset, color="0.3", linewidth=1, linestyle=DASHES)
     if not last:
         slit.set_xlabel("")
         spectrum.set_xlabel("")
@@ -295,8 +302,8 @@ def _view(row: CubeRow, voxels: Voxels) -> CubeView:
         cube,
         relative,
         variance=row.variance,
-        method="moments" if len(voxels.lines) == 1 else "gaussian",
-        lines=voxels.lines,
+        method="moments" if len(row.lines) == 1 else "gaussian",
+        lines=row.lines,
         line_spread=voxels.line_spread,
         channel_response=voxels.channel_response,
     )
