@@ -17,6 +17,7 @@ from clumpygan.data.cubes.frame import make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.data.splits import split_of
+from clumpygan.errors import InputWarning
 from clumpygan.galaxies import DiskParameters, render_cube
 from clumpygan.galaxies.disks.cube_conditions import condition_rows
 from clumpygan.gan.checkpoint import build_network, read_card, save_checkpoint
@@ -105,6 +106,12 @@ def test_the_noise_may_be_chosen(home, refused):
     assert cubes.signal_to_noise == (15.0, 40.0)
     assert "real cubes have their own noise" in refused("--root", home, "--snr", "10:30")
     assert "'30:10' (expected LOW:HIGH" in refused("--snr", "30:10")
+
+
+def test_noise_beyond_that_of_the_training_is_said(home):
+    quick = {"fits": 0, "groups": 0, "epochs": 0, "train_size": 0, "workers": 1}
+    with pytest.warns(InputWarning, match="`signal_to_noise` 8:80: the network has seen 15:40"):
+        cube_realism(checkpoint="physical", n=20, signal_to_noise=(8.0, 80.0), **quick)
 
 
 def test_networks_that_know_less_of_gas_disks_are_compared_with_them(home):

@@ -527,6 +527,11 @@ def test_bulges_and_oxygen_are_as_asked_for():
     poor = [disks.draw(rng(i), {"oxygen_abundance": (8.2, 8.4)}, lines) for i in range(30)]
     mean = [np.mean([one.scaling.log_stellar_mass for one in some]) for some in (poor, free)]
     assert mean[0] < mean[1] - 0.4
+    # A range from 0 on keeps the holes that the population has.
+    some = [disks.draw(rng(i), {"nuclear_fraction": (0.0, 0.1)}, lines) for i in range(30)]
+    holes = [one.structure.hole_depth > 0 for one in some]
+    assert holes == [one.structure.hole_depth > 0 for one in free]
+    assert 0 < sum(holes) < 30
     hollow = disks.draw(rng(0), {"nuclear_fraction": (0.0, 0.0)}, lines)
     assert hollow.structure.hole_depth > 0
     assert hollow.structure.bulge_fraction == 0

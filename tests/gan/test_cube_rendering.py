@@ -12,6 +12,7 @@ from clumpygan.galaxies.disks.cube_conditions import CUBE_CONDITIONS, GAS_CONDIT
 from clumpygan.galaxies.gas.lines import line_strengths
 from clumpygan.gan.checkpoint import build_network
 from clumpygan.gan.cube_rendering import ConditionRenderer
+from clumpygan.networks.gas.structure import Painting
 
 VALUES = {
     "flux": 100.0, "half_light_radius": 0.8, "sersic_index": 1.0, "inclination": 30.0,
@@ -111,6 +112,25 @@ def test_painted_galaxies_have_the_lines_of_their_gas_too():
     ]
     assert ratios == pytest.approx(expected, rel=0.2)
     assert ratios[1] > 2 * ratios[0]
+
+
+def test_points_have_the_lines_of_their_radius_and_companions_those_of_one():
+    """Of light that is in points alone, here at the radii 0.5 and 1.5 and beside the galaxy."""
+    seen, gradient = frame(("halpha", "nii")), -0.3
+    for along, x, radius in ((0.5, 0.0, 0.5), (1.5, 0.0, 1.5), (0.0, 1.2, 1.0)):
+        places = [[along], [0.0], [x], [0.0], [1.0], [0.0], [30.0]]
+        painted = Painting(
+            torch.stack([torch.ones(1, 8, 8), torch.zeros(1, 8, 8), torch.ones(1, 8, 8)], 1),
+            torch.tensor([places]),
+            torch.ones(1),
+            torch.zeros(1, 2),
+            torch.zeros(1),
+        )
+        found = fluxes(rendered(seen, painted=painted, abundance_gradient=gradient), seen)
+        here = np.array(8.5 + gradient * (radius - 1))
+        expected = line_strengths(seen.lines, here, np.array(100.0))
+        ratio = found[1].sum() / found[0].sum()
+        assert ratio == pytest.approx(expected[1] / expected[0], rel=0.03)
 
 
 def test_a_bulge_that_is_told_is_in_the_middle():

@@ -1,5 +1,6 @@
 """Velocity cubes of galaxies of given parameters, from a trained generator."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from clumpygan.errors import InputError
+from clumpygan.errors import InputError, InputWarning
 from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS, SEEING, check_conditions
 from clumpygan.galaxies.disks.disk_model import DiskModel
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
@@ -20,7 +21,7 @@ from clumpygan.gan.galaxies import random_input
 from clumpygan.networks.conv3d_cube import Conv3dCubeGenerator
 from clumpygan.networks.gas.structure import COMPANION_POINTS, EXTENT, Painting
 from clumpygan.networks.physical_cube import PhysicalCubeGenerator
-from clumpygan.settings import from_mapping
+from clumpygan.settings import from_mapping, told_span
 
 BATCH = 16
 """Cubes generated at once."""
@@ -126,18 +127,21 @@ class CubeGenerator:
         Raises
         ------
         InputError
-            If it isn't one of `names`, which are listed with units and ranges.
+            If it is no condition; the message lists `names` with units and ranges.
         UntrainedError
-            If `low` or `high` is out of range; the message has the nearest values that are inside.
+            If it isn't one of `names`, or `low` or `high` is out of range; then the message has the
+            nearest values that are inside.
         """
         if name not in self.names:
             known = ", ".join(self._told(one) for one in self.names)
-            raise InputError(f"{self.name} isn't told {name!r}: expected one of {known}")
+            kind = UntrainedError if name in GAS_CONDITIONS else InputError
+            raise kind(f"{self.name} isn't told {name!r}: expected one of {known}")
         least, most = self.limits(name)
         # The limits are those of the galaxies that happened to be drawn, a little inside of those
         # between which they were drawn.
         slack = _SLACK * (most - least) if np.isfinite(most) else 0.0
-        if not least - slack <= low <= high <= most + slack:
+        floor, ceiling = GAS_CONDITIONS[name].measure.limits
+        if not max(least - slack, floor) <= low <= high <= min(most + slack, ceiling):
             given = f"{low:g}" if low == high else f"{low:g}:{high:g}"
             nearest = [f"{min(max(end, least), most):g}" for end in (low, high)]
             raise UntrainedError(
@@ -145,6 +149,16 @@ class CubeGenerator:
                 f"{':'.join(dict.fromkeys(nearest))}"
             )
         return low, high
+
+    def check_noise(self, wanted: tuple[float, float], stacklevel: int = 2) -> None:
+        """Warn if the training didn't see such a S/N of the brightest voxel."""
+        seen = self.signal_to_noise
+        if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
+            warnings.warn(
+                f"`signal_to_noise` {told_span(wanted)}: the network has seen {told_span(seen)}",
+                InputWarning,
+                stacklevel=stacklevel + 1,
+            )
 
     @torch.no_grad()
     def cubes(

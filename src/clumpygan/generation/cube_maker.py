@@ -19,7 +19,6 @@ from clumpygan.data.cubes.settings import noise_generator, plain
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.cube_conditions import CHEMISTRY, GAS_CONDITIONS, SEEING
 from clumpygan.galaxies.disks.light_radius import radii_of, sersic_indices
-from clumpygan.galaxies.emission_lines import rest_wavelengths
 from clumpygan.galaxies.gas.lines import line_strengths
 from clumpygan.generation.settings import CubesSettings
 from clumpygan.instruments.cube_noise import draw_cube_noise
@@ -258,24 +257,17 @@ def _unit(name: str) -> str:
     return GAS_CONDITIONS[name.removeprefix(OF_DISK)].unit
 
 
-def given_ranges(conditions: Mapping[str, Any], frame: FrameSettings) -> dict[str, Span]:
+def given_ranges(conditions: Mapping[str, Any]) -> dict[str, Span]:
     """Return the two ends of what is asked for, in the order of all conditions.
 
     Raises
     ------
     InputError
-        If one of them isn't a number or two, or is of ratios of lines, and there is one line.
+        If one of them isn't a number or two.
     """
-    given = {
+    return {
         name: ends_given(name, conditions[name]) for name in GAS_CONDITIONS if name in conditions
     }
-    idle = [name for name in CHEMISTRY if name in given]
-    if idle and len(rest_wavelengths(frame.lines)) == 1:
-        raise InputError(
-            f"`{idle[0]}` says how light is divided among lines, and the cube has one: give more in"
-            " `line` (halpha,nii), or leave it out"
-        )
-    return given
 
 
 def depends_on(

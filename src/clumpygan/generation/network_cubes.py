@@ -38,7 +38,7 @@ from clumpygan.generation.cube_maker import (
     own_seeing,
 )
 from clumpygan.generation.settings import CUBE_NETWORKS, TYPICAL_FLUX, CubesSettings
-from clumpygan.settings import Span, ends_of, from_mapping, told_span
+from clumpygan.settings import Span, ends_of, from_mapping
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Disks:
     Attributes
     ----------
     settings : CubeSettings
-        With the ranges of what isn't drawn from the priors.
+        The frame; without `gas` also the ranges of what isn't drawn from the priors.
     gas : GasDisks or None
-        In place of them: those are drawn that are within `ranges`.
-    ranges : dict
+        In place of the priors: those are drawn that are within `ranges`.
+    ranges : mapping of str to (float, float)
     """
 
     settings: CubeSettings
@@ -81,7 +81,7 @@ class NetworkCubeMaker(CubeMaker):
     frame, settings, depends
         See `CubeMaker`.
     generator : CubeGenerator
-    population : CubeSettings
+    population : Disks
         From which parameters are drawn.
     seeing, flux : (float, float)
         Ranges of what isn't drawn there; the flux is a factor of the drawn one if `drawn_flux`.
@@ -121,8 +121,7 @@ class NetworkCubeMaker(CubeMaker):
         generator = CubeGenerator.load(name, settings.device)
         chosen = network_frame(settings, generator)
         given = {
-            name: generator.check(name, *ends)
-            for name, ends in given_ranges(conditions, chosen).items()
+            name: generator.check(name, *ends) for name, ends in given_ranges(conditions).items()
         }
         frame = make_frame(chosen)
         ranges = {name: list(ends) for name, ends in of_disks(given).items()}
@@ -132,13 +131,7 @@ class NetworkCubeMaker(CubeMaker):
         told = parameter_ranges({**generator.population, **ranges})
         model = DiskModel()
         seeing = given.get(SEEING) or _usual_seeing(chosen, generator, frame.psf_fwhm)
-        wanted, seen = ends_of(settings.signal_to_noise), generator.signal_to_noise
-        if not seen[0] <= wanted[0] <= wanted[1] <= seen[1]:
-            warnings.warn(
-                f"`signal_to_noise` {told_span(wanted)}: the network has seen {told_span(seen)}",
-                InputWarning,
-                stacklevel=3,
-            )
+        generator.check_noise(ends_of(settings.signal_to_noise), stacklevel=3)
         return cls(
             generator=generator,
             frame=frame,

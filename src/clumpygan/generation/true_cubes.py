@@ -80,7 +80,7 @@ class TrueCubeMaker(CubeMaker):
             If a value is out of range, there is no such frame, or the population has none such.
         """
         usual, _ = frame_given(settings, _USUAL.frame)
-        given = given_ranges(conditions, usual)
+        given = given_ranges(conditions)
         known = condition_names(settings.population)
         for name, ends in given.items():
             if name not in known:

@@ -44,7 +44,7 @@ class ConditionEncoder(nn.Module):
         return torch.cat([self._told(i, parameters) for i in range(len(self.rows))], 1)
 
     def intrinsic(self, parameters: Tensor) -> Tensor:
-        """Return (B, intrinsic_count): what isn't a matter of how the galaxy lies in the field."""
+        """Return (B, intrinsic_count): what isn't a matter of how it lies, or of its lines."""
         own = [i for i, row in enumerate(self.rows) if not row[4]]
         return torch.cat([self._told(i, parameters) for i in own], 1)
 

@@ -17,6 +17,7 @@ from clumpygan.data.cubes.galaxy_cubes import GalaxyCubeDataModule
 from clumpygan.errors import InputError
 from clumpygan.evaluation.cubes.cube_sets import CubeSet
 from clumpygan.evaluation.cubes.line_maps import CubeAxes
+from clumpygan.galaxies.disks.cube_conditions import GAS_CONDITIONS
 from clumpygan.gan.checkpoint import find_checkpoint, read_card
 from clumpygan.gan.cubes import CubeGenerator
 from clumpygan.networks.expected_moments import aligned_moments
@@ -84,8 +85,7 @@ def load_generators(settings: CubeRealismSettings) -> dict[str, CubeGenerator]:
     loaded = {Path(name).stem: CubeGenerator.load(name, settings.device) for name in wanted}
     first, *others = loaded.values()
     for other in others:
-        if (other.names, other.frame, other.population, other.gas) != (
-            first.names,
+        if (other.frame, other.population, other.gas) != (
             first.frame,
             first.population,
             first.gas,
@@ -104,6 +104,9 @@ def build_sets(
 ) -> Compared:
     """Read or render the held-out galaxies, and generate cubes of their parameters."""
     data = training_data(settings)
+    if settings.signal_to_noise is not None:
+        for generator in generators.values():
+            generator.check_noise(ends_of(settings.signal_to_noise), stacklevel=3)
     true = data.dataset("test")
     count = min(settings.n, len(true) // 2)
     floor_arrays, reference_arrays = (
@@ -137,8 +140,17 @@ def build_sets(
 def known_by(
     generator: CubeGenerator, parameters: np.ndarray, names: tuple[str, ...]
 ) -> np.ndarray:
-    """Return those of the parameters (n, K) of given names that a generator is told."""
-    return parameters[:, [names.index(name) for name in generator.names]]
+    """Return what a generator is told of parameters (n, K) of given names.
+
+    Of real galaxies bulge and gas aren't known: it is told typical ones.
+    """
+    columns = [
+        parameters[:, names.index(name)]
+        if name in names
+        else np.full(len(parameters), GAS_CONDITIONS[name].typical, parameters.dtype)
+        for name in generator.names
+    ]
+    return np.stack(columns, 1)
 
 
 def training_maps(settings: CubeRealismSettings, data: GalaxyCubeDataModule) -> np.ndarray | None:

@@ -105,8 +105,8 @@ class CubeRealismSettings:
         Raises
         ------
         InputError
-            If more is fitted than there is, both generators are the same, or there is a table
-            without cubes.
+            If more is fitted than there is, both generators are the same, there is a table
+            without cubes, or a S/N with real ones.
         """
         check(self)
         if self.signal_to_noise is not None:

@@ -28,10 +28,14 @@ _MEASURES = {
 } | {
     SEEING: Measure("FWHM of the PSF", "arcsec", (1e-3, 100.0)),
     NUCLEAR_FRACTION: Measure(
-        "share of the bulge in the light of the lines; 0: the centre has a hole", "", (0.0, 0.5)
+        "share of a bulge in the light of diffuse gas and H II regions, before dust; 0: a hole",
+        "",
+        (0.0, 0.5),
     ),
     "oxygen_abundance": Measure(
-        "12 + log(O/H) at a half-light radius, which ratios of lines follow", "", (7.0, 9.5)
+        "12 + log(O/H) at a half-light radius, which ratios of lines follow from 7.65 to 8.85",
+        "",
+        (7.6, 9.0),
     ),
     "abundance_gradient": Measure("of the oxygen, dex per half-light radius", "", (-1.0, 1.0)),
     "electron_density": Measure("which the ratios of [OII] and [SII] follow", "cm-3", (1.0, 1e5)),
@@ -70,6 +74,11 @@ class CubeCondition:
     def unit(self) -> str:
         """Of the values."""
         return self.measure.unit
+
+    @property
+    def typical(self) -> float:
+        """What is told of galaxies of which it isn't known."""
+        return 10**self.centre if self.kind == "logarithmic" else self.centre
 
 
 CUBE_CONDITIONS = {

@@ -92,6 +92,11 @@ def line_strengths(
         12 + log(O/H); beyond `CALIBRATED`, as at the nearest end.
     density : ndarray or Tensor
         Electrons per cm3, for each, or one for all.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        Of the shape of both together.
     """
     x = abundance.clip(*CALIBRATED) - SOLAR
     return [_strength(wave, x, density) for wave in rest_wavelengths]

@@ -30,7 +30,7 @@ from clumpygan.galaxies.gas.scaling import (
     kpc_per_arcsec,
     rotation_share,
 )
-from clumpygan.galaxies.gas.structure import draw_structure
+from clumpygan.galaxies.gas.structure import MOST_BULGE, draw_structure
 from clumpygan.galaxies.images.clumps import Clumps, clumpy_probability, draw_clumps
 from clumpygan.galaxies.images.population import CLUMP_CLUSTER_SHARE
 from clumpygan.galaxies.images.structure import COMPANION_SHARE
@@ -119,9 +119,9 @@ class GasDisks:
         ----------
         generator : numpy.random.Generator
         ranges : mapping of str to (float, float), optional
-            Of parameters of its disk, see `check_ranges`: galaxies are drawn until one is within.
+            Of its disk, bulge and gas, see `check_ranges`: galaxies are drawn until one is within.
             Two equal ends are taken as they are; mass and redshift are those of a galaxy of that
-            velocity and size, as far as these are given so. Shares of bulges are uniform.
+            velocity and size, as far as these are given so. Bulges are as `draw_structure` says.
         rest_wavelengths : tuple of float
             Lines whose flux is given; that of H alpha without any.
 
@@ -132,7 +132,7 @@ class GasDisks:
         """
         given = dict(ranges or {})
         check_ranges(given)
-        bulge = given.pop(NUCLEAR_FRACTION, None)
+        bulges = given.pop(NUCLEAR_FRACTION, (0.0, MOST_BULGE))
         fixed = {name: low for name, (low, high) in given.items() if low == high}
         wanted = {name: ends for name, ends in given.items() if name not in fixed}
         for _ in range(_ATTEMPTS):
@@ -144,7 +144,7 @@ class GasDisks:
                 vector[_MODEL.index("flux")] *= float(sum(strengths))
             known = dict(zip(_MODEL.names, vector, strict=True)) | chemistry._asdict()
             if all(low <= known[name] <= high for name, (low, high) in wanted.items()):
-                return self._galaxy(generator, scaling, vector, chemistry, bulge)
+                return self._galaxy(generator, scaling, vector, chemistry, bulges)
         told = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in wanted.items())
         raise InputError(
             f"of {_ATTEMPTS} galaxies of the population's masses and redshifts none has {told}: "
@@ -200,7 +200,7 @@ class GasDisks:
         scaling: Scaling,
         vector: FloatArray,
         chemistry: Chemistry,
-        bulge: tuple[float, float] | None,
+        bulges: tuple[float, float],
     ) -> GasGalaxy:
         for name in ("warp_inclination", "warp_position_angle"):
             vector[_MODEL.index(name)] = getattr(self, name) * generator.standard_normal()
@@ -209,7 +209,6 @@ class GasDisks:
         dispersion = float(vector[_MODEL.index("velocity_dispersion")])
         diffuse = float(np.clip(generator.normal(DIFFUSE, DIFFUSE_SCATTER), *DIFFUSE_RANGE))
         slope = float(np.clip(generator.normal(SLOPE, SLOPE_SCATTER), 1.2, 1.95))
-        share = None if bulge is None else float(generator.uniform(*bulge))
         log_regions = scaling.log_luminosity + float(np.log10(1 - diffuse))
         return GasGalaxy(
             vector=vector,
@@ -219,7 +218,7 @@ class GasDisks:
                 scaling.log_stellar_mass,
                 scaling.rotation_velocity,
                 float(vector[_MODEL.index("inclination")]),
-                share,
+                bulges,
             ),
             motions=draw_motions(generator),
             turbulence=self.turbulence.draw(generator, dispersion),

@@ -188,7 +188,7 @@ def draw_structure(
     log_stellar_mass: float,
     rotation_velocity: float,
     inclination: float,
-    bulge_fraction: float | None = None,
+    bulges: tuple[float, float] = (0.0, MOST_BULGE),
 ) -> Structure:
     """Draw the structure of a disk: how often there are arms, bars and rings is as in images.
 
@@ -205,15 +205,16 @@ def draw_structure(
         km/s.
     inclination : float
         Degrees.
-    bulge_fraction : float, optional
-        In place of one that is drawn: 0 is a centre with a hole.
+    bulges : (float, float)
+        Between which shares of bulges are uniform. Some centres have a hole in place of one if it
+        begins with 0, all have if it ends there.
     """
     arms = draw_arms(generator, log_stellar_mass, smooth=False)
     bar, ring = draw_bar(generator, log_stellar_mass, 1.0), draw_ring(generator)
     chance = float(np.interp(log_stellar_mass, [9.5, HOLE_MASS], [0.05, 0.5]))
     hollow = generator.random() < chance
-    if bulge_fraction is not None:
-        hollow = bulge_fraction == 0.0
+    if min(bulges) > 0 or max(bulges) == 0:
+        hollow = max(bulges) == 0
     depth, radius = generator.uniform(0.3, 0.9), generator.uniform(0.2, 0.5)
     lane = rotation_velocity > LANE_VELOCITY and np.cos(np.radians(inclination)) < EDGE_ON
     return Structure(
@@ -224,7 +225,7 @@ def draw_structure(
         bar_radius=bar["bar_half_light_radius"],
         bar_axis_ratio=bar["bar_axis_ratio"],
         bar_angle=bar["bar_angle"],
-        bulge_fraction=_bulge(generator, hollow) if bulge_fraction is None else bulge_fraction,
+        bulge_fraction=0.0 if hollow else generator.uniform(*bulges),
         bulge_radius=generator.uniform(0.1, 0.3),
         ring_fraction=ring["ring_fraction"],
         ring_radius=ring["ring_radius"],
@@ -237,7 +238,3 @@ def draw_structure(
         lane_width=generator.uniform(*LANE_WIDTHS),
         arm_dust=generator.uniform(*ARM_DEPTHS),
     )
-
-
-def _bulge(generator: np.random.Generator, hollow: bool) -> float:
-    return 0.0 if hollow else generator.uniform(0.0, MOST_BULGE)

@@ -26,7 +26,7 @@ from clumpygan.galaxies.rendering.quadrature import (
 from clumpygan.galaxies.rendering.spreading_torch import spread_points
 
 LineShares = Callable[[Tensor], Tensor]
-"""Maps radii (B, G) in half-light radii to the shares of the lines (lines, B, G)."""
+"""Maps radii (B, G) in half-light radii to shares of the lines (lines, B, G), whose sum is 1."""
 
 _MOST_KINKS = 32
 """Of the rotation curves of a batch: radii are between them. More are thinned out."""

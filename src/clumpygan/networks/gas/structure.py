@@ -37,7 +37,8 @@ SCALARS = (
     "cluster", "clump_number", "clump_light", "mirrored", "lane", "lane_offset",
     "lane_width", "arm_dust", "light", "velocity", "dispersion",
 )  # fmt: skip
-"""What is one number of a galaxy: each a standard normal, shifted and widened as is learnt."""
+"""What is one number of a galaxy: each a standard normal, shifted and widened as is learnt. Where
+the share of the bulge is told, "hollow" and "bulge" have no effect."""
 
 
 class Knots(NamedTuple):
