@@ -17,3 +17,12 @@ def test_weak_lines_are_not_taken_for_strong_ones(tmp_path):
     assert found.size > 300
     # With lines that are taken to be as strong as each other, one in fifty.
     assert (np.abs(found) > 400).mean() < 0.006
+
+
+def test_cubes_without_a_line_have_no_velocities(tmp_path):
+    write_cubes(
+        tmp_path / "gas.fits", 1, population="gas_disks", line="halpha,nii", shape=(44, 12, 12),
+        signal_to_noise=0.05, seed=3,
+    )  # fmt: skip
+    (field,) = read_cube_folder(tmp_path)
+    assert np.isfinite(field.light).mean() < 0.1

@@ -13,7 +13,7 @@ from clumpygan.assessment.progress import Progress, silent
 from clumpygan.errors import InputError, InputWarning
 from clumpygan.evaluation.cubes.velocity_fields import VelocityField
 from clumpygan.fitting.cube_observation import observe_cube
-from clumpygan.fitting.initial_guess import guess_parameters
+from clumpygan.fitting.initial_guess import find_lines, line_shares
 from clumpygan.fitting.input_cubes import input_cube, spectrograph_of
 from clumpygan.fitting.observation import Observation
 from clumpygan.fitting.settings import FitSettings
@@ -215,15 +215,14 @@ def _measured(name: str, observation: Observation) -> VelocityField:
         raise InputError(
             f"{name}: its PSF isn't known; give its FWHM in arcsec, in column psf_fwhm"
         )
-    offsets = grid.line_offsets.tolist()
     # Of several lines as strong as they are, or a weak one is taken for another.
-    strengths = guess_parameters(observation).lines if len(offsets) > 1 else ()
+    lines = line_shares(observation, find_lines(observation))
     found = moments(
         np.where(observation.valid, observation.data, np.nan),
         grid.centres[0],
         variance=np.where(observation.valid, observation.variance, np.nan),
-        method="moments" if len(offsets) == 1 else "gaussian",
-        lines=list(zip(offsets, strengths or [1.0] * len(offsets), strict=True)),
+        method="moments" if len(lines) == 1 else "gaussian",
+        lines=lines,
         signal_to_noise=_SIGNAL,
         line_spread=grid.line_spread[0],
         channel_response=grid.channel_response,

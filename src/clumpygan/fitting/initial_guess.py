@@ -151,9 +151,9 @@ def guess_parameters(observation: Observation) -> InitialGuess:
         If no line stands out of the noise.
     """
     grid = observation.frame.grid
-    found = _lines_of(observation)
+    found = find_lines(observation)
     lines = () if found is None else tuple(found.fluxes.tolist())
-    maps = _maps(observation, lines)
+    maps = _maps(observation, line_shares(observation, found))
     if found is not None:
         maps = _of_these_lines(maps, found.velocity, 0.5 * closest_lines(grid.edges))
     rows, columns = np.nonzero(maps.mask)
@@ -279,10 +279,11 @@ def away_from_bounds(coordinates: Coordinates, vector: FloatArray) -> FloatArray
     return np.clip(coordinates.coordinates(vector), -_FARTHEST, _FARTHEST)
 
 
-def _lines_of(observation: Observation) -> Identification | None:
+def find_lines(observation: Observation) -> Identification | None:
     """Return where several lines are, and their fluxes, in the spectrum of what is brightest.
 
-    Without them a velocity that puts one line on another's place looks as good.
+    Without them a velocity that puts one line on another's place looks as good. None of one line,
+    or of lines that lie too close to be told apart.
     """
     grid = observation.frame.grid
     edges = grid.edges if grid.edges[0, -1] > grid.edges[0, 0] else grid.edges[:, ::-1]
@@ -303,18 +304,31 @@ def _of_these_lines(maps: Moments, velocity: float, reach: float) -> Moments:
     return replace(maps, mask=near) if near.any() else maps
 
 
-def _maps(observation: Observation, fluxes: tuple[float, ...]) -> Moments:
+def line_shares(
+    observation: Observation, found: Identification | None
+) -> tuple[tuple[float, float], ...]:
+    """Return offset in km/s and relative flux of the lines that are there, for `moments`.
+
+    Parameters
+    ----------
+    observation : Observation
+    found : Identification or None
+        By `find_lines`.
+    """
+    grid = observation.frame.grid
+    shares = grid.line_fluxes if found is None else found.fluxes / found.fluxes.max()
+    return tuple(
+        (float(offset), float(share))
+        for offset, share in zip(grid.line_offsets, shares, strict=True)
+        if share > _FAINTEST_LINE
+    )
+
+
+def _maps(observation: Observation, lines: tuple[tuple[float, float], ...]) -> Moments:
     """Return the moment maps, or those of what is brightest where the line hardly stands out."""
     grid, valid = observation.frame.grid, observation.valid
     cube = np.where(valid, observation.data, np.nan)
     spread = np.where(valid, observation.variance, np.nan)
-    offsets = grid.line_offsets
-    shares = [flux / max(fluxes) for flux in fluxes] or list(grid.line_fluxes)
-    lines = tuple(
-        (offset, share)
-        for offset, share in zip(offsets.tolist(), shares, strict=True)
-        if share > _FAINTEST_LINE
-    )
     method = "moments" if len(lines) == 1 else "gaussian"
     velocities = grid.centres[0]
     maps = moments(
@@ -330,10 +344,10 @@ def _maps(observation: Observation, fluxes: tuple[float, ...]) -> Moments:
         return _without_neighbours(maps)
     chosen = _brightest(observation)
     # What stands out most is the brightest line.
-    brightest = int(np.argmax(shares))
+    brightest, _ = max(lines, key=lambda line: line[1])
     maps = moments(
         cube,
-        velocities - offsets[brightest],
+        velocities - brightest,
         voxels=chosen,
         line_spread=grid.line_spread[0],
         channel_response=grid.channel_response,
