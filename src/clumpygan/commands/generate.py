@@ -203,13 +203,13 @@ def _add_conditions(parser: Parser) -> None:
     group = next(group for group in parser._action_groups if group.title == title)
     listed = []
     for name, condition in GAS_CONDITIONS.items():
-        what, _, limits = condition.measure
+        row = condition.row
         unit = f" [{condition.unit}]" if condition.unit else ""
         group.add_argument(
             flag_of(name),
-            type=_argument(span_reader(*limits)),
+            type=_argument(span_reader(row.minimum, row.maximum)),
             metavar="LOW:HIGH",
-            help=f"{what}{unit}".replace("%", "%%"),
+            help=f"{row.description}{unit}".replace("%", "%%"),
         )
         listed.append(f"{flag_of(name)}{unit}")
     parser.listed = f"galaxies have {', '.join(listed)}, --snr"

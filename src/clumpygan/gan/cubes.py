@@ -140,8 +140,8 @@ class CubeGenerator:
         # The limits are those of the galaxies that happened to be drawn, a little inside of those
         # between which they were drawn.
         slack = _SLACK * (most - least) if np.isfinite(most) else 0.0
-        floor, ceiling = GAS_CONDITIONS[name].measure.limits
-        if not max(least - slack, floor) <= low <= high <= min(most + slack, ceiling):
+        row = GAS_CONDITIONS[name].row
+        if not max(least - slack, row.minimum) <= low <= high <= min(most + slack, row.maximum):
             given = f"{low:g}" if low == high else f"{low:g}:{high:g}"
             nearest = [f"{min(max(end, least), most):g}" for end in (low, high)]
             raise UntrainedError(

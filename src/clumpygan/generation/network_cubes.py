@@ -14,8 +14,8 @@ from clumpygan.data.cubes.frame import CubeFrame, make_frame
 from clumpygan.data.cubes.frame_settings import FrameSettings
 from clumpygan.data.cubes.galaxy_rendering import of_gas_disk
 from clumpygan.data.cubes.settings import (
-    MOST_DRAWS,
     CubeSettings,
+    draw_renderable,
     frame_for,
     galaxy_generator,
     parameter_ranges,
@@ -65,10 +65,12 @@ class Disks:
             return dict(zip(self.settings.model.names, vector.tolist(), strict=True))
         generator = galaxy_generator(seed, SPLIT, index)
         lines = frame_for(self.settings).lines
-        for _ in range(MOST_DRAWS):
-            drawn = of_gas_disk(self.gas.draw(generator, self.ranges, lines), 0.0)
-            if renderer_for(self.settings).can_render(drawn.smooth):
-                break
+        renderer = renderer_for(self.settings)
+        gas = self.gas
+        drawn = draw_renderable(
+            lambda: of_gas_disk(gas.draw(generator, self.ranges, lines), 0.0),
+            lambda galaxy: renderer.can_render(galaxy.smooth),
+        )
         return drawn.conditions
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from clumpygan.data.cubes.galaxy_rendering import (
     of_clumpy_disk,
     of_gas_disk,
 )
-from clumpygan.data.cubes.settings import MOST_DRAWS, galaxy_generator
+from clumpygan.data.cubes.settings import draw_renderable, galaxy_generator
 from clumpygan.errors import InputError
 from clumpygan.galaxies import DiskModel
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
@@ -90,10 +91,8 @@ class TrueCubeMaker(CubeMaker):
                 )
             if ends[0] > ends[1]:
                 raise InputError(f"`{name}` from {ends[0]:g} to {ends[1]:g}: the lower end first")
-            least, most = GAS_CONDITIONS[name].measure.limits
             for end in ends:
-                if not least <= end <= most:
-                    raise InputError(f"`{name}` of {end:g}: expected {least:g} to {most:g}")
+                GAS_CONDITIONS[name].row.check(end)
         seeing = given.get(SEEING, _USUAL.seeing)
         if SEEING not in given and usual.instrument not in (None, _USUAL.frame.instrument):
             seeing = (own_seeing(usual),) * 2
@@ -175,11 +174,7 @@ class TrueCubeMaker(CubeMaker):
         """Draw one galaxy, again and again until it is one that can be rendered."""
         generator = galaxy_generator(seed, SPLIT, index)
         seeing = float(generator.uniform(*self.seeing))
-        for _ in range(MOST_DRAWS):
-            galaxy = self._draw_any(generator, seeing)
-            if self.renderer.can_render(galaxy):
-                break
-        return galaxy
+        return draw_renderable(partial(self._draw_any, generator, seeing), self.renderer.can_render)
 
     def _draw_any(self, generator: np.random.Generator, seeing: float) -> DrawnGalaxy:
         if self.settings.population == "gas_disks":

@@ -147,7 +147,7 @@ def known_by(
     columns = [
         parameters[:, names.index(name)]
         if name in names
-        else np.full(len(parameters), GAS_CONDITIONS[name].typical, parameters.dtype)
+        else np.full(len(parameters), GAS_CONDITIONS[name].row.default, parameters.dtype)
         for name in generator.names
     ]
     return np.stack(columns, 1)

@@ -20,7 +20,7 @@ from clumpygan.data.cubes.galaxy_rendering import (
     of_clumpy_disk,
     of_gas_disk,
 )
-from clumpygan.data.cubes.settings import MOST_DRAWS, Range, galaxy_generator, parameter_ranges
+from clumpygan.data.cubes.settings import Range, draw_renderable, galaxy_generator, parameter_ranges
 from clumpygan.errors import InputError
 from clumpygan.galaxies.disks.clumpy_disks import ClumpyDisks
 from clumpygan.galaxies.disks.cube_conditions import SEEING, condition_names
@@ -138,10 +138,9 @@ class GalaxyCubeSettings:
     def draw(self, seed: int, split: str, index: int) -> DrawnGalaxy:
         """Draw one galaxy: it depends on (seed, split, index) alone."""
         generator = galaxy_generator(seed, split, index)
-        for _ in range(MOST_DRAWS):
-            galaxy = self.draw_any(generator, self.ranges)
-            if self.renderer.can_render(galaxy):
-                break
+        galaxy = draw_renderable(
+            partial(self.draw_any, generator, self.ranges), self.renderer.can_render
+        )
         return galaxy._replace(seeing=float(generator.uniform(*self.seeing)))
 
     def draw_any(self, generator: np.random.Generator, ranges: Ranges) -> DrawnGalaxy:

@@ -1,11 +1,11 @@
 """What a set of mock cubes depends on, and how the galaxies in it are drawn."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from clumpygan.settings import check, check_rising, from_mapping, setting
 _GALAXY, _NOISE = 0, 1
 """First numbers of the keys of random streams, so that no two of them are the same."""
 
-MOST_DRAWS = 100
+_MOST_DRAWS = 100
 """Of a galaxy, until one can be rendered; by default 1 of 10,000 needs another."""
 
 Range = tuple[str, float, float]
+
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,7 @@ class CubeSettings:
 
     def _draw(self, generator: np.random.Generator) -> np.ndarray:
         """Draw one galaxy, again and again until it is one that can be rendered."""
-        for _ in range(MOST_DRAWS):
-            vector = self.draw_any(generator)
-            if renderer_for(self).can_render(vector):
-                break
-        return vector
+        return draw_renderable(partial(self.draw_any, generator), renderer_for(self).can_render)
 
     def draw_any(self, generator: np.random.Generator) -> np.ndarray:
         """Draw a galaxy (P,), whether or not it can be rendered."""
@@ -168,6 +166,23 @@ class CubeDataSettings(StreamSettings):
                 "`data.batches` of galaxies need noise, and workers or a prepared set as "
                 "`data.source`"
             )
+
+
+def draw_renderable(draw: Callable[[], Drawn], can_render: Callable[[Drawn], bool]) -> Drawn:
+    """Draw a galaxy, again and again until it is one that can be rendered.
+
+    Parameters
+    ----------
+    draw : callable
+        Returns another one each time.
+    can_render : callable
+        Whether one needs no finer a sampling than there is.
+    """
+    for _ in range(_MOST_DRAWS):
+        galaxy = draw()
+        if can_render(galaxy):
+            break
+    return galaxy
 
 
 @lru_cache(maxsize=4)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from clumpygan.errors import InputError
+from clumpygan.galaxies.disks.declaration import Parameter, declare, rows
 from clumpygan.galaxies.disks.disk_table import PARAMETERS
 
 SEEING = "seeing"
@@ -15,31 +16,32 @@ CHEMISTRY = ("oxygen_abundance", "abundance_gradient", "electron_density")
 Kind = Literal["linear", "logarithmic", "angle"]
 
 
-class Measure(NamedTuple):
-    """What a number is, its unit, and between which ends it can be."""
+@dataclass(frozen=True)
+class _BesideTheDisk:
+    """What is known of a cube beside the parameters of its disk; defaults are typical."""
 
-    description: str
-    unit: str
-    limits: tuple[float, float]
-
-
-_MEASURES = {
-    row.name: Measure(row.description, row.unit, (row.minimum, row.maximum)) for row in PARAMETERS
-} | {
-    SEEING: Measure("FWHM of the PSF", "arcsec", (1e-3, 100.0)),
-    NUCLEAR_FRACTION: Measure(
-        "share of a bulge in the light of diffuse gas and H II regions, before dust; 0: a hole",
+    seeing: float = declare(0.65, "arcsec", (1e-3, 100.0), "FWHM of the PSF")
+    nuclear_fraction: float = declare(
+        0.055,
         "",
         (0.0, 0.5),
-    ),
-    "oxygen_abundance": Measure(
-        "12 + log(O/H) at a half-light radius, which ratios of lines follow from 7.65 to 8.85",
+        "share of a bulge in the light of diffuse gas and H II regions, before dust; 0: a hole",
+    )
+    oxygen_abundance: float = declare(
+        8.4,
         "",
         (7.6, 9.0),
-    ),
-    "abundance_gradient": Measure("of the oxygen, dex per half-light radius", "", (-1.0, 1.0)),
-    "electron_density": Measure("which the ratios of [OII] and [SII] follow", "cm-3", (1.0, 1e5)),
-}
+        "12 + log(O/H) at a half-light radius, which ratios of lines follow from 7.65 to 8.85",
+    )
+    abundance_gradient: float = declare(
+        -0.1, "", (-1.0, 1.0), "of the oxygen, dex per half-light radius"
+    )
+    electron_density: float = declare(
+        100.0, "cm-3", (1.0, 1e5), "which the ratios of [OII] and [SII] follow"
+    )
+
+
+_ROWS = {row.name: row for row in (*PARAMETERS, *rows(_BesideTheDisk))}
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,14 @@ class CubeCondition:
     placing: bool = False
 
     @property
-    def measure(self) -> Measure:
-        """What it is."""
-        return _MEASURES[self.name]
+    def row(self) -> Parameter:
+        """What it is, and between which ends it can be."""
+        return _ROWS[self.name]
 
     @property
     def unit(self) -> str:
         """Of the values."""
-        return self.measure.unit
-
-    @property
-    def typical(self) -> float:
-        """What is told of galaxies of which it isn't known."""
-        return 10**self.centre if self.kind == "logarithmic" else self.centre
+        return self.row.unit
 
 
 CUBE_CONDITIONS = {

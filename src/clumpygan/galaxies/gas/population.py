@@ -254,11 +254,11 @@ def check_ranges(ranges: Ranges) -> None:
                 f"{', '.join(CHOSEN)}; how uneven they are is in `gas`"
             )
         if name in (NUCLEAR_FRACTION, *CHEMISTRY):
-            least, most = GAS_CONDITIONS[name].measure.limits
-            if not least <= ends[0] <= ends[1] <= most:
+            row = GAS_CONDITIONS[name].row
+            if not row.minimum <= ends[0] <= ends[1] <= row.maximum:
                 raise InputError(
                     f"{name} from {ends[0]:g} to {ends[1]:g}: expected rising numbers from "
-                    f"{least:g} to {most:g}"
+                    f"{row.minimum:g} to {row.maximum:g}"
                 )
 
 
