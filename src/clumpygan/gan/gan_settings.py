@@ -12,6 +12,10 @@ from clumpygan.settings import LARGEST_SEED, check, setting
 CLASSIFIER = "blend_classifier"
 """The classifier of blends that ships."""
 
+LIKELY_BLENDED = 1.7
+"""ln of its odds of two galaxies: one in a hundred single ones has more, see the benchmark of
+blends."""
+
 LOSSES = ("relativistic", "non_saturating", "hinge")
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter
 
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.metrics import magnitude_of, measure_one
 from clumpygan.evaluation.recovery.recovered import Judge, Recovered
+from clumpygan.recovery.bad_pixels import fill_masked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clumpygan.gan.blend_odds import BlendOdds
     from clumpygan.recovery.scene import Scene
 
 _SMOOTHING = 1.5  # pixels of the target
 _STANDS_OUT = 5.0  # sigma of the observed image
+_CENTRINGS = 3  # blends are 1.2" wide at most: their middle is 0.6" from the brighter one
 
 
 def find_nucleus(scene: Scene, recovered: np.ndarray) -> tuple[float, float]:
@@ -104,3 +110,74 @@ def measure(
             pixel_scale=scene.grid.target_scale,
         )
     )
+
+
+def blend_odds_at(
+    odds: BlendOdds, scene: Scene, recovered: np.ndarray, nucleus: tuple[float, float]
+) -> float:
+    """Return the ln of the odds that a galaxy is two, see `BlendOdds.of`.
+
+    Parameters
+    ----------
+    odds : BlendOdds
+        For images of the survey of the scene.
+    scene : Scene
+        The galaxy.
+    recovered : numpy.ndarray
+        (Y, X): where the middle of its light is looked for.
+    nucleus : tuple of float
+        (y, x) in pixels of the recovered image.
+    """
+    grid, middle = scene.grid, nucleus
+    light = np.where(scene.recovered_mask, 0, recovered)
+    for _ in range(_CENTRINGS):
+        found = fidelity.centroid(light, middle, grid.target_scale)
+        if not np.isfinite(found).all():
+            break
+        middle = found
+    side = grid.stamp * grid.coarse_block // grid.fine_block
+    # The pixel of the survey in which the middle is becomes the first beyond that of the stamp.
+    first = [
+        round((one + 0.5) * grid.target_scale / grid.observed_scale - side / 2) for one in middle
+    ]
+    rows, columns = (np.arange(one, one + side) for one in first)
+    inside = np.ix_(*(
+        np.clip(places, 0, size - 1)
+        for places, size in zip((rows, columns), scene.observed.shape, strict=True)
+    ))  # fmt: skip
+    outside = (rows[:, None] != inside[0]) | (columns != inside[1])
+    mask = scene.observed_mask[inside] | outside
+    return blend_odds_of_stamp(
+        odds, scene.observed[inside], mask, scene.sigma, scene.shared_noise, scene.psf
+    )
+
+
+def blend_odds_of_stamp(
+    odds: BlendOdds,
+    data: np.ndarray,
+    mask: np.ndarray,
+    noise: float,
+    shared_noise: float,
+    transfer: Callable[[tuple[torch.Tensor, torch.Tensor]], torch.Tensor],
+) -> float:
+    """Return the ln of the odds that the galaxy in the middle of a stamp (y, x) is two.
+
+    Parameters
+    ----------
+    odds : BlendOdds
+    data : numpy.ndarray
+        (y, x); what it has in masked pixels doesn't matter.
+    mask : numpy.ndarray
+        (y, x), True where there are no data.
+    noise : float
+        Of a pixel, in the unit of the data.
+    shared_noise : float
+        By how much noise in apertures exceeds that of white noise.
+    transfer : callable
+        Gives the ratio of the transfer functions on a frequency grid.
+    """
+    observed, missing = (torch.from_numpy(one)[None, None] for one in (data, mask))
+    sigma = torch.tensor([noise], dtype=torch.float32)
+    # What stands in for missing pixels is the same always, whatever else is recovered.
+    filled = fill_masked(observed, sigma, missing, [torch.Generator().manual_seed(0)])
+    return float(odds.of(filled, shared_noise * sigma, transfer))

@@ -14,9 +14,16 @@ from clumpygan.evaluation.recovery.baselines import richardson_lucy
 from clumpygan.evaluation.recovery.fidelity import half_light_radius
 from clumpygan.evaluation.recovery.observed_features import observed_features
 from clumpygan.evaluation.recovery.sources import find_sources
+from clumpygan.gan.blend_odds import blend_odds_of
+from clumpygan.gan.gan_settings import LIKELY_BLENDED
 from clumpygan.recovery.from_hsc import observed_scene
 from clumpygan.recovery.from_hst import catalog_scene, image_scene, synthetic_scene
-from clumpygan.recovery.measurements import find_nucleus, measure, measured_magnitude
+from clumpygan.recovery.measurements import (
+    blend_odds_at,
+    find_nucleus,
+    measure,
+    measured_magnitude,
+)
 from clumpygan.recovery.resolver import SuperResolver
 from clumpygan.recovery.result import Recovery
 from clumpygan.recovery.scene import shown_part
@@ -168,6 +175,10 @@ def recover_scene(
         chance=resolver.clump_probability,
     )
     likeness = likeness_of(scene, resolver, nucleus)
+    classifier = blend_odds_of(settings.classifier, resolver.pair)
+    odds = None
+    if classifier is not None:
+        odds = blend_odds_at(classifier, scene, arrays["network"], nucleus)
     return Recovery(
         settings=settings,
         scene=scene,
@@ -186,10 +197,12 @@ def recover_scene(
             *remarks_on_data(scene, nucleus),
             *remarks_on_fit(metrics["network"]["chi2"]),
             *([str(likeness)] if likeness is not None and likeness.unusual else []),
+            *remarks_on_blends(odds),
         ),
         warnings=mended,
         widening=resolver.widening,
         likeness=likeness,
+        blend_odds=odds,
     )
 
 
@@ -224,6 +237,16 @@ def remarks_on_fit(misfit: float | None) -> list[str]:
     return [
         f"the recovered image doesn't fit the observed one (chi^2 {misfit:.1f} per pixel): a galaxy"
         " brighter or sharper than those the network was trained on, or a wrong PSF or noise"
+    ]
+
+
+def remarks_on_blends(odds: float | None) -> list[str]:
+    """Return a sentence if a galaxy is likely to be two, by the ln of its odds."""
+    if odds is None or odds < LIKELY_BLENDED:
+        return []
+    return [
+        f'this may be two galaxies 0.2-1.2" apart (ln of the odds {odds:.1f}; one in a hundred'
+        f" single galaxies has more than {LIKELY_BLENDED:g})"
     ]
 
 

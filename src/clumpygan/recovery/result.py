@@ -70,6 +70,9 @@ class Recovery:
         Of the intervals of quantities, as the network's card says.
     likeness : Likeness or None
         How like the galaxies of the training it is; None where the card doesn't say what is usual.
+    blend_odds : float or None
+        ln of the Bayes factor of two galaxies 0.2-1.2" apart against one, see `BlendOdds.of`; None
+        where there is no classifier of blends for the survey.
     """
 
     settings: RecoverySettings
@@ -88,6 +91,7 @@ class Recovery:
     warnings: tuple[str, ...] = ()
     widening: Widening = field(default_factory=Widening)
     likeness: Likeness | None = None
+    blend_odds: float | None = None
 
     @property
     def unit(self) -> str:
@@ -190,7 +194,8 @@ class Recovery:
         The sharp image and the observed one by their telescopes, as HST and HSC, RECOVERED, ERROR,
         SAMPLE, RICHARDSON_LUCY and RESIDUAL, as far as there are any, with WCS where it is known;
         and SOURCES, the table of `catalogue.source_table`. The header says by LIKENESS which share
-        of the training's galaxies is as unusual, and by UNUSUAL whether that is too few.
+        of the training's galaxies is as unusual, by UNUSUAL whether that is too few, by BLENDODD
+        the ln of the odds that the galaxy is two.
 
         Raises
         ------
@@ -223,6 +228,8 @@ class Recovery:
         if self.likeness is not None:
             header["LIKENESS"] = (self.likeness.probability, "share of training as unusual")
             header["UNUSUAL"] = (self.likeness.unusual, self.likeness.reason)
+        if self.blend_odds is not None:
+            header["BLENDODD"] = (self.blend_odds, "ln of the odds of two galaxies against one")
         wcs = {name: layer[2] for name, layer in there.items()}
         units = dict.fromkeys(images, "nJy" if scene.unit == "nJy" else "count") | {"RESIDUAL": ""}
         fine = {name for name, layer in there.items() if layer[0].shape == self.best.shape}
@@ -274,6 +281,7 @@ class Recovery:
             "remarks": list(self.remarks),
             "methods": {name: dict(numbers) for name, numbers in self.metrics.items()},
             "population": None if self.likeness is None else self.likeness.to_dict(),
+            "blend_odds": self.blend_odds,
             "quantities": measured_quantities(self),
             "sources": [
                 {name: _plain(row[name].item()) for name in row.colnames}

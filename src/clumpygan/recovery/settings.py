@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clumpygan.errors import InputError
+from clumpygan.gan.gan_settings import classifier_setting
 from clumpygan.resources import resource_folder
 from clumpygan.settings import check, seed_setting, setting
 
@@ -207,6 +208,7 @@ class RecoverySettings:
         "super_resolution", "trained network: a name in checkpoints/ or a .safetensors file",
         "NAME", heading=_HOW_RECOVERED,
     )  # fmt: skip
+    classifier: str = classifier_setting(_HOW_RECOVERED)
     samples: int = setting(
         16, "samples of the posterior, in pairs; their mean is the best estimate, their spread the"
         " error map", "N", least=2, most=MOST_SAMPLES, heading=_HOW_RECOVERED,

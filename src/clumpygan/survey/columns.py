@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow
 
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, RADII
+from clumpygan.gan.gan_settings import LIKELY_BLENDED
 
 APERTURES = tuple(f"flux_{radius:g}" for radius in RADII)
 
@@ -21,9 +22,6 @@ MEASURED: dict[str, tuple[str, str]] = {
 }
 """Quantities with a median and the ends of a 68 % interval, _low and _high, which is widened as the
 network's card says."""
-
-LIKELY_BLENDED = 1.7
-"""Of `blend_odds`: one in a hundred single galaxies has more, see the benchmark of blends."""
 
 P_CLUMPS = tuple(f"p_clumps_{count}" for count in (1, 2, 3))
 

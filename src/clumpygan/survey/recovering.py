@@ -21,7 +21,7 @@ from clumpygan.evaluation.recovery.sources import Source, find_sources
 from clumpygan.gan.blend_odds import BlendOdds, blend_odds_of
 from clumpygan.instruments import SurveyPair
 from clumpygan.io.wcs import sky_of
-from clumpygan.recovery.bad_pixels import fill_masked
+from clumpygan.recovery.measurements import blend_odds_of_stamp
 from clumpygan.recovery.pipeline import BAD_FIT
 from clumpygan.recovery.resolver import UNEVEN, SuperResolver
 from clumpygan.recovery.scene import fine_mask
@@ -125,7 +125,9 @@ def recover_unit(settings: SurveySettings, unit: Unit) -> tuple[list[Row], list[
         stamps += [] if stamp is None else [stamp]
     if odds is not None:
         for one in stamps:
-            one.row["blend_odds"] = _blend_odds(odds, patch, one)
+            one.row["blend_odds"] = blend_odds_of_stamp(
+                odds, one.data, one.mask, one.row["noise"], patch.shared_noise, one.psf.transfer
+            )
     components = [
         part for one in stamps for part in _recover(settings, resolver, patch, one, unit.number)
     ]
@@ -274,15 +276,6 @@ def _recover(
         chance=resolver.clump_probability,
     )  # fmt: skip
     return _components(resolver, patch, stamp, sources, part.start)
-
-
-def _blend_odds(odds: BlendOdds, patch: SurveyPatch, stamp: _Stamp) -> float:
-    """Return the ln of the odds that a galaxy is two."""
-    observed, mask = (torch.from_numpy(one)[None, None] for one in (stamp.data, stamp.mask))
-    sigma = torch.tensor([stamp.row["noise"]], dtype=torch.float32)
-    # What stands in for missing pixels is the same always, whatever else is recovered.
-    filled = fill_masked(observed, sigma, mask, [torch.Generator().manual_seed(0)])
-    return float(odds.of(filled, patch.shared_noise * sigma, stamp.psf.transfer))
 
 
 def _middle(block: int, side: int, window: int) -> slice:

@@ -335,8 +335,8 @@ def centroid_shift(
     float
         In arcsec, at most 1.0 (a recovery without flux in the aperture has that).
     """
-    first = _centroid(recovered, centre, pixel_scale)
-    second = _centroid(truth, centre, pixel_scale)
+    first = centroid(recovered, centre, pixel_scale)
+    second = centroid(truth, centre, pixel_scale)
     shift = float(np.hypot(first[0] - second[0], first[1] - second[1])) * pixel_scale
     return min(shift, PHOTOMETRY_RADIUS) if np.isfinite(shift) else PHOTOMETRY_RADIUS
 
@@ -407,7 +407,8 @@ def _distances(shape: tuple[int, ...], centre: Position, pixel_scale: float) -> 
     return np.asarray(np.hypot(rows, columns) * pixel_scale)
 
 
-def _centroid(image: FloatImage, centre: Position, pixel_scale: float) -> Position:
+def centroid(image: FloatImage, centre: Position, pixel_scale: float) -> Position:
+    """Return the middle (y, x) in pixels of the light within r = 1.0" of `centre`, or NaN."""
     distance = _distances(image.shape, centre, pixel_scale)
     weight = np.clip(0.5 + (PHOTOMETRY_RADIUS - distance) / pixel_scale, 0, 1) * image
     total = weight.sum(dtype=np.float64)
