@@ -103,7 +103,34 @@ def test_a_training_starts_from_trained_weights_and_says_so(tiny, tmp_path):
     assert card["initial"]["images_seen"] == before["images_seen"]
 
     with pytest.raises(InputError, match=r"other arguments \(channels\)"):
-        train(tiny(*SMALL_NETWORK, "model.generator.channels=12", initial, name="third"))
+        train(tiny(*SMALL_NETWORK, "model.generator.channels=4", initial, name="third"))
+
+
+def test_a_wider_network_starts_with_the_images_of_a_narrower_one(tiny, tmp_path):
+    train(tiny(*SMALL_NETWORK, name="narrow"))
+    narrow = load_checkpoint(str(tmp_path / "narrow" / "tiny"), ("super_resolution",))[0]
+    wider = "model.generator.channels=12"
+    config = resolved(tiny(*SMALL_NETWORK, wider, f"initial={tmp_path / 'narrow' / 'tiny'}"))
+    module = build_module(config["model"], build_data(config["data"]), 32, 0, config["initial"])
+    wide = module.generator
+    assert sum(p.numel() for p in wide.parameters()) > 1.5 * sum(
+        p.numel() for p in narrow.parameters()
+    )
+    torch.manual_seed(1)
+    observed, sigma = 20 * torch.randn(2, 1, 25, 25).abs(), torch.tensor([2.0, 3.0])
+    transfer = torch.ones(2, *narrow.observation.frequencies((25, 25))[0].shape[:1], 1)
+    transfer = transfer.expand(-1, -1, narrow.observation.frequencies((25, 25))[1].shape[-1])
+    noise = narrow.draw_noise(2, (25, 25), torch.Generator().manual_seed(2))
+    for noises in ((None,), (noise,)):
+        with torch.no_grad():
+            expected = narrow(observed, sigma, transfer, noises)[0]
+            found = wide(observed, sigma, transfer, noises)[0]
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    # What is new is there to be learnt from: gradients reach weights that lead from new features.
+    wide(observed, sigma, transfer, (noise,))[0].square().sum().backward()
+    assert wide.look.weight.grad[8:].abs().sum() == 0  # nothing follows from it yet
+    assert wide.first[0].second.weight.grad[:8, 8:].abs().sum() > 0
+    assert wide.estimate.weight.grad[:, 8:].abs().sum() > 0
 
 
 def test_a_training_starts_from_the_mean_of_several_weights(tiny, tmp_path):

@@ -22,6 +22,7 @@ from clumpygan.errors import InputError, reason
 from clumpygan.gan.limits import MOST_TENSORS, MOST_WEIGHTS, at_most
 from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
+from clumpygan.networks.blocks import widened
 from clumpygan.resources import resource_folder
 from clumpygan.settings import differences
 from clumpygan.settings.documents import read_yaml
@@ -113,11 +114,14 @@ def start_from(
     """Give a generator the weights of a checkpoint of the same network, or the mean of several's.
 
     Of networks that went on from the same weights the mean is often better than any (Wortsman
-    et al. 2022, arXiv:2203.05482).
+    et al. 2022, arXiv:2203.05482). A generator may have more features than the checkpoint's
+    network, where its class says of which argument that is the number (`width_argument`): it makes
+    the same images, see `widened`.
 
     Parameters
     ----------
     generator : nn.Module
+        Untrained.
     network : mapping
         Its card's section.
     initial : str or sequence of str
@@ -128,7 +132,7 @@ def start_from(
     InputError
         If there is no such checkpoint, or its network is another one.
     """
-    several = [_weights_for(network, name) for name in checkpoints_of(initial)]
+    several = [_weights_for(generator, network, name) for name in checkpoints_of(initial)]
     generator.load_state_dict(
         {
             # By way of floats: whole numbers, as counts of batches, have no mean.
@@ -143,7 +147,9 @@ def checkpoints_of(initial: str | Sequence[str] | None) -> tuple[str, ...]:
     return (initial,) if isinstance(initial, str) else tuple(initial or ())
 
 
-def _weights_for(network: Mapping[str, Any], initial: str) -> dict[str, Tensor]:
+def _weights_for(
+    generator: nn.Module, network: Mapping[str, Any], initial: str
+) -> dict[str, Tensor]:
     """Return the weights of a checkpoint for a network of the given section of a card."""
     # The card may name no other code than what is trained.
     trained, card = load_checkpoint(
@@ -155,10 +161,14 @@ def _weights_for(network: Mapping[str, Any], initial: str) -> dict[str, Tensor]:
             f"`initial` is {initial}, whose network is for {pairs[0]}, not for {pairs[1]}; start "
             "from null"
         )
-    changed = ", ".join(differences(card["network"]["arguments"], network["arguments"]))
+    before, now = card["network"]["arguments"], network["arguments"]
+    changed = differences(before, now)
+    wider = getattr(generator, "width_argument", None)
+    if changed == [wider] and before.get(wider, 0) < now.get(wider, 0):
+        return widened(generator, trained.state_dict())
     if changed:
         raise InputError(
-            f"`initial` is {initial}, whose network has other arguments ({changed}): "
+            f"`initial` is {initial}, whose network has other arguments ({', '.join(changed)}): "
             "set them as in its card, or start from null"
         )
     return trained.state_dict()

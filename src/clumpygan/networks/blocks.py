@@ -1,5 +1,7 @@
 """Building blocks that the networks of the family share."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -104,6 +106,43 @@ class DownsamplingBlock(nn.Module):
         beside = self.skip(functional.avg_pool2d(features, 2))
         halved: Tensor = (functional.avg_pool2d(self.second(hidden), 2) + beside) * 0.5**0.5
         return halved
+
+
+def widened(network: nn.Module, narrow: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights of a network that makes what one with fewer features makes.
+
+    Old features see nothing of new ones, which look at the image as those of an untrained network
+    do: weights that lead from them begin to count as soon as a training moves them from zero
+    (Chen, Goodfellow & Shlens 2016, ICLR, arXiv:1511.05641, whose new features are copies).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Untrained, of convolutions, linear layers and the blocks of this module. What has new
+        features among its inputs has them behind the old ones.
+    narrow : mapping
+        Weights of the other one, by the same names.
+
+    Returns
+    -------
+    dict of Tensor
+        By the same names, of the shapes of `network`.
+    """
+    pairs = {
+        f"{name}.modulation."
+        for name, block in network.named_modules()
+        if isinstance(block, ConditionalResidualBlock)
+    }
+    weights = {}
+    for name, fresh in network.state_dict().items():
+        old, new = narrow[name], fresh.clone()
+        # A modulation is two layers in one: of the scales, and of the shifts.
+        halves = 2 if name.rpartition(".")[0] + "." in pairs else 1
+        for known, part in zip(old.chunk(halves), new.chunk(halves), strict=True):
+            part[: len(known)] = 0
+            part[tuple(slice(size) for size in known.shape)] = known
+        weights[name] = new
+    return weights
 
 
 def resample(image: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -166,9 +166,8 @@ class SuperResolutionGenerator(nn.Module):
     noise_channels : int
         Channels of the random input on the coarse grid (one more on the fine grid).
     noise_amplitude : float
-        Standard deviation of the random input. The layers that take it start silent, and late in
-        the training, when learning rates are low: a large input lets them grow as fast as they
-        must.
+        Standard deviation of the random input. The layers that take it start silent, late in the
+        training, at low learning rates: a large input lets them grow as fast as they must.
     depth_range : tuple of float
         log10 of the noise per coarse pixel, in nJy, that blocks are told at least and at most:
         images in other units, or far deeper ones, are taken to be at the edge of what is seen in
@@ -176,6 +175,7 @@ class SuperResolutionGenerator(nn.Module):
     """
 
     observation: Observation
+    width_argument = "channels"
 
     def __init__(
         self,
