@@ -9,7 +9,13 @@ import yaml
 from omegaconf import OmegaConf
 
 from clumpygan.errors import InputError, InputWarning
-from clumpygan.gan.checkpoint import load_checkpoint, read_card
+from clumpygan.gan.checkpoint import (
+    build_network,
+    load_checkpoint,
+    read_card,
+    save_checkpoint,
+    start_from,
+)
 from clumpygan.training.build import build_data, build_module
 from clumpygan.training.run import train
 from tests.trainings import CONFIGS, QUIET, SMALL_DCGAN, SMALL_NETWORK, composed, resolved
@@ -131,6 +137,28 @@ def test_a_wider_network_starts_with_the_images_of_a_narrower_one(tiny, tmp_path
     assert wide.look.weight.grad[8:].abs().sum() == 0  # nothing follows from it yet
     assert wide.first[0].second.weight.grad[:8, 8:].abs().sum() > 0
     assert wide.estimate.weight.grad[:, 8:].abs().sum() > 0
+
+
+def test_several_weights_have_as_many_features(tiny, tmp_path):
+    for name, channels in (("narrow", 8), ("wide", 12)):
+        train(tiny(*SMALL_NETWORK, f"model.generator.channels={channels}", name=name))
+    both = f"initial=[{','.join(str(tmp_path / name / 'tiny') for name in ('narrow', 'wide'))}]"
+    with pytest.raises(InputError, match="networks of 8, 12 features: expected as many in each"):
+        train(tiny(*SMALL_NETWORK, "model.generator.channels=12", both, name="mean"))
+
+
+def test_a_card_may_leave_the_usual_number_of_features_out(tmp_path):
+    network, card = load_checkpoint("super_resolution", ("super_resolution",))
+    arguments = dict(card["network"]["arguments"])
+    assert arguments.pop("channels") == 48  # the default
+    section = card["network"] | {"arguments": arguments}
+    stem = tmp_path / "usual"
+    save_checkpoint(stem, network, card | {"network": section})
+    generator = build_network("super_resolution", arguments)
+    start_from(generator, section | {"arguments": arguments | {"channels": 48}}, str(stem))
+    assert torch.equal(generator.look.weight, network.look.weight)
+    with pytest.raises(InputError, match=r"other arguments \(channels\)"):
+        start_from(generator, section | {"arguments": arguments | {"channels": 40}}, str(stem))
 
 
 def test_a_training_starts_from_the_mean_of_several_weights(tiny, tmp_path):

@@ -3,7 +3,7 @@ import torch
 
 from clumpygan.instruments import ObservationOperator, moffat_transfer
 from clumpygan.networks.ancestor import AncestorGenerator
-from clumpygan.networks.blocks import ConditionalResidualBlock, stretch, unstretch
+from clumpygan.networks.blocks import ConditionalResidualBlock, stretch, unstretch, widened
 from clumpygan.networks.discriminator import SuperResolutionDiscriminator
 from clumpygan.networks.super_resolution import Crop, SampleNoise, SuperResolutionGenerator
 
@@ -253,3 +253,17 @@ def test_ancestor_keeps_the_flux_of_what_it_saw(scene):
     assert abs(float(((observed - again) * again).sum())) < 1e-3 * float((again**2).sum())
     (crop,) = network(observed, sigma, transfer, (None,), Crop(2, 2, 4, 4))
     assert crop.shape[-1] * 2.8 == pytest.approx(2.8 * 56)
+
+
+def test_a_wider_network_makes_what_a_narrow_one_makes(scene):
+    """All of whose layers have weight, the two halves of each modulation among them."""
+    operator, _, observed, sigma, transfer = scene
+    narrow, wide = listening(small(operator)), small(operator, channels=24)
+    wide.load_state_dict(widened(wide, narrow.state_dict()))
+    noises = (None, narrow.draw_noise(4, (40, 40), torch.Generator().manual_seed(1)))
+    with torch.no_grad():
+        expected = narrow(observed, sigma, transfer, noises)
+        found = wide(observed, sigma, transfer, noises)
+    assert not torch.allclose(expected[0], small(operator)(observed, sigma, transfer)[0], atol=0.1)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from clumpygan.errors import InputError, reason
 from clumpygan.gan.limits import MOST_TENSORS, MOST_WEIGHTS, at_most
-from clumpygan.gan.targets import TARGET, instantiate, plain_lists, trusting
+from clumpygan.gan.targets import TARGET, instantiate, parameters_of, plain_lists, trusting
 from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
 from clumpygan.networks.blocks import widened
 from clumpygan.resources import resource_folder
@@ -115,8 +115,8 @@ def start_from(
 
     Of networks that went on from the same weights the mean is often better than any (Wortsman
     et al. 2022, arXiv:2203.05482). A generator may have more features than the checkpoint's
-    network, where its class says of which argument that is the number (`width_argument`): it makes
-    the same images, see `widened`.
+    network, where its own class says of which argument that is the number (`width_argument`): it
+    makes the same images, see `widened`.
 
     Parameters
     ----------
@@ -130,9 +130,16 @@ def start_from(
     Raises
     ------
     InputError
-        If there is no such checkpoint, or its network is another one.
+        If there is no such checkpoint, its network is another one, or several have different
+        numbers of features.
     """
-    several = [_weights_for(generator, network, name) for name in checkpoints_of(initial)]
+    named = checkpoints_of(initial)
+    several, widths = zip(*(_weights_for(generator, network, name) for name in named), strict=True)
+    if len(set(widths)) > 1:
+        raise InputError(
+            f"`initial` is {', '.join(named)}, networks of {', '.join(map(str, widths))} features:"
+            " expected as many in each, as their mean is taken"
+        )
     generator.load_state_dict(
         {
             # By way of floats: whole numbers, as counts of batches, have no mean.
@@ -149,8 +156,8 @@ def checkpoints_of(initial: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def _weights_for(
     generator: nn.Module, network: Mapping[str, Any], initial: str
-) -> dict[str, Tensor]:
-    """Return the weights of a checkpoint for a network of the given section of a card."""
+) -> tuple[dict[str, Tensor], int | None]:
+    """Return a checkpoint's weights for a network of the section of a card, and its features."""
     # The card may name no other code than what is trained.
     trained, card = load_checkpoint(
         initial, (network["name"],), allow=(str(network.get("target", network["name"])),)
@@ -161,17 +168,19 @@ def _weights_for(
             f"`initial` is {initial}, whose network is for {pairs[0]}, not for {pairs[1]}; start "
             "from null"
         )
-    before, now = card["network"]["arguments"], network["arguments"]
+    # A class that was derived from one that can be widened may have features elsewhere as well.
+    wider = vars(type(generator)).get("width_argument")
+    usual = {} if wider is None else {wider: parameters_of(type(generator))[wider].default}
+    before, now = (usual | one["arguments"] for one in (card["network"], network))
     changed = differences(before, now)
-    wider = getattr(generator, "width_argument", None)
-    if changed == [wider] and before.get(wider, 0) < now.get(wider, 0):
-        return widened(generator, trained.state_dict())
+    if wider is not None and changed == [wider] and before[wider] < now[wider]:
+        return widened(generator, trained.state_dict()), before[wider]
     if changed:
         raise InputError(
             f"`initial` is {initial}, whose network has other arguments ({', '.join(changed)}): "
             "set them as in its card, or start from null"
         )
-    return trained.state_dict()
+    return trained.state_dict(), before.get(wider)
 
 
 def save_checkpoint(stem: Path, network: nn.Module, card: Mapping[str, Any]) -> None:

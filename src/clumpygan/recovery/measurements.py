@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 _SMOOTHING = 1.5  # pixels of the target
 _STANDS_OUT = 5.0  # sigma of the observed image
-_CENTRINGS = 3  # blends are 1.2" wide at most: their middle is 0.6" from the brighter one
+_CENTRINGS = 3
+_FARTHEST_MIDDLE = 0.7  # arcsec: blends are 1.2" wide at most, the middle of two as bright 0.6" off
+
+SEEN_BLEND = 1.2
+"""Arcsec around the middle of a galaxy in which its data are needed to tell whether it is two."""
+
+MOST_MISSING = 4
+"""Pixels without data there, up to which that can be told: single galaxies with a masked core, or
+at the edge of the data, look like two."""
 
 
 def find_nucleus(scene: Scene, recovered: np.ndarray) -> tuple[float, float]:
@@ -114,8 +122,10 @@ def measure(
 
 def blend_odds_at(
     odds: BlendOdds, scene: Scene, recovered: np.ndarray, nucleus: tuple[float, float]
-) -> float:
+) -> float | None:
     """Return the ln of the odds that a galaxy is two, see `BlendOdds.of`.
+
+    None where too much of it has no data, see `blend_odds_of_stamp`.
 
     Parameters
     ----------
@@ -132,11 +142,13 @@ def blend_odds_at(
     light = np.where(scene.recovered_mask, 0, recovered)
     for _ in range(_CENTRINGS):
         found = fidelity.centroid(light, middle, grid.target_scale)
-        if not np.isfinite(found).all():
+        away = np.hypot(*np.subtract(found, nucleus)) * grid.target_scale
+        # False also where there is no light.
+        if not away < _FARTHEST_MIDDLE:
             break
         middle = found
     side = grid.stamp * grid.coarse_block // grid.fine_block
-    # The pixel of the survey in which the middle is becomes the first beyond that of the stamp.
+    # The middle of the light comes within half a pixel of the middle of the stamp.
     first = [
         round((one + 0.5) * grid.target_scale / grid.observed_scale - side / 2) for one in middle
     ]
@@ -147,8 +159,14 @@ def blend_odds_at(
     ))  # fmt: skip
     outside = (rows[:, None] != inside[0]) | (columns != inside[1])
     mask = scene.observed_mask[inside] | outside
+    noise = np.broadcast_to(scene.noise, scene.observed.shape)[inside][~mask]
     return blend_odds_of_stamp(
-        odds, scene.observed[inside], mask, scene.sigma, scene.shared_noise, scene.psf
+        odds,
+        scene.observed[inside],
+        mask,
+        float(np.median(noise)) if noise.size else scene.sigma,
+        scene.shared_noise,
+        scene.psf,
     )
 
 
@@ -159,8 +177,10 @@ def blend_odds_of_stamp(
     noise: float,
     shared_noise: float,
     transfer: Callable[[tuple[torch.Tensor, torch.Tensor]], torch.Tensor],
-) -> float:
+) -> float | None:
     """Return the ln of the odds that the galaxy in the middle of a stamp (y, x) is two.
+
+    None where more than `MOST_MISSING` pixels within `SEEN_BLEND` of the middle have no data.
 
     Parameters
     ----------
@@ -176,6 +196,10 @@ def blend_odds_of_stamp(
     transfer : callable
         Gives the ratio of the transfer functions on a frequency grid.
     """
+    rows, columns = (np.arange(size) - (size - 1) / 2 for size in mask.shape)
+    away = np.hypot(rows[:, None], columns) * odds.pair.grid.observed_scale
+    if (mask & (away < SEEN_BLEND)).sum() > MOST_MISSING:
+        return None
     observed, missing = (torch.from_numpy(one)[None, None] for one in (data, mask))
     sigma = torch.tensor([noise], dtype=torch.float32)
     # What stands in for missing pixels is the same always, whatever else is recovered.

@@ -108,6 +108,7 @@ def recover_with(settings: RecoverySettings, resolver: SuperResolver | None = No
     if resolver is None:
         check_device(settings.device)
         resolver = SuperResolver.from_checkpoint(str(settings.checkpoint), device=settings.device)
+    blend_odds_of(settings.classifier, resolver.pair)  # what is wrong with it is said before all
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", InputWarning)
         scene = _MAKERS[settings.source](settings, settings.seed, resolver.pair)
@@ -177,7 +178,7 @@ def recover_scene(
     likeness = likeness_of(scene, resolver, nucleus)
     classifier = blend_odds_of(settings.classifier, resolver.pair)
     odds = None
-    if classifier is not None:
+    if classifier is not None and _peak_signal(scene) > _DETECTION:
         odds = blend_odds_at(classifier, scene, arrays["network"], nucleus)
     return Recovery(
         settings=settings,

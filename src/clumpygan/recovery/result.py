@@ -72,7 +72,8 @@ class Recovery:
         How like the galaxies of the training it is; None where the card doesn't say what is usual.
     blend_odds : float or None
         ln of the Bayes factor of two galaxies 0.2-1.2" apart against one, see `BlendOdds.of`; None
-        where there is no classifier of blends for the survey.
+        where there is no classifier of blends for the survey, nothing stands out of the noise, or
+        more than a few pixels within 1.2" have no data.
     """
 
     settings: RecoverySettings
@@ -267,6 +268,7 @@ class Recovery:
             "source": "hsc" if source == "observed" else source,
             "title": scene.title,
             "checkpoint": str(self.settings.checkpoint),
+            "classifier": None if self.blend_odds is None else self.settings.classifier,
             "samples": len(self.samples),
             "redshift": scene.redshift,
             "magnitude": self.magnitude,
