@@ -16,6 +16,13 @@ LIKELY_BLENDED = 1.7
 """ln of its odds of two galaxies: one in a hundred single ones has more, see the benchmark of
 blends."""
 
+SEEN_BLEND = 1.2
+"""Arcsec around the middle of a galaxy in which its data are needed to tell whether it is two."""
+
+MOST_MISSING = 4
+"""Pixels without data there, up to which that can be told: single galaxies with a masked core, or
+at the edge of the data, look like two."""
+
 LOSSES = ("relativistic", "non_saturating", "hinge")
 
 

@@ -11,7 +11,9 @@ from scipy.ndimage import gaussian_filter
 from clumpygan.evaluation.recovery import fidelity
 from clumpygan.evaluation.recovery.metrics import magnitude_of, measure_one
 from clumpygan.evaluation.recovery.recovered import Judge, Recovered
+from clumpygan.gan.gan_settings import MOST_MISSING, SEEN_BLEND
 from clumpygan.recovery.bad_pixels import fill_masked
+from clumpygan.recovery.scene import stamp_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +25,6 @@ _SMOOTHING = 1.5  # pixels of the target
 _STANDS_OUT = 5.0  # sigma of the observed image
 _CENTRINGS = 3
 _FARTHEST_MIDDLE = 0.7  # arcsec: blends are 1.2" wide at most, the middle of two as bright 0.6" off
-
-SEEN_BLEND = 1.2
-"""Arcsec around the middle of a galaxy in which its data are needed to tell whether it is two."""
-
-MOST_MISSING = 4
-"""Pixels without data there, up to which that can be told: single galaxies with a masked core, or
-at the edge of the data, look like two."""
 
 
 def find_nucleus(scene: Scene, recovered: np.ndarray) -> tuple[float, float]:
@@ -148,16 +143,8 @@ def blend_odds_at(
             break
         middle = found
     side = grid.stamp * grid.coarse_block // grid.fine_block
-    # The middle of the light comes within half a pixel of the middle of the stamp.
-    first = [
-        round((one + 0.5) * grid.target_scale / grid.observed_scale - side / 2) for one in middle
-    ]
-    rows, columns = (np.arange(one, one + side) for one in first)
-    inside = np.ix_(*(
-        np.clip(places, 0, size - 1)
-        for places, size in zip((rows, columns), scene.observed.shape, strict=True)
-    ))  # fmt: skip
-    outside = (rows[:, None] != inside[0]) | (columns != inside[1])
+    y, x = ((one + 0.5) * grid.target_scale / grid.observed_scale - 0.5 for one in middle)
+    inside, outside = stamp_around(scene.observed.shape, y, x, side)
     mask = scene.observed_mask[inside] | outside
     noise = np.broadcast_to(scene.noise, scene.observed.shape)[inside][~mask]
     return blend_odds_of_stamp(

@@ -204,6 +204,39 @@ def shown_part(mask: np.ndarray, grid: GridPair) -> tuple[slice, slice]:
     return parts[0], parts[1]
 
 
+def corner_around(y: float, x: float, size: int) -> tuple[int, int]:
+    """Return the first row and column of a stamp of `size` pixels on a side around a position."""
+    return round(y - (size - 1) / 2), round(x - (size - 1) / 2)
+
+
+def stamp_around(
+    shape: tuple[int, ...], y: float, x: float, size: int
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return where a stamp around a position is in an image, and what of it lies outside.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (y, x) of the image.
+    y, x : float
+        Position in pixels.
+    size : int
+        Pixels on a side.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Rows (size, 1) and columns (1, size), that index the image; beyond its edges its last ones.
+    numpy.ndarray
+        (size, size) bool, True outside the image.
+    """
+    top, left = corner_around(y, x, size)
+    rows, columns = np.arange(top, top + size), np.arange(left, left + size)
+    outside = ((rows < 0) | (rows >= shape[0]))[:, None] | ((columns < 0) | (columns >= shape[1]))
+    inside = rows.clip(0, shape[0] - 1)[:, None], columns.clip(0, shape[1] - 1)[None]
+    return inside, outside
+
+
 def embed(array: np.ndarray, shape: tuple[int, int], fill: float | bool) -> np.ndarray:
     """Put a 2-D array into the middle of a larger one of `shape`, the rest being `fill`.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow
 
 from clumpygan.evaluation.recovery.quantities import QUANTITIES, RADII
-from clumpygan.gan.gan_settings import LIKELY_BLENDED
+from clumpygan.gan.gan_settings import LIKELY_BLENDED, MOST_MISSING, SEEN_BLEND
 
 APERTURES = tuple(f"flux_{radius:g}" for radius in RADII)
 
@@ -50,8 +50,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
         "float32", "", 'ln of the Bayes factor of two galaxies 0.2-1.2" apart against one, by the'
         " observed image: where a share p of galaxies are such blends the probability is"
         " 1 / (1 + exp(-blend_odds) (1 - p) / p); of single galaxies one in a hundred has more than"
-        f" {LIKELY_BLENDED:g}; none where there is no classifier for the survey, or more than 4"
-        ' pixels within 1.2" have no data'
+        f" {LIKELY_BLENDED:g}; none where there is no classifier for the survey, or more than"
+        f' {MOST_MISSING} pixels within {SEEN_BLEND:g}" have no data'
     ),
     **{
         name: ("float32", "", f"share of the samples with {name[-1]} or more beside the nucleus")

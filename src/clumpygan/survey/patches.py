@@ -22,6 +22,7 @@ from clumpygan.recovery.observed_noise import (
     measured_noise,
     shared_noise,
 )
+from clumpygan.recovery.scene import corner_around, stamp_around
 
 _SCALE = 0.01
 """Relative difference up to which pixels are the network's."""
@@ -63,19 +64,13 @@ class SurveyPatch:
 
     def corner(self, x: float, y: float, size: int) -> tuple[int, int]:
         """Return the first row and column of a stamp around a position."""
-        return round(y - (size - 1) / 2), round(x - (size - 1) / 2)
+        return corner_around(y, x, size)
 
     def cut(
         self, x: float, y: float, size: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Return data, noise and mask (size, size) around a position; masked outside the patch."""
-        top, left = self.corner(x, y, size)
-        rows = np.arange(top, top + size)
-        columns = np.arange(left, left + size)
-        outside = ((rows < 0) | (rows >= self.shape[0]))[:, None] | (
-            (columns < 0) | (columns >= self.shape[1])
-        )
-        place = np.ix_(rows.clip(0, self.shape[0] - 1), columns.clip(0, self.shape[1] - 1))
+        place, outside = stamp_around(self.shape, y, x, size)
         return self.data[place], self.sigma[place], self.mask[place] | outside
 
 
