@@ -1,5 +1,6 @@
 """Pairs of grids: exact ratios, the nearest one where there is none, and what is refused."""
 
+import numpy as np
 import pytest
 
 from clumpygan.errors import InputError
@@ -41,6 +42,12 @@ def test_the_target_gives_way_where_the_ratio_is_not_small() -> None:
 def test_pixels_that_are_not_finer_are_refused(target: float, observed: float) -> None:
     with pytest.raises(InputError, match="smaller than the observed ones"):
         GridPair.nearest(target, observed)
+
+
+def test_a_place_on_one_grid_is_told_on_the_other() -> None:
+    edges = np.array([-0.5, 13.5, 111.5])  # of the first pixel, the first block and the stamp
+    assert DEFAULT_GRID.observed_place(edges) == pytest.approx([-0.5, 4.5, 39.5])
+    assert DEFAULT_GRID.observed_place(55.5) == pytest.approx(19.5)
 
 
 def test_pixels_that_are_far_too_fine_are_refused() -> None:

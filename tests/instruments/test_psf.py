@@ -21,6 +21,7 @@ from clumpygan.instruments import (
     normalise_psf,
     pixel_psf,
     radial_transfer,
+    within_band,
 )
 
 
@@ -175,3 +176,35 @@ def test_a_radial_transfer_is_the_mean_over_angles() -> None:
     angles = np.linspace(0, pi, 400, endpoint=False)
     expected = np.mean([psf.kValue(k * np.cos(a), k * np.sin(a)).real for a in angles]) / 3.0
     assert radial_transfer(psf, [0.0, 3.0]) == pytest.approx([1.0, expected], rel=1e-4)
+
+
+def test_what_a_psf_lets_through_stays_and_what_is_finer_goes() -> None:
+    psf = HST_WFC3_F160W.psf()
+    disk = galsim.Convolve(galsim.Exponential(half_light_radius=0.2), psf)
+    seen = disk.drawImage(nx=90, ny=81, scale=0.06, method="no_pixel", dtype=float).array
+    image = torch.from_numpy(seen.copy())
+    kept = within_band(image, psf, 0.06)
+    assert kept.dtype == image.dtype
+    assert (kept - image).abs().max() < 0.005 * image.max()
+    assert kept.sum() == pytest.approx(float(image.sum()), rel=1e-4)
+    # HST's mirror of 2.4 m lets nothing beyond 7.27 cycles per arcsec through, and F160W's
+    # pixels hardly anything from 6.5 on; the pixels of 0.06" have up to 8.33.
+    phase = 2 * pi * 0.06 * torch.arange(81.0, dtype=torch.float64)[:, None].expand(81, 90)
+    inner = (slice(20, -20), slice(20, -20))
+    for frequency, part in ((2.0, 0.999), (5.0, 0.937), (6.0, 0.437), (7.6, 0.0)):
+        pattern = torch.cos(frequency * phase)
+        left = within_band(pattern, psf, 0.06)[inner].std() / pattern[inner].std()
+        assert left == pytest.approx(part, abs=0.02)
+
+
+def test_a_filter_keeps_the_edges_apart_and_images_by_themselves() -> None:
+    psf = HST_WFC3_F160W.psf()
+    images = torch.zeros(20, 2, 1, 48, 60)
+    images[3, 1, 0, 24, 0] = 100.0
+    kept = within_band(images, psf, 0.06)
+    assert kept.shape == images.shape
+    assert kept[3, 1, ..., 24, 0] > 30
+    assert kept[3, 1, ..., 40:].abs().max() < 0.5  # carried around the edge it has 13 there
+    assert torch.equal(kept[3, 1, 0], within_band(images[3, 1, 0], psf, 0.06))
+    kept[3, 1] = 0
+    assert not kept.any()

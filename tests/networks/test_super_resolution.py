@@ -106,6 +106,18 @@ def test_the_brighter_a_galaxy_the_more_its_data_are_trusted(scene):
     assert (left[30.0].abs() < 0.002).all()
 
 
+def test_bright_galaxies_are_mended_on_large_scales_alone(scene):
+    """Else the sky beside them follows the noise of its data."""
+    operator, hst, _, _, transfer = scene
+    network = small(operator).requires_grad_(False)
+    network.trust.bias.copy_(torch.tensor([20.0, -20.0]))
+    data = operator(30 * hst, transfer)
+    trusted = 1 / network._regularisation(data, torch.zeros(len(hst), 16))
+    k = network._squared_frequency(data).sqrt()
+    assert (trusted[:, k < 0.2] > 100).all()
+    assert (trusted[:, k > 2.5] < 1e-3).all()
+
+
 def test_antithetic_noise_is_its_own_opposite(scene):
     noise = small(scene[0]).draw_noise(2, (20, 20), torch.Generator().manual_seed(0))
     assert torch.equal(noise.opposite().opposite().coarse, noise.coarse)

@@ -1,4 +1,4 @@
-"""What a recovery must not depend on: the unit of the image, its orientation, an empty sky."""
+"""What a recovery must not depend on, or show: the unit of the image, its orientation, a sky."""
 
 from collections.abc import Callable
 
@@ -175,3 +175,25 @@ def test_a_sky_is_measured_without_its_peaks_and_without_its_holes() -> None:
         levels.append(sky.level)
     # Of so many pixels it is known to 0.0025.
     assert np.mean(levels) == pytest.approx(0, abs=0.01)
+
+
+def test_nothing_is_recovered_that_is_finer_than_the_telescope_lets_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = galaxy((40, 40), 0.168, HSC_WIDE_I.psf(fwhm=0.6), 30000, 2.0)
+    asked = {"seed": 3, "samples": 4, "richardson_lucy": False, "pixel_scale": 0.168,
+             "seeing": 0.6, "unit": "nJy", "checkpoint": "super_resolution"}  # fmt: skip
+
+    def finest(recovered: np.ndarray) -> float:
+        """Return the rms of what lies beyond 7 cycles per arcsec, over that of the image."""
+        ramp = np.hanning(recovered.shape[0])[:, None] * np.hanning(recovered.shape[1])
+        modes = np.abs(np.fft.rfft2(recovered * ramp)) ** 2
+        ky, kx = np.fft.fftfreq(modes.shape[0], 0.06), np.fft.rfftfreq(recovered.shape[1], 0.06)
+        beyond = np.hypot(ky[:, None], kx) > 7
+        return float((modes[beyond].sum() / modes.sum()) ** 0.5)
+
+    found = recover(image, **asked)
+    monkeypatch.setattr("clumpygan.recovery.resolver.within_band", lambda images, *_: images)
+    unfiltered = recover(image, **asked)
+    assert finest(found.best) < 2e-4 < 0.1 * finest(unfiltered.best)
+    assert found.best.sum() == pytest.approx(unfiltered.best.sum(), rel=2e-4)

@@ -260,25 +260,21 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
     # Places are those of the file, and images those of the scene, which is wider.
     corner = np.asarray(embedding_corner(blend.image.shape, scene.observed.shape))
     depth = float(scene.sigma) / grid.area_ratio
-    ratio = grid.target_scale / grid.observed_scale
     reach = round(NEIGHBOURHOOD / grid.target_scale)
     places = {
-        name: _places(find_peaks(image, depth, reach), ratio, corner)
+        name: grid.observed_place(find_peaks(image, depth, reach)) - corner
         for name, image in images.items()
         if name != "survey"
     }
-    places["survey"] = _places(
-        find_peaks(
-            np.where(scene.observed_mask, 0, scene.observed), scene.sigma,
-            round(NEIGHBOURHOOD / grid.observed_scale),
-        ), 1.0, corner,
-    )  # fmt: skip
+    survey = np.where(scene.observed_mask, 0, scene.observed)
+    reach_survey = round(NEIGHBOURHOOD / grid.observed_scale)
+    places["survey"] = find_peaks(survey, scene.sigma, reach_survey) - corner
     shown = find_sources(
         np.where(scene.recovered_mask, 0, recovery.samples), depth, recovery.nucleus,
         grid.target_scale, neighbourhood=reach,
     )  # fmt: skip
     sources = np.array([(one.y[1], one.x[1], one.share) for one in shown]).reshape(-1, 3)
-    sources[:, :2] = _places(sources[:, :2], ratio, corner)
+    sources[:, :2] = grid.observed_place(sources[:, :2]) - corner
     places["samples"] = sources[sources[:, 2] >= LIKELY, :2]
     places = {name: one[has_data(one, known)] for name, one in places.items()}
     near = REACH / grid.observed_scale
@@ -305,11 +301,6 @@ def measure_blend(settings: BlendSettings, path: Path) -> SeenBlend:
         (left, left + width, top, top + height),
         float(scene.sigma),
     )
-
-
-def _places(peaks: FloatArray, ratio: float, corner: NDArray[np.int64]) -> FloatArray:
-    """Return places (N, 2) of a scene, in pixels of `ratio` of the survey's, in those of a file."""
-    return np.asarray((peaks + 0.5) * ratio - 0.5 - corner)
 
 
 def _shifted(peaks: FloatArray, known: NDArray[np.bool_]) -> list[FloatArray]:

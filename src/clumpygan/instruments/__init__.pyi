@@ -44,6 +44,7 @@ from .psf import matching_transfer as matching_transfer
 from .psf import normalise_psf as normalise_psf
 from .psf import pixel_psf as pixel_psf
 from .psf import radial_transfer as radial_transfer
+from .psf import within_band as within_band
 from .sky_lines import OPTICAL_SKY_LINES as OPTICAL_SKY_LINES
 from .sky_lines import sky_line_spectrum as sky_line_spectrum
 from .sky_noise import FLUX_UNIT as FLUX_UNIT

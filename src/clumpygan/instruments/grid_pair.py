@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
 
 from clumpygan.errors import InputError
+
+Place = TypeVar("Place", float, np.ndarray)
 
 LARGEST_COARSE_BLOCK = 6
 """Most pixels of the observed image in a block: stamps are made of whole blocks."""
@@ -130,6 +135,16 @@ class GridPair:
         """
         height, width = (_blocks(side, self.fine_block, "target") for side in fine_shape)
         return self.coarse_block * height, self.coarse_block * width
+
+    def observed_place(self, target_place: Place) -> Place:
+        """Return where a place in target pixels is in observed ones: stamps have the same edges.
+
+        Parameters
+        ----------
+        target_place : float or numpy.ndarray
+            In pixels along an axis, 0 in the middle of the first.
+        """
+        return (target_place + 0.5) / self.ratio - 0.5
 
     def blocks_in(self, width: float) -> int:
         """Return how many blocks a stamp of at least so many arcsec has."""

@@ -46,9 +46,13 @@ LEAST_TRUST = 30.0
 beyond 88 it would overflow, with gradients that are no numbers."""
 
 LEAST_ERROR = 0.05
-"""Relative error of every mode, of which the last step takes convolutions to be capable at least.
+"""Relative error of large scales, of which the last step takes convolutions to be capable at least.
 What they err by grows with the galaxy, the noise of its data doesn't: of galaxies brighter than
 22 mag, without it, recoveries held 0.4 % too little in 1.5 arcsec, twice their errors."""
+
+LARGE_SCALES = 0.8
+"""Frequency, cycles/arcsec, at which that error has fallen to exp(-1/2): of smaller scales it lets
+the sky beside bright galaxies follow the noise of its data."""
 
 BRIGHTEST = 363.08
 """Flux in nJy, over 100, of the brightest galaxy that blocks are told of: 20 mag (AB)."""
@@ -169,9 +173,8 @@ class SuperResolutionGenerator(nn.Module):
         Standard deviation of the random input. The layers that take it start silent, late in the
         training, at low learning rates: a large input lets them grow as fast as they must.
     depth_range : tuple of float
-        log10 of the noise per coarse pixel, in nJy, that blocks are told at least and at most:
-        images in other units, or far deeper ones, are taken to be at the edge of what is seen in
-        training. So is a flux above 20 mag at the lower limit.
+        log10 of the noise per coarse pixel, in nJy, that blocks are told at least and at most, as
+        in training; the flux is told up to that of 20 mag at the lower limit.
     """
 
     observation: Observation
@@ -301,7 +304,7 @@ class SuperResolutionGenerator(nn.Module):
         regularisation = self._regularisation(data, condition)
 
         visible = stretch(window.of(data, coarse))
-        foundation = stretch(self._units(window.of(base, fine)))
+        foundation = stretch(window.of(base, fine) * self.grid.area_ratio)
         features = self.enter(torch.cat([visible, self._shuffle(foundation)], 1))
         for block in self.first:
             features = block(features, condition)
@@ -362,12 +365,13 @@ class SuperResolutionGenerator(nn.Module):
 
         The gain of each mode is |T|^2 / (|T|^2 + lambda), the best one if the error of x had a
         power 1 / lambda times the noise's. That power is what is predicted, falling with
-        frequency, and `LEAST_ERROR` of the galaxy's amplitude.
+        frequency, and `LEAST_ERROR` of the galaxy's amplitude on `LARGE_SCALES`.
         """
         level, slope = self.trust(condition)[:, :, None, None].unbind(1)
-        exponent = level + functional.softplus(slope) * self._squared_frequency(data)
-        predicted = torch.exp(-exponent.clamp(max=LEAST_TRUST))
-        return 1 / (predicted + LEAST_ERROR**2 / self._noise_to_signal(data))
+        squared = self._squared_frequency(data)
+        fall = (level + functional.softplus(slope) * squared).clamp(max=LEAST_TRUST)
+        least = LEAST_ERROR**2 * torch.exp(-squared / LARGE_SCALES**2)
+        return 1 / (torch.exp(-fall) + least / self._noise_to_signal(data))
 
     def _base(self, data: Tensor, transfer: Tensor) -> Tensor:
         """Return the Wiener deconvolution (B, 1, Y, X) of data in units of their noise."""
@@ -397,10 +401,6 @@ class SuperResolutionGenerator(nn.Module):
         """Return the base with its window replaced by a stretched image, in flux per pixel."""
         image = unstretch(stretched.clamp(-20, 20)) / self.grid.area_ratio
         return window.paste(image, base, self.grid.fine_block)
-
-    def _units(self, image: Tensor) -> Tensor:
-        """Return the surface brightness in units of the noise of a coarse pixel."""
-        return image * self.grid.area_ratio
 
     def _fine(self, coarse_shape: tuple[int, int]) -> tuple[int, int]:
         rows, columns = (n * self.grid.fine_block // self.grid.coarse_block for n in coarse_shape)

@@ -143,7 +143,7 @@ def blend_odds_at(
             break
         middle = found
     side = grid.stamp * grid.coarse_block // grid.fine_block
-    y, x = ((one + 0.5) * grid.target_scale / grid.observed_scale - 0.5 for one in middle)
+    y, x = map(grid.observed_place, middle)
     inside, outside = stamp_around(scene.observed.shape, y, x, side)
     mask = scene.observed_mask[inside] | outside
     noise = np.broadcast_to(scene.noise, scene.observed.shape)[inside][~mask]

@@ -224,7 +224,7 @@ def likeness_of(
     if resolver.population is None:
         return None
     grid = scene.grid
-    y, x = ((one + 0.5) * grid.target_scale / grid.observed_scale - 0.5 for one in nucleus)
+    y, x = map(grid.observed_place, nucleus)
     measured = observed_features(
         scene.observed, scene.noise, scene.seeing, grid.observed_scale, scene.observed_mask, (y, x)
     )

@@ -17,7 +17,7 @@ from clumpygan.evaluation.recovery.out_of_distribution import TrainingPopulation
 from clumpygan.evaluation.recovery.sources import ClumpProbability
 from clumpygan.evaluation.recovery.spread import SampleSpread
 from clumpygan.gan.checkpoint import load_checkpoint
-from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair
+from clumpygan.instruments import GridPair, ObservationOperator, SurveyPair, within_band
 from clumpygan.networks.sampling import Sampler
 from clumpygan.networks.super_resolution import Crop
 from clumpygan.recovery.bad_pixels import fill_masked
@@ -100,6 +100,7 @@ class SuperResolver:
         self.card, self.device = card, torch.device(device)
         self.pair = SurveyPair.from_card(card.get("network", {}).get("observation"))
         self.operator = ObservationOperator(grid=self.grid)
+        self.target_psf = self.pair.target.psf()
         self.sampler = Sampler(self.network, self.operator, self.device)
         self.spread = SampleSpread.from_card(card)
         self.widening = Widening.from_card(card)
@@ -151,6 +152,7 @@ class SuperResolver:
         image, which averages out what a network, other than the sky, knows of up and down. The
         result depends on the seed, not on the size of the batch.
         Recoveries that contradict the data (chi^2 above 1.2) end with Richardson-Lucy iterations.
+        What is finer than the target's PSF lets through is taken out, see `within_band`.
         Where the network's card says so (`spread`), samples are then taken farther from their mean,
         or nearer to it, by scale and brightness, so that they scatter as far as truths do.
 
@@ -254,6 +256,7 @@ class SuperResolver:
             valid = valid & within
             images = self._made_consistent(images, data, level, response, valid, each)
             images = images + self._missing_sky(images.mean(0), data, level, response, valid, each)
+            images = within_band(images, self.target_psf, self.grid.target_scale)
         images = self.spread.corrected(images, level / self.grid.area_ratio, self.grid.target_scale)
         height, width = (-(-n * fine // coarse) for n in (rows, columns))
         images = images[..., :height, :width].cpu()

@@ -297,9 +297,8 @@ def _components(
     top, left = patch.corner(stamp.galaxy.x, stamp.galaxy.y, len(stamp.data))
     rows = []
     for source in sources:
-        # Both stamps have the same edges.
         y, x = (
-            corner + (place + first + 0.5) * grid.target_scale / grid.observed_scale - 0.5
+            corner + grid.observed_place(place + first)
             for corner, place in ((top, source.y[1]), (left, source.x[1]))
         )
         ra, dec = np.nan, np.nan
