@@ -48,7 +48,7 @@ beyond 88 it would overflow, with gradients that are no numbers."""
 LEAST_ERROR = 0.05
 """Relative error of large scales, of which the last step takes convolutions to be capable at least.
 What they err by grows with the galaxy, the noise of its data doesn't: of galaxies brighter than
-22 mag, without it, recoveries held 0.4 % too little in 1.5 arcsec, twice their errors."""
+22 mag, without it, recoveries hold 0.9 % too little in 1.5 arcsec, six times their errors."""
 
 LARGE_SCALES = 0.8
 """Frequency, cycles/arcsec, at which that error has fallen to exp(-1/2): of smaller scales it lets
